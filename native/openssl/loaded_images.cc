@@ -10,6 +10,7 @@
 
 #include <array>
 #include <climits>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 
@@ -44,10 +45,35 @@ std::vector<std::string> needed_by(const dl_phdr_info& info) {
   return needed;
 }
 
+// The program is the first image in the list, whatever name the loader gives it.
+std::string path_of(const dl_phdr_info& info, bool is_first) {
+  return is_first || info.dlpi_name == nullptr || info.dlpi_name[0] == '\0' ? main_program()
+                                                                            : absolute(info.dlpi_name);
+}
+
 int append_image(dl_phdr_info* info, size_t, void* list) {
   auto& images = *static_cast<std::vector<LoadedImage>*>(list);
-  const bool is_program = info->dlpi_name == nullptr || info->dlpi_name[0] == '\0';
-  images.push_back({is_program ? main_program() : absolute(info->dlpi_name), needed_by(*info)});
+  images.push_back({path_of(*info, images.empty()), needed_by(*info)});
+  return 0;
+}
+
+struct AddressSearch {
+  ElfW(Addr) address = 0;
+  bool is_first = true;
+  std::string path;
+};
+
+int find_address(dl_phdr_info* info, size_t, void* data) {
+  auto& search = *static_cast<AddressSearch*>(data);
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const auto& header = info->dlpi_phdr[i];
+    const ElfW(Addr) start = info->dlpi_addr + header.p_vaddr;
+    if (header.p_type == PT_LOAD && search.address >= start && search.address < start + header.p_memsz) {
+      search.path = path_of(*info, search.is_first);
+      return 1;
+    }
+  }
+  search.is_first = false;
   return 0;
 }
 #endif
@@ -82,22 +108,27 @@ std::string main_program() {
 }
 
 std::string image_of(const void* address) {
+#if defined(__linux__)
+  // Not dladdr: it names the program as it was started, by a path that may be relative to another folder.
+  AddressSearch search;
+  search.address = reinterpret_cast<ElfW(Addr)>(address);
+  dl_iterate_phdr(find_address, &search);
+  return search.path;
+#else
   Dl_info info{};
   if (address == nullptr || dladdr(address, &info) == 0 || info.dli_fname == nullptr) return {};
-#if defined(__linux__)
-  // glibc names the program as it was started, which may be relative to a folder that was left since.
-  Dl_info program{};
-  if (const void* entry = global_definition("_start"); entry != nullptr && dladdr(entry, &program) != 0 &&
-                                                      program.dli_fbase == info.dli_fbase) {
-    return main_program();
-  }
-#endif
   return absolute(info.dli_fname);
+#endif
 }
 
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-const void* global_definition(const char* symbol) { return dlsym(RTLD_DEFAULT, symbol); }
+const void* program_definition(const char* symbol) {
+  // Not RTLD_DEFAULT, which searches the way this image was loaded: with DEEPBIND that is our own libraries first.
+  const Handle program(dlopen(nullptr, RTLD_LAZY));
+  const void* address = program == nullptr ? nullptr : dlsym(program.get(), symbol);
+  return image_of(address) == main_program() ? address : nullptr;
+}
 
 void* function_beside(const void* neighbour, const char* symbol) {
   Dl_info info{};

@@ -29,8 +29,8 @@ const void* address_of(Result (*function)(Arguments...)) {
   return reinterpret_cast<const void*>(function);
 }
 
-// The first definition that a plain load would bind to: node's own, where node exports one. Null if none.
-const void* global_definition(const char* symbol);
+// The program's own definition of a symbol, where it exports one; null otherwise. Node exports its bundled OpenSSL.
+const void* program_definition(const char* symbol);
 
 // A function that only newer libraries have, looked up in the image that holds `neighbour` and nowhere else.
 // Null if it has none.

@@ -1,0 +1,2 @@
+export { LoadError } from './internal/load-failure.ts';
+export { openssl, type OpenSsl, type OpensslFeatures } from './openssl.ts';

@@ -1,0 +1,24 @@
+// Registration only: each part of the binding defines its own exports.
+
+#include <napi.h>
+
+#include "binding/environment.h"
+#include "binding/openssl_info.h"
+#include "binding/startup.h"
+
+namespace {
+
+namespace binding = system_tls::binding;
+
+// Runs once in every environment: the main thread's and each worker's.
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  if (!binding::start_or_throw(env)) return exports;
+  env.SetInstanceData(new binding::EnvironmentData);
+
+  binding::define_openssl_info(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(system_tls, initialise)
