@@ -1,14 +1,12 @@
-/**
- * The native surface: everything that the addon exports and nothing else. C++ in native/binding/ and TypeScript in
- * lib/ agree here.
- */
-export interface Binding {
-  opensslInfo(): OpensslInfo;
-  /** Throws an Error with code ERR_SYSTEM_TLS_PROVIDER or ERR_SYSTEM_TLS_NOT_ISOLATED. */
-  loadProvider(name: string): void;
-}
+// The whole native surface: the contract between C++ (native/binding) and TypeScript (lib).
+// Section 'openssl' describes the library itself; the others one native class each.
 
-// native/binding/openssl_info.cc
+// ---------------------------------------------------------------------------------------------------------------------
+// The library
+
+export declare function opensslInfo(): OpensslInfo;
+/** Throws an Error with code ERR_SYSTEM_TLS_PROVIDER or ERR_SYSTEM_TLS_NOT_ISOLATED. */
+export declare function loadProvider(name: string): void;
 
 export interface OpensslInfo {
   version: string;
@@ -50,4 +48,705 @@ export interface OpensslFeatures {
   engines: boolean;
   /** The default property query asks for FIPS-approved implementations. */
   fips: boolean;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Failures
+
+/** One entry of OpenSSL's error queue (ERR_get_error_all(3)). */
+export interface NativeErrorEntry {
+  readonly libraryCode: number;
+  readonly reasonCode: number;
+  readonly library: string;
+  readonly reason: string;
+  readonly function: string;
+  readonly data: string;
+}
+
+/** What native code reports instead of an Error; lib/errors.ts makes the Error of it. */
+export interface NativeFailure {
+  /** A code of ours; absent for failures of OpenSSL and of system calls. */
+  readonly code?: string;
+  readonly message: string;
+  /** errno, positive; with `syscall`. */
+  readonly errno?: number;
+  readonly syscall?: string;
+  /** The whole drained queue, root cause first. */
+  readonly errors: readonly NativeErrorEntry[];
+  readonly alert?: { readonly level: number; readonly description: number; readonly received: boolean };
+  /** X509_V_..., 0 if verification is not the reason. */
+  readonly verifyResult: number;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// SSL_CTX
+
+/** Everything validated and in OpenSSL's own units already; see lib/context.ts. */
+export interface NativeContextOptions {
+  /** TLS1_2_VERSION and so on; 0 leaves the library's (and openssl.cnf's) own. */
+  readonly minVersion: number;
+  readonly maxVersion: number;
+  /** Chains, PEM (leaf first) or DER (leaf alone). One per key type at the most. */
+  readonly cert?: readonly Uint8Array[];
+  readonly key?: readonly { readonly data: Uint8Array; readonly passphrase?: Uint8Array }[];
+  readonly pfx?: readonly { readonly data: Uint8Array; readonly passphrase?: Uint8Array }[];
+  /** PEM bundles or DER; also the names that a server sends in its CertificateRequest. */
+  readonly ca?: readonly Uint8Array[];
+  readonly caFile?: string;
+  readonly caPath?: string;
+  /** SSL_CTX_set_default_verify_paths(3). */
+  readonly systemCa: boolean;
+  readonly crl?: readonly Uint8Array[];
+  readonly cipherList?: string;
+  readonly ciphersuites?: string;
+  readonly sigalgs?: string;
+  readonly groups?: string;
+  /** PEM, or 'auto' (SSL_CTX_set_dh_auto). */
+  readonly dhparam?: Uint8Array | 'auto';
+  /** Wire format of RFC 7301: a length byte before each name. */
+  readonly alpn?: Uint8Array;
+  readonly sessionIdContext?: Uint8Array;
+  /** Seconds. */
+  readonly sessionTimeout?: number;
+  readonly ticketKeys?: Uint8Array;
+  /** TLS 1.3 tickets that a server sends, SSL_CTX_set_num_tickets(3). */
+  readonly ticketCount?: number;
+  /** SSL_VERIFY_... */
+  readonly verifyMode: number;
+  /** The handshake goes on whatever verification says; verifyResult tells. A verify callback that returns 1 and leaves the result. */
+  readonly verifyContinue: boolean;
+  readonly verifyDepth?: number;
+  /** SSL_OP_..., set on top of the safe defaults; a number up to 2^53. */
+  readonly secureOptions: number;
+  readonly clearOptions: number;
+  readonly honorCipherOrder: boolean;
+  /** SSL_OP_ALLOW_CLIENT_RENEGOTIATION. */
+  readonly allowClientRenegotiation: boolean;
+  readonly securityLevel?: number;
+}
+
+export declare class NativeContext {
+  /** Throws (through the error factory) when anything in the options is refused. */
+  constructor(options: NativeContextOptions);
+  readonly ciphers: readonly string[];
+  /** DER of the certificate that SSL_CTX_get0_certificate(3) gives, or null. */
+  certificate(): Buffer | null;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// SSL_SESSION
+
+export declare class NativeSession {
+  /** DER (d2i_SSL_SESSION(3)); throws when it does not parse. */
+  static from(der: Uint8Array): NativeSession;
+  serialize(): Buffer;
+  readonly id: Buffer;
+  /** 'TLSv1.3', ... */
+  readonly version: string;
+  readonly cipher: string;
+  /** Seconds since 1970. */
+  readonly time: number;
+  /** Seconds. */
+  readonly timeout: number;
+  /** SSL_SESSION_get_ticket_lifetime_hint(3), seconds. */
+  readonly ticketLifetimeHint: number;
+  readonly hasTicket: boolean;
+  readonly resumable: boolean;
+  readonly servername: string | null;
+  readonly alpnProtocol: string | null;
+  /** Bytes of early data allowed. */
+  readonly maxEarlyData: number;
+  /** X509_V_..., as remembered from the handshake that made the session. */
+  readonly verifyResult: number;
+  peerCertificate(): Buffer | null;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// BIO
+
+export declare class NativeBio {
+  /** BIO_s_mem(3): one queue of bytes. */
+  static memory(): NativeBio;
+  /** BIO_new_bio_pair(3); size in bytes for each direction. */
+  static pair(size: number): [NativeBio, NativeBio];
+  /** Bytes taken; fewer than given, or 0, when the BIO is full (a pair only). */
+  write(data: Uint8Array): number;
+  /** null: nothing there now. An empty Buffer: the end. At most `max` bytes. */
+  read(max: number): Buffer | null;
+  /** No more will be written: the reader sees the end after what is there. */
+  end(): void;
+  readonly pending: number;
+  readonly ended: boolean;
+  /** Called, from a reactor turn, when a connection or the other end of a pair wrote to this BIO; null takes it off. */
+  onReadable(callback: (() => void) | null): void;
+  close(): void;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// SSL
+
+export interface NativeConnectionOptions {
+  /** Names the connection in events; unique in this environment. */
+  readonly id: number;
+  readonly server: boolean;
+  /** SNI to send. */
+  readonly servername?: string;
+  /** Host name or IP address that the peer's certificate must carry; checked in the handshake and on resumption. */
+  readonly verifyHost?: string;
+  /** SSL_VERIFY_..., instead of the context's. */
+  readonly verifyMode?: number;
+  /** Ciphertext bytes waiting to be sent from which writes wait. */
+  readonly outMark?: number;
+  /** Clear bytes read ahead for an operation that waits for the peer. */
+  readonly readAhead?: number;
+  /** KeyUpdates that a peer may send in a row without application data. */
+  readonly keyUpdateLimit?: number;
+  /** Renegotiations that a client may start in `renegotiationWindow` milliseconds. */
+  readonly renegotiationLimit?: number;
+  readonly renegotiationWindow?: number;
+}
+
+/** Outcome of starting an operation; lib/internal/constants.ts has the values, and the compiler holds them against this type. */
+export interface StatusValues {
+  /** An event with this operation's number follows. */
+  readonly Pending: 0;
+  readonly Done: 1;
+  /** takeFailure() says why. A misuse leaves the connection as it was. */
+  readonly Failed: 2;
+}
+export type Status = StatusValues[keyof StatusValues];
+
+export interface NativeCipher {
+  readonly name: string;
+  readonly standardName: string;
+  readonly version: string;
+  readonly bits: number;
+}
+
+export declare class NativeConnection {
+  constructor(context: NativeContext, options: NativeConnectionOptions);
+
+  /** The reactor polls the descriptor (close: true) or a duplicate of it. Throws for what is no stream socket. */
+  setFd(fd: number, close: boolean): void;
+  setBio(read: NativeBio, write: NativeBio): void;
+
+  // Ordered operations: they run in call order. `op` is a positive number, unique on this connection.
+  handshake(op: number): Status;
+  /** `data` is read until the operation ends. */
+  write(op: number, data: Uint8Array): Status;
+  writev(op: number, chunks: readonly Uint8Array[]): Status;
+  /** With requestPeer an event PeerUpdated with the same number follows the peer's own KeyUpdate. */
+  keyUpdate(op: number, requestPeer: boolean): Status;
+  renegotiate(op: number, abbreviated: boolean): Status;
+  requestClientCertificate(op: number, required: boolean): Status;
+  shutdown(op: number, wait: boolean): Status;
+
+  // Reads: FIFO among themselves.
+  /** A Buffer (at most `max` bytes), or a number: 0 pending, -1 the peer's close_notify, -2 failed. Later: Data, End, OpFailed. */
+  read(op: number, max: number): Buffer | number;
+  /** Bytes read into `view` (> 0), 0 pending, -1, -2 as in read(). Later: OpDone with the count, End, OpFailed. */
+  readInto(op: number, view: Uint8Array): number;
+
+  // Flow: Data events with op 0 (or, with a read buffer, Data events that say how much of it was filled) until stopReading().
+  startReading(): void;
+  stopReading(): void;
+  /** The memory that flow fills; it is not touched again before the Data event's dispatch has returned. */
+  setReadBuffer(view: Uint8Array | null): void;
+
+  // At once
+  /** SSL_KEY_UPDATE_NOT_REQUESTED 0, _REQUESTED 1; anything else is passed on, for OpenSSL to refuse. */
+  scheduleKeyUpdate(type: number): Status;
+  /** -1 none, 0 not requested, 1 requested. */
+  readonly keyUpdateType: number;
+  scheduleRenegotiate(abbreviated: boolean): Status;
+  readonly renegotiatePending: boolean;
+  /** Completed ones. */
+  readonly renegotiations: number;
+  /** 0: no such operation (it has ended); 1: withdrawn, nothing lost; 2: under way, the connection must be closed. */
+  cancel(op: number): number;
+  /** SSL_free and, if owned, close(2). Idempotent. No event follows. */
+  close(): void;
+  readonly closed: boolean;
+  takeFailure(): NativeFailure;
+  /** Which of the informing events to record: a mask of Observe. */
+  observe(mask: number): void;
+  ref(): void;
+  unref(): void;
+
+  setSession(session: NativeSession): Status;
+  /** A copy of the current session, or null. */
+  session(): NativeSession | null;
+  setVerify(mode: number): void;
+
+  readonly established: boolean;
+  /** 'TLSv1.3', 'TLSv1.2', ... 'unknown' before the handshake. */
+  readonly version: string;
+  readonly cipher: NativeCipher | null;
+  readonly group: string | null;
+  readonly alpnProtocol: string | null;
+  readonly servername: string | null;
+  readonly sessionReused: boolean;
+  readonly verifyResult: number;
+  peerCertificate(): Buffer | null;
+  /** Leaf first, as sent by the peer. */
+  peerCertificateChain(): Buffer[];
+  certificate(): Buffer | null;
+  exportKeyingMaterial(length: number, label: string, context: Uint8Array | null): Buffer;
+  finished(): Buffer | null;
+  peerFinished(): Buffer | null;
+  /** Ciphertext bytes that wait to be sent. */
+  readonly bufferedAmount: number;
+  /** Clear bytes that can be read without the network. */
+  readonly readableAmount: number;
+  /** SSL_get_state text, for messages. */
+  readonly state: string;
+  /** getsockname / getpeername, null when there is no socket. */
+  localAddress(): NativeAddress | null;
+  remoteAddress(): NativeAddress | null;
+  setNoDelay(on: boolean): void;
+  setKeepAlive(on: boolean, seconds: number): void;
+}
+
+export interface NativeAddress {
+  readonly address: string;
+  readonly family: 'IPv4' | 'IPv6' | 'unix';
+  readonly port: number;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Listening socket
+
+export declare class NativeListener {
+  constructor(id: number);
+  /** bind(2) and listen(2); throws. `address` is numeric; with `path`, a Unix socket. */
+  listen(options: {
+    readonly address?: string;
+    readonly port?: number;
+    readonly path?: string;
+    readonly fd?: number;
+    readonly backlog: number;
+    readonly ipv6Only: boolean;
+    readonly reusePort: boolean;
+  }): void;
+  address(): NativeAddress | string | null;
+  /** Stops accepting at once; idempotent. */
+  close(): void;
+  ref(): void;
+  unref(): void;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Events
+//
+// A batch crosses as five 32-bit integers for each event: target id, kind, a, b, c. Bytes lie in `slab` and must be copied out
+// before dispatch returns; everything else is fetched with payload(index), also during dispatch only.
+
+export interface EventKindValues {
+  /** a: op, b: result (readInto: bytes; requestClientCertificate: 1) */
+  readonly OpDone: 1;
+  /** a: op, b: payload (NativeFailure) */
+  readonly OpFailed: 2;
+  /** a: op (0: flow), b: offset in the slab (-1: the read buffer was filled), c: length */
+  readonly Data: 3;
+  /** a: op (0: flow). The peer's close_notify. */
+  readonly End: 4;
+  /** a: op. The peer updated its sending keys. */
+  readonly PeerUpdated: 5;
+  /** a: 0 ours, 1 the peer's; b: 1 if it requests one in return */
+  readonly KeyUpdate: 6;
+  /** a: 1 if the session was resumed in it; b: 1 if the peer started it */
+  readonly Renegotiated: 7;
+  /** a: payload (NativeSession) */
+  readonly Session: 8;
+  /** a: payload (string, one line of the NSS key log format) */
+  readonly Keylog: 9;
+  /** a: payload { sent, version, contentType, data } (SSL_CTX_set_msg_callback(3)) */
+  readonly Message: 10;
+  /** a: where, b: ret, c: payload (string, SSL_state_string_long) (SSL_CTX_set_info_callback(3)) */
+  readonly Info: 11;
+  /** a: 1 received, b: level, c: description */
+  readonly Alert: 12;
+  /** a: payload (NativeFailure). The connection is dead; comes once, after the OpFailed events of what was pending. */
+  readonly Failed: 13;
+  /** On a listener. a: file descriptor, now the receiver's to close. */
+  readonly Accepted: 14;
+  /** On a listener. a: payload (NativeFailure), accept(2) failed in a way that lasts (EMFILE). */
+  readonly AcceptFailed: 15;
+}
+export type EventKind = EventKindValues[keyof EventKindValues];
+
+export interface ObserveValues {
+  readonly Session: 1;
+  readonly Keylog: 2;
+  readonly Message: 4;
+  readonly Info: 8;
+}
+export type Observe = ObserveValues[keyof ObserveValues];
+
+/** Installs this environment's receiver; once. `dispatch` may be called while another dispatch is on the stack never. */
+export declare function setDispatch(dispatch: (count: number) => void, makeError: (failure: NativeFailure) => Error): {
+  /** state[0]: events recorded and not yet dispatched, in this environment. */
+  readonly state: Int32Array;
+};
+/** The batch that is being dispatched. */
+export declare function batch(): { readonly events: Int32Array; readonly slab: Uint8Array };
+export declare function payload(index: number): unknown;
+/** X509_verify_cert_error_string(3). */
+export declare function verifyResultText(code: number): string;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Failures
+
+/** One entry of OpenSSL's error queue (ERR_get_error_all(3)). */
+export interface NativeErrorEntry {
+  readonly libraryCode: number;
+  readonly reasonCode: number;
+  readonly library: string;
+  readonly reason: string;
+  readonly function: string;
+  readonly data: string;
+}
+
+/** What native code reports instead of an Error; lib/errors.ts makes the Error of it. */
+export interface NativeFailure {
+  /** A code of ours; absent for failures of OpenSSL and of system calls. */
+  readonly code?: string;
+  readonly message: string;
+  /** errno, positive; with `syscall`. */
+  readonly errno?: number;
+  readonly syscall?: string;
+  /** The whole drained queue, root cause first. */
+  readonly errors: readonly NativeErrorEntry[];
+  readonly alert?: { readonly level: number; readonly description: number; readonly received: boolean };
+  /** X509_V_..., 0 if verification is not the reason. */
+  readonly verifyResult: number;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// SSL_CTX
+
+/** Everything validated and in OpenSSL's own units already; see lib/context.ts. */
+export interface NativeContextOptions {
+  /** TLS1_2_VERSION and so on; 0 leaves the library's (and openssl.cnf's) own. */
+  readonly minVersion: number;
+  readonly maxVersion: number;
+  /** Chains, PEM (leaf first) or DER (leaf alone). One per key type at the most. */
+  readonly cert?: readonly Uint8Array[];
+  readonly key?: readonly { readonly data: Uint8Array; readonly passphrase?: Uint8Array }[];
+  readonly pfx?: readonly { readonly data: Uint8Array; readonly passphrase?: Uint8Array }[];
+  /** PEM bundles or DER; also the names that a server sends in its CertificateRequest. */
+  readonly ca?: readonly Uint8Array[];
+  readonly caFile?: string;
+  readonly caPath?: string;
+  /** SSL_CTX_set_default_verify_paths(3). */
+  readonly systemCa: boolean;
+  readonly crl?: readonly Uint8Array[];
+  readonly cipherList?: string;
+  readonly ciphersuites?: string;
+  readonly sigalgs?: string;
+  readonly groups?: string;
+  /** PEM, or 'auto' (SSL_CTX_set_dh_auto). */
+  readonly dhparam?: Uint8Array | 'auto';
+  /** Wire format of RFC 7301: a length byte before each name. */
+  readonly alpn?: Uint8Array;
+  readonly sessionIdContext?: Uint8Array;
+  /** Seconds. */
+  readonly sessionTimeout?: number;
+  readonly ticketKeys?: Uint8Array;
+  /** TLS 1.3 tickets that a server sends, SSL_CTX_set_num_tickets(3). */
+  readonly ticketCount?: number;
+  /** SSL_VERIFY_... */
+  readonly verifyMode: number;
+  readonly verifyDepth?: number;
+  /** SSL_OP_..., set on top of the safe defaults; a number up to 2^53. */
+  readonly secureOptions: number;
+  readonly clearOptions: number;
+  readonly honorCipherOrder: boolean;
+  /** SSL_OP_ALLOW_CLIENT_RENEGOTIATION. */
+  readonly allowClientRenegotiation: boolean;
+  readonly securityLevel?: number;
+}
+
+export declare class NativeContext {
+  /** Throws (through the error factory) when anything in the options is refused. */
+  constructor(options: NativeContextOptions);
+  readonly ciphers: readonly string[];
+  /** DER of the certificate that SSL_CTX_get0_certificate(3) gives, or null. */
+  certificate(): Buffer | null;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// SSL_SESSION
+
+export declare class NativeSession {
+  /** DER (d2i_SSL_SESSION(3)); throws when it does not parse. */
+  static from(der: Uint8Array): NativeSession;
+  serialize(): Buffer;
+  readonly id: Buffer;
+  /** 'TLSv1.3', ... */
+  readonly version: string;
+  readonly cipher: string;
+  /** Seconds since 1970. */
+  readonly time: number;
+  /** Seconds. */
+  readonly timeout: number;
+  /** SSL_SESSION_get_ticket_lifetime_hint(3), seconds. */
+  readonly ticketLifetimeHint: number;
+  readonly hasTicket: boolean;
+  readonly resumable: boolean;
+  readonly servername: string | null;
+  readonly alpnProtocol: string | null;
+  /** Bytes of early data allowed. */
+  readonly maxEarlyData: number;
+  /** X509_V_..., as remembered from the handshake that made the session. */
+  readonly verifyResult: number;
+  peerCertificate(): Buffer | null;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// BIO
+
+export declare class NativeBio {
+  /** BIO_s_mem(3): one queue of bytes. */
+  static memory(): NativeBio;
+  /** BIO_new_bio_pair(3); size in bytes for each direction. */
+  static pair(size: number): [NativeBio, NativeBio];
+  /** Bytes taken; fewer than given, or 0, when the BIO is full (a pair only). */
+  write(data: Uint8Array): number;
+  /** null: nothing there now. An empty Buffer: the end. At most `max` bytes. */
+  read(max: number): Buffer | null;
+  /** No more will be written: the reader sees the end after what is there. */
+  end(): void;
+  readonly pending: number;
+  readonly ended: boolean;
+  /** Called, from a reactor turn, when a connection or the other end of a pair wrote to this BIO; null takes it off. */
+  onReadable(callback: (() => void) | null): void;
+  close(): void;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// SSL
+
+export interface NativeConnectionOptions {
+  /** Names the connection in events; unique in this environment. */
+  readonly id: number;
+  readonly server: boolean;
+  /** SNI to send. */
+  readonly servername?: string;
+  /** Host name or IP address that the peer's certificate must carry; checked in the handshake and on resumption. */
+  readonly verifyHost?: string;
+  /** SSL_VERIFY_..., instead of the context's. */
+  readonly verifyMode?: number;
+  /** Ciphertext bytes waiting to be sent from which writes wait. */
+  readonly outMark?: number;
+  /** Clear bytes read ahead for an operation that waits for the peer. */
+  readonly readAhead?: number;
+  /** KeyUpdates that a peer may send in a row without application data. */
+  readonly keyUpdateLimit?: number;
+  /** Renegotiations that a client may start in `renegotiationWindow` milliseconds. */
+  readonly renegotiationLimit?: number;
+  readonly renegotiationWindow?: number;
+}
+
+/** Outcome of starting an operation. Negative read results use the same numbers, see read(). */
+export declare const enum Status {
+  /** An event with this operation's number follows. */
+  Pending = 0,
+  Done = 1,
+  /** takeFailure() says why. A misuse leaves the connection as it was. */
+  Failed = 2,
+}
+
+export interface NativeCipher {
+  readonly name: string;
+  readonly standardName: string;
+  readonly version: string;
+  readonly bits: number;
+}
+
+export declare class NativeConnection {
+  constructor(context: NativeContext, options: NativeConnectionOptions);
+
+  /** The reactor polls the descriptor (close: true) or a duplicate of it. Throws for what is no stream socket. */
+  setFd(fd: number, close: boolean): void;
+  setBio(read: NativeBio, write: NativeBio): void;
+
+  // Ordered operations: they run in call order. `op` is a positive number, unique on this connection.
+  handshake(op: number): Status;
+  /** `data` is read until the operation ends. */
+  write(op: number, data: Uint8Array): Status;
+  writev(op: number, chunks: readonly Uint8Array[]): Status;
+  /** With requestPeer an event PeerUpdated with the same number follows the peer's own KeyUpdate. */
+  keyUpdate(op: number, requestPeer: boolean): Status;
+  renegotiate(op: number, abbreviated: boolean): Status;
+  requestClientCertificate(op: number, required: boolean): Status;
+  shutdown(op: number, wait: boolean): Status;
+
+  // Reads: FIFO among themselves.
+  /** A Buffer (at most `max` bytes), or a number: 0 pending, -1 the peer's close_notify, -2 failed. Later: Data, End, OpFailed. */
+  read(op: number, max: number): Buffer | number;
+  /** Bytes read into `view` (> 0), 0 pending, -1, -2 as in read(). Later: OpDone with the count, End, OpFailed. */
+  readInto(op: number, view: Uint8Array): number;
+
+  // Flow: Data events with op 0 (or, with a read buffer, Data events that say how much of it was filled) until stopReading().
+  startReading(): void;
+  stopReading(): void;
+  /** The memory that flow fills; it is not touched again before the Data event's dispatch has returned. */
+  setReadBuffer(view: Uint8Array | null): void;
+
+  // At once
+  /** SSL_KEY_UPDATE_NOT_REQUESTED 0, _REQUESTED 1; anything else is passed on, for OpenSSL to refuse. */
+  scheduleKeyUpdate(type: number): Status;
+  /** -1 none, 0 not requested, 1 requested. */
+  readonly keyUpdateType: number;
+  scheduleRenegotiate(abbreviated: boolean): Status;
+  readonly renegotiatePending: boolean;
+  /** Completed ones. */
+  readonly renegotiations: number;
+  /** 0: no such operation (it has ended); 1: withdrawn, nothing lost; 2: under way, the connection must be closed. */
+  cancel(op: number): number;
+  /** SSL_free and, if owned, close(2). Idempotent. No event follows. */
+  close(): void;
+  readonly closed: boolean;
+  takeFailure(): NativeFailure;
+  /** Which of the informing events to record: a mask of Observe. */
+  observe(mask: number): void;
+  ref(): void;
+  unref(): void;
+
+  setSession(session: NativeSession): Status;
+  /** A copy of the current session, or null. */
+  session(): NativeSession | null;
+  setVerify(mode: number): void;
+
+  readonly established: boolean;
+  /** 'TLSv1.3', 'TLSv1.2', ... 'unknown' before the handshake. */
+  readonly version: string;
+  readonly cipher: NativeCipher | null;
+  readonly group: string | null;
+  readonly alpnProtocol: string | null;
+  readonly servername: string | null;
+  readonly sessionReused: boolean;
+  readonly verifyResult: number;
+  peerCertificate(): Buffer | null;
+  /** Leaf first, as sent by the peer. */
+  peerCertificateChain(): Buffer[];
+  certificate(): Buffer | null;
+  exportKeyingMaterial(length: number, label: string, context: Uint8Array | null): Buffer;
+  finished(): Buffer | null;
+  peerFinished(): Buffer | null;
+  /** Ciphertext bytes that wait to be sent. */
+  readonly bufferedAmount: number;
+  /** Clear bytes that can be read without the network. */
+  readonly readableAmount: number;
+  /** SSL_get_state text, for messages. */
+  readonly state: string;
+  /** getsockname / getpeername, null when there is no socket. */
+  localAddress(): NativeAddress | null;
+  remoteAddress(): NativeAddress | null;
+  setNoDelay(on: boolean): void;
+  setKeepAlive(on: boolean, seconds: number): void;
+}
+
+export interface NativeAddress {
+  readonly address: string;
+  readonly family: 'IPv4' | 'IPv6' | 'unix';
+  readonly port: number;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Listening socket
+
+export declare class NativeListener {
+  constructor(id: number);
+  /** bind(2) and listen(2); throws. `address` is numeric; with `path`, a Unix socket. */
+  listen(options: {
+    readonly address?: string;
+    readonly port?: number;
+    readonly path?: string;
+    readonly fd?: number;
+    readonly backlog: number;
+    readonly ipv6Only: boolean;
+    readonly reusePort: boolean;
+  }): void;
+  address(): NativeAddress | string | null;
+  /** Stops accepting at once; idempotent. */
+  close(): void;
+  ref(): void;
+  unref(): void;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Events
+//
+// A batch crosses as five 32-bit integers for each event: target id, kind, a, b, c. Bytes lie in `slab` and must be copied out
+// before dispatch returns; everything else is fetched with payload(index), also during dispatch only.
+
+export declare const enum EventKind {
+  /** a: op, b: result (readInto: bytes; requestClientCertificate: 1) */
+  OpDone = 1,
+  /** a: op, b: payload (NativeFailure) */
+  OpFailed = 2,
+  /** a: op (0: flow), b: offset in the slab (-1: the read buffer was filled), c: length */
+  Data = 3,
+  /** a: op (0: flow). The peer's close_notify. */
+  End = 4,
+  /** a: op. The peer updated its sending keys. */
+  PeerUpdated = 5,
+  /** a: 0 ours, 1 the peer's; b: 1 if it requests one in return */
+  KeyUpdate = 6,
+  /** a: 1 if the session was resumed in it; b: 1 if the peer started it */
+  Renegotiated = 7,
+  /** a: payload (NativeSession) */
+  Session = 8,
+  /** a: payload (string, one line of the NSS key log format) */
+  Keylog = 9,
+  /** a: payload { sent, version, contentType, data } (SSL_CTX_set_msg_callback(3)) */
+  Message = 10,
+  /** a: where, b: ret, c: payload (string, SSL_state_string_long) (SSL_CTX_set_info_callback(3)) */
+  Info = 11,
+  /** a: 1 received, b: level, c: description */
+  Alert = 12,
+  /** a: payload (NativeFailure). The connection is dead; comes once, after the OpFailed events of what was pending. */
+  Failed = 13,
+  /** On a listener. a: file descriptor, now the receiver's to close. */
+  Accepted = 14,
+  /** On a listener. a: payload (NativeFailure), accept(2) failed in a way that lasts (EMFILE). */
+  AcceptFailed = 15,
+}
+
+export declare const enum Observe {
+  Session = 1,
+  Keylog = 2,
+  Message = 4,
+  Info = 8,
+}
+
+/** Installs this environment's receiver; once. `dispatch` may be called while another dispatch is on the stack never. */
+export declare function setDispatch(dispatch: (count: number) => void, makeError: (failure: NativeFailure) => Error): {
+  /** state[0]: events recorded and not yet dispatched, in this environment. */
+  readonly state: Int32Array;
+};
+/** The batch that is being dispatched. */
+export declare function batch(): { readonly events: Int32Array; readonly slab: Uint8Array };
+export declare function payload(index: number): unknown;
+/** X509_verify_cert_error_string(3). */
+export declare function verifyResultText(code: number): string;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What process.dlopen gives
+
+/** The exports of the addon. */
+export interface Binding {
+  readonly opensslInfo: typeof opensslInfo;
+  readonly loadProvider: typeof loadProvider;
+  readonly NativeContext: typeof NativeContext;
+  readonly NativeSession: typeof NativeSession;
+  readonly NativeBio: typeof NativeBio;
+  readonly NativeConnection: typeof NativeConnection;
+  readonly NativeListener: typeof NativeListener;
+  readonly setDispatch: typeof setDispatch;
+  readonly batch: typeof batch;
+  readonly payload: typeof payload;
+  readonly verifyResultText: typeof verifyResultText;
 }

@@ -1,0 +1,32 @@
+import type { EventKindValues, ObserveValues, StatusValues } from '../../types/binding.d.ts';
+
+export const Status: StatusValues = { Pending: 0, Done: 1, Failed: 2 };
+
+/** What NativeConnection.read() and readInto() return instead of data. */
+export const ReadStatus = { Pending: 0, End: -1, Failed: -2 } as const;
+
+/** What NativeConnection.cancel() returns. */
+export const Cancelled = { Unknown: 0, Withdrawn: 1, MustClose: 2 } as const;
+
+export const EventKind: EventKindValues = {
+  OpDone: 1,
+  OpFailed: 2,
+  Data: 3,
+  End: 4,
+  PeerUpdated: 5,
+  KeyUpdate: 6,
+  Renegotiated: 7,
+  Session: 8,
+  Keylog: 9,
+  Message: 10,
+  Info: 11,
+  Alert: 12,
+  Failed: 13,
+  Accepted: 14,
+  AcceptFailed: 15,
+};
+
+export const Observe: ObserveValues = { Session: 1, Keylog: 2, Message: 4, Info: 8 };
+
+/** SSL_VERIFY_... of <openssl/ssl.h>. */
+export const VerifyMode = { None: 0, Peer: 1, FailIfNoPeerCertificate: 2 } as const;
