@@ -13,7 +13,10 @@ namespace binding = system_tls::binding;
 // Runs once in every environment: the main thread's and each worker's.
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!binding::start_or_throw(env)) return exports;
-  env.SetInstanceData(new binding::EnvironmentData);
+  if (!binding::Environment::create(env)) {
+    Napi::Error::New(env, "Node-API refused to keep the environment's data").ThrowAsJavaScriptException();
+    return exports;
+  }
 
   binding::define_openssl_info(env, exports);
   return exports;

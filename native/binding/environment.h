@@ -1,48 +1,48 @@
 // What belongs to one JavaScript environment: the main thread and each worker have their own.
 #pragma once
 
-#include <napi.h>
+#include <node_api.h>
 
+#include <array>
+#include <cstddef>
 #include <memory>
-#include <vector>
 
 namespace system_tls::binding {
 
-// Holds one object of each type that a part of the binding asks for; made on first use, destroyed with the environment
-// in the reverse order.
-class EnvironmentData {
- public:
-  EnvironmentData() = default;
-  EnvironmentData(const EnvironmentData&) = delete;
-  EnvironmentData& operator=(const EnvironmentData&) = delete;
-  ~EnvironmentData() {
-    while (!slots_.empty()) slots_.pop_back();
-  }
+// The classes that this addon wraps; each has one constructor per environment.
+enum class ClassId : std::size_t { Context, Session, Bio, Connection, Listener, Count };
 
-  template <typename T>
-  T& get() {
-    for (const Slot& slot : slots_) {
-      if (slot.key == &key<T>) return *static_cast<T*>(slot.object.get());
-    }
-    slots_.push_back({&key<T>, std::shared_ptr<void>(std::make_shared<T>())});
-    return *static_cast<T*>(slots_.back().object.get());
-  }
+class Environment {
+ public:
+  explicit Environment(napi_env env) : env_(env) {}
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  // To be called once, when the addon is initialised in this environment. False: Node-API refused.
+  static bool create(napi_env env);
+  // Null before create() and once the environment is gone.
+  static Environment* of(napi_env env) noexcept;
+
+  void set_constructor(ClassId id, napi_value constructor);
+  // Null if the class was not defined.
+  napi_value constructor(ClassId id) const;
+
+  // The function that makes an Error of a NativeFailure (see setDispatch in types/binding.d.ts).
+  void set_error_factory(napi_value function);
+  // Null before it was set.
+  napi_value error_factory() const;
+
+  // What new_instance() hands to the constructor that it calls; null at any other time.
+  void* adopted = nullptr;
 
  private:
-  struct Slot {
-    const void* key;
-    std::shared_ptr<void> object;
-  };
-  template <typename T>
-  static inline const char key = 0;
+  void replace(napi_ref& reference, napi_value value);
+  napi_value value_of(napi_ref reference) const;
 
-  std::vector<Slot> slots_;
+  napi_env env_;
+  std::array<napi_ref, static_cast<std::size_t>(ClassId::Count)> constructors_{};
+  napi_ref error_factory_ = nullptr;
 };
-
-// The object of this type that belongs to the environment.
-template <typename T>
-T& environment_data(Napi::Env env) {
-  return env.GetInstanceData<EnvironmentData>()->template get<T>();
-}
 
 }  // namespace system_tls::binding
