@@ -1,0 +1,199 @@
+#include "engine/connection.h"
+
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
+#include <openssl/x509v3.h>
+
+#include <utility>
+
+#include "engine/enc_bio.h"
+
+namespace system_tls::engine {
+
+using openssl::Failure;
+using openssl::FailurePtr;
+
+namespace {
+
+bool set_verify_host(SSL* ssl, const std::string& host) {
+  X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl);
+  if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) == 1) return true;
+  ERR_clear_error();
+  X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return X509_VERIFY_PARAM_set1_host(parameters, host.c_str(), host.size()) == 1;
+}
+
+bool certificate_names_host(X509* certificate, const std::string& host) {
+  if (X509_check_ip_asc(certificate, host.c_str(), 0) == 1) return true;
+  ERR_clear_error();
+  return X509_check_host(certificate, host.c_str(), host.size(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
+}
+
+bool configure(SSL* ssl, const ConnectionOptions& options) {
+  if (options.server) {
+    SSL_set_accept_state(ssl);
+  } else {
+    SSL_set_connect_state(ssl);
+  }
+  if (options.verify_mode >= 0) SSL_set_verify(ssl, options.verify_mode, nullptr);
+  if (!options.servername.empty() && SSL_set_tlsext_host_name(ssl, options.servername.c_str()) != 1) return false;
+  return options.verify_host.empty() || set_verify_host(ssl, options.verify_host);
+}
+
+bool verification_failed(const openssl::ErrorList& errors) {
+  for (const openssl::ErrorEntry& entry : errors) {
+    if (entry.library == ERR_LIB_SSL && entry.reason == SSL_R_CERTIFICATE_VERIFY_FAILED) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::unique_ptr<Connection> Connection::create(SSL_CTX* context, const ConnectionOptions& options, ChunkPool& pool,
+                                               Events& events, FailurePtr& failure) {
+  ERR_clear_error();
+  openssl::SslPtr ssl(SSL_new(context));
+  if (!ssl || !configure(ssl.get(), options)) {
+    failure = openssl::openssl_failure("The connection could not be set up");
+    return nullptr;
+  }
+  std::unique_ptr<Connection> connection(new Connection(std::move(ssl), options, pool, events));
+  openssl::BioPtr bio = make_enc_bio(connection->enc_);
+  if (!bio) {
+    failure = openssl::openssl_failure("The connection's BIO could not be made");
+    return nullptr;
+  }
+  // One reference serves both directions (SSL_set_bio(3)).
+  BIO* both = bio.release();
+  SSL_set_bio(connection->ssl(), both, both);
+  return connection;
+}
+
+Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool, Events& events)
+    : enc_(pool),
+      ssl_(std::move(ssl)),
+      events_(events),
+      limits_(options.limits),
+      verify_host_(options.verify_host),
+      server_(options.server),
+      read_ahead_(pool) {
+  SSL_set_app_data(ssl_.get(), this);
+  SSL_set_msg_callback(ssl_.get(), on_message);
+  SSL_set_msg_callback_arg(ssl_.get(), this);
+  SSL_set_info_callback(ssl_.get(), on_info);
+}
+
+Connection::~Connection() {
+  // SSL_free can still run callbacks (a session that is removed), and this object is going.
+  SSL_set_msg_callback(ssl_.get(), nullptr);
+  SSL_set_info_callback(ssl_.get(), nullptr);
+  SSL_set_app_data(ssl_.get(), nullptr);
+}
+
+Connection* Connection::from(const SSL* ssl) { return static_cast<Connection*>(SSL_get_app_data(ssl)); }
+
+bool Connection::tls13() const { return !SSL_is_dtls(ssl_.get()) && SSL_version(ssl_.get()) >= TLS1_3_VERSION; }
+
+void Connection::advance() {
+  while (!dead() && step() == Step::progress) {
+  }
+}
+
+bool Connection::can_advance() const { return !dead() && !operations_.empty() && out_below_mark(); }
+
+Connection::Step Connection::step() {
+  if (established_) {
+    return step_operations() == Step::progress ? Step::progress : step_reads();
+  }
+  if (!operations_.empty()) {
+    const Operation::Kind kind = operations_.front().kind;
+    if (kind != Operation::Kind::handshake && kind != Operation::Kind::write) return run(operations_.front());
+  }
+  return handshake_wanted_ ? drive_handshake() : Step::blocked;
+}
+
+Connection::Step Connection::drive_handshake() {
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  if (result == 1) {
+    handshake_complete();
+    return Step::progress;
+  }
+  if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return Step::blocked;
+  fail(failure_after(result, "The TLS handshake failed"));
+  return Step::progress;
+}
+
+void Connection::handshake_complete() {
+  established_ = true;
+  if (FailurePtr refused = check_resumption()) {
+    fail(std::move(refused));
+    return;
+  }
+  if (!operations_.empty() && operations_.front().kind == Operation::Kind::handshake) done();
+}
+
+// A resumed handshake verifies nothing: a session that was made without verification, or for another host, must not pass here.
+FailurePtr Connection::check_resumption() const {
+  const bool verifies = (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0;
+  if (server_ || !verifies || SSL_session_reused(ssl_.get()) == 0) return nullptr;
+  auto failure = std::make_shared<Failure>();
+  failure->verify_result = SSL_get_verify_result(ssl_.get());
+  if (failure->verify_result != X509_V_OK && SSL_get_verify_callback(ssl_.get()) == nullptr) {
+    failure->code = "ERR_TLS_SESSION_NOT_VERIFIED";
+    failure->message =
+        "The resumed session was made without a successful verification of the peer, which this connection requires: "
+        "connect without that session";
+    return failure;
+  }
+  X509* certificate = SSL_get0_peer_certificate(ssl_.get());
+  if (verify_host_.empty() || (certificate != nullptr && certificate_names_host(certificate, verify_host_))) return nullptr;
+  failure->verify_result = X509_V_ERR_HOSTNAME_MISMATCH;
+  failure->code = "ERR_TLS_SESSION_HOST_MISMATCH";
+  failure->message = "The resumed session belongs to a certificate that is not valid for '" + verify_host_ +
+                     "': connect without that session";
+  return failure;
+}
+
+FailurePtr Connection::failure_after(int result, const char* during) {
+  // Before the queue is drained: SSL_get_error looks at it.
+  const int kind = SSL_get_error(ssl_.get(), result);
+  if (kind == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) {
+    ERR_raise(ERR_LIB_SSL, SSL_R_UNEXPECTED_EOF_WHILE_READING);
+  }
+  auto failure = std::make_shared<Failure>();
+  failure->errors = openssl::drain_errors();
+  failure->alert = last_alert_;
+  if (verification_failed(failure->errors)) failure->verify_result = SSL_get_verify_result(ssl_.get());
+  failure->message = std::string(during) + " (" + (server_ ? "server" : "client") + ", state '" +
+                     SSL_state_string_long(ssl_.get()) + "')";
+  return failure;
+}
+
+void Connection::fail(FailurePtr failure) {
+  if (dead()) return;
+  failure_ = std::move(failure);
+  fail_pending(failure_);
+  events_.failed(failure_);
+}
+
+void Connection::fail_pending(const FailurePtr& failure) {
+  while (!operations_.empty()) events_.operation_failed(operations_.pop().id, failure);
+  while (!reads_.empty()) events_.operation_failed(reads_.pop().id, failure);
+  for (const PeerWait& wait : std::exchange(peer_waits_, {})) events_.operation_failed(wait.id, failure);
+}
+
+bool Connection::wants_input() const {
+  if (dead() || peer_closed_) return false;
+  if (!established_) return handshake_wanted_;
+  if (blocked_on_delivery_) return false;
+  if (!reads_.empty() || flow_) return true;
+  const bool waits = renegotiating() || !peer_waits_.empty();
+  return waits && read_ahead_.size() < limits_.read_ahead;
+}
+
+bool Connection::pending() const {
+  return !dead() && (!operations_.empty() || !reads_.empty() || !peer_waits_.empty() || (flow_ && !flow_ended_));
+}
+
+}  // namespace system_tls::engine

@@ -1,0 +1,210 @@
+// One TLS connection without I/O: ciphertext in, ciphertext out, operations in order, events recorded.
+//
+// Only the thread of the reactor that owns a connection touches it. Nothing here calls back into JavaScript or into the owner
+// except through Events, which record.
+//
+// The owner's part: after anything that can make progress it calls advance(), sends what enc().out holds, and repeats while
+// can_advance(); it lends received bytes, advances, and reclaims.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/enc_side.h"
+#include "engine/events.h"
+#include "engine/fifo.h"
+#include "engine/operation.h"
+#include "openssl/failure.h"
+#include "openssl/handles.h"
+
+namespace system_tls::engine {
+
+struct Limits {
+  std::size_t out_mark = 64 * 1024;
+  std::size_t read_ahead = 64 * 1024;
+  // In a row, without application data between them. BoringSSL and rustls use the same number.
+  std::uint32_t key_updates = 32;
+  std::uint32_t renegotiations = 3;
+  std::chrono::milliseconds renegotiation_window = std::chrono::minutes(10);
+};
+
+struct ConnectionOptions {
+  bool server = false;
+  std::string servername;
+  std::string verify_host;
+  int verify_mode = -1;  // -1: the context's
+  Limits limits;
+};
+
+class Connection {
+ public:
+  // A null result: `failure` says why.
+  static std::unique_ptr<Connection> create(SSL_CTX* context, const ConnectionOptions& options, ChunkPool& pool,
+                                            Events& events, openssl::FailurePtr& failure);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  SSL* ssl() const { return ssl_.get(); }
+  EncSide& enc() { return enc_; }
+  bool server() const { return server_; }
+  bool established() const { return established_; }
+  bool dead() const { return failure_ != nullptr; }
+  const openssl::FailurePtr& failure() const { return failure_; }
+  std::uint32_t renegotiations() const { return renegotiations_; }
+  bool tls13() const;
+
+  // Operations. Those that fail at once do so by an operation_failed event, like all others.
+  void start(Operation operation);
+  void start_read(ReadOperation read);
+  // Takes what can be encrypted now, without an operation; 0 when the order of operations or backpressure forbids.
+  std::size_t write_now(std::span<const std::uint8_t> clear);
+  bool out_below_mark() const { return enc_.out.size() < limits_.out_mark; }
+
+  enum class Cancelled { unknown, withdrawn, under_way };
+  Cancelled cancel(OperationId id);
+
+  // Clear bytes to the owner as they arrive, instead of by operations. `target`: null for the slab.
+  void start_flow();
+  void stop_flow();
+  void set_flow_target(std::unique_ptr<ClearTarget> target);
+  void flow_delivered() { flow_busy_ = false; }
+  bool flowing() const { return flow_; }
+
+  // SSL_key_update, SSL_renegotiate alone: null, or why not. The connection is as it was then.
+  openssl::FailurePtr schedule_key_update(int type);
+  openssl::FailurePtr schedule_renegotiate(bool abbreviated);
+
+  // Runs as far as possible. Stops at the out mark, so that what was made is sent before more is.
+  void advance();
+  // More can be done without the network.
+  bool can_advance() const;
+  // Clear bytes are there, but the slab or the flow's memory is taken by events not yet delivered.
+  bool blocked_on_delivery() const { return blocked_on_delivery_; }
+  bool wants_input() const;
+  // Something waits for the peer or for the transport.
+  bool pending() const;
+
+  // The transport broke: everything pending fails with this.
+  void fail(openssl::FailurePtr failure);
+
+  void observe(std::uint32_t mask) { observe_ = mask; }
+
+  // For the hooks of the SSL_CTX, which know only the SSL.
+  static Connection* from(const SSL* ssl);
+  void on_keylog(const char* line);
+  void on_session(SSL_SESSION* session);
+
+ private:
+  enum class Step { progress, blocked };
+  enum class ReadResult { some, none, closed, failed };
+
+  Connection(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool, Events& events);
+
+  // connection.cc
+  Step step();
+  Step drive_handshake();
+  void handshake_complete();
+  openssl::FailurePtr check_resumption() const;
+  openssl::FailurePtr failure_after(int result, const char* during);
+  void fail_pending(const openssl::FailurePtr& failure);
+
+  // operations.cc
+  Step step_operations();
+  Step run(Operation& operation);
+  Step run_handshake(Operation& operation);
+  Step run_write(Operation& operation);
+  Step run_key_update(Operation& operation);
+  Step run_renegotiate(Operation& operation);
+  Step run_client_certificate(Operation& operation);
+  Step request_certificate_13(Operation& operation);
+  Step request_certificate_12(Operation& operation);
+  Step run_shutdown(Operation& operation);
+  Step run_sending(Operation& operation);
+  Step done(std::int32_t result = 0);
+  Step fail_operation(openssl::FailurePtr failure);
+  bool flush_scheduled();
+  bool write_clear(std::span<const std::uint8_t> clear);
+  bool renegotiating() const;
+  void begin_renegotiation();
+  void wait_for_peer(PeerWait wait);
+  void peer_closed();
+
+  // reading.cc
+  Step step_reads();
+  Step read_into(std::span<std::uint8_t> target);
+  bool input_may_be_there() const;
+  Step serve_read_ahead();
+  ReadResult read_some(std::span<std::uint8_t> target, std::size_t& count, openssl::FailurePtr& failure);
+  openssl::FailurePtr after_read();
+  openssl::FailurePtr answer_key_update();
+  bool pick_target(std::span<std::uint8_t>& target);
+  void deliver(std::span<const std::uint8_t> bytes);
+  void deliver_end();
+  bool reads_wanted() const { return !reads_.empty() || flow_; }
+
+  // renegotiation.cc
+  openssl::FailurePtr check_renegotiation();
+  void renegotiation_complete();
+  void settle_certificate_wait(const PeerWait& wait, bool resumed);
+  void client_hello_seen(bool sent);
+
+  // observing.cc
+  static void on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL* ssl, void* self);
+  static void on_info(const SSL* ssl, int where, int result);
+  void handshake_message_seen(bool sent, std::span<const std::uint8_t> message);
+  void key_update_seen(bool sent, bool requested);
+
+  EncSide enc_;        // before ssl_: its BIO points here
+  openssl::SslPtr ssl_;
+  Events& events_;
+  const Limits limits_;
+  const std::string verify_host_;
+  const bool server_;
+
+  Fifo<Operation> operations_;
+  Fifo<ReadOperation> reads_;
+  std::vector<PeerWait> peer_waits_;
+  std::unique_ptr<ClearTarget> flow_target_;
+  // Clear bytes that arrived while an operation waited for the peer and nobody read.
+  ByteQueue read_ahead_;
+
+  openssl::FailurePtr failure_;  // sticky
+  openssl::Alert last_alert_;
+  std::uint32_t observe_ = 0;
+
+  bool handshake_wanted_ = false;
+  bool established_ = false;
+  bool peer_closed_ = false;  // close_notify received
+  bool flow_ = false;
+  bool flow_busy_ = false;
+  bool flow_ended_ = false;
+  bool blocked_on_delivery_ = false;
+  bool ssl_may_have_more_ = false;  // the last SSL_read returned bytes
+  bool read_kick_ = false;          // SSL_read has to be called although nothing arrived
+  std::uint32_t handshake_messages_ = 0;  // seen; SSL_read can make progress without returning bytes
+
+  // Renegotiation: OpenSSL's own completion signals lie, so the messages themselves are watched.
+  bool renegotiation_scheduled_ = false;  // SSL_renegotiate alone: the next I/O drives it
+  bool renegotiation_driven_ = false;  // from SSL_renegotiate until the client's is complete, the server's request is out
+  bool client_hello_seen_ = false;
+  bool hello_request_sent_ = false;
+  bool certificate_request_sent_ = false;
+  bool finished_sent_ = false;
+  bool finished_received_ = false;
+  bool renegotiation_by_peer_ = false;
+  std::uint32_t requests_open_ = 0;  // HelloRequests that no ClientHello has answered
+  std::uint32_t renegotiations_ = 0;
+  std::uint32_t peer_renegotiations_ = 0;  // in this window
+  std::chrono::steady_clock::time_point window_start_{};
+
+  std::uint32_t peer_key_updates_ = 0;  // in a row
+  bool peer_updated_ = false;
+  bool too_many_key_updates_ = false;
+  bool too_many_renegotiations_ = false;
+};
+
+}  // namespace system_tls::engine

@@ -1,0 +1,65 @@
+#include "engine/enc_bio.h"
+
+namespace system_tls::engine {
+
+namespace {
+
+EncSide& side_of(BIO* bio) { return *static_cast<EncSide*>(BIO_get_data(bio)); }
+
+int read_enc(BIO* bio, char* to, std::size_t size, std::size_t* count) {
+  EncIn& in = side_of(bio).in;
+  BIO_clear_retry_flags(bio);
+  *count = in.stopped() ? 0 : in.read({reinterpret_cast<std::uint8_t*>(to), size});
+  if (*count != 0) return 1;
+  if (!in.at_eof()) BIO_set_retry_read(bio);
+  return 0;
+}
+
+int write_enc(BIO* bio, const char* from, std::size_t size, std::size_t* count) {
+  BIO_clear_retry_flags(bio);
+  side_of(bio).out.append({reinterpret_cast<const std::uint8_t*>(from), size});
+  *count = size;
+  return 1;
+}
+
+long control_enc(BIO* bio, int command, long, void*) {
+  switch (command) {
+    case BIO_CTRL_FLUSH:
+      return 1;  // anything else fails the handshake
+    case BIO_CTRL_EOF:
+      // Without it a truncation is SSL_ERROR_SYSCALL with an empty error queue.
+      return side_of(bio).in.at_eof() ? 1 : 0;
+    case BIO_CTRL_PENDING:
+      return static_cast<long>(side_of(bio).in.size());
+    case BIO_CTRL_WPENDING:
+      return static_cast<long>(side_of(bio).out.size());
+    default:
+      return 0;
+  }
+}
+
+// Immutable after it is made, hence safe to share between environments and threads.
+const BIO_METHOD* enc_method() {
+  static const openssl::BioMethodPtr method = [] {
+    openssl::BioMethodPtr made(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "system-tls enc"));
+    if (!made) return made;
+    BIO_meth_set_read_ex(made.get(), read_enc);
+    BIO_meth_set_write_ex(made.get(), write_enc);
+    BIO_meth_set_ctrl(made.get(), control_enc);
+    return made;
+  }();
+  return method.get();
+}
+
+}  // namespace
+
+openssl::BioPtr make_enc_bio(EncSide& side) {
+  const BIO_METHOD* method = enc_method();
+  openssl::BioPtr bio(method == nullptr ? nullptr : BIO_new(method));
+  if (!bio) return bio;
+  BIO_set_data(bio.get(), &side);
+  BIO_set_init(bio.get(), 1);
+  return bio;
+}
+
+}  // namespace system_tls::engine

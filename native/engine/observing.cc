@@ -1,0 +1,84 @@
+// What OpenSSL tells while it works. Everything is recorded here and delivered later, off OpenSSL's stack.
+#include <openssl/ssl3.h>
+#include <openssl/tls1.h>
+
+#include <utility>
+
+#include "engine/connection.h"
+
+namespace system_tls::engine {
+
+void Connection::on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL*, void* self) {
+  auto& connection = *static_cast<Connection*>(self);
+  const std::span<const std::uint8_t> message(static_cast<const std::uint8_t*>(bytes), size);
+  if (content_type == SSL3_RT_HANDSHAKE && !message.empty()) {
+    connection.handshake_message_seen(sent != 0, message);
+  } else if (content_type == SSL3_RT_INNER_CONTENT_TYPE && sent == 0 && !message.empty() &&
+             message[0] == SSL3_RT_APPLICATION_DATA) {
+    connection.peer_key_updates_ = 0;
+  }
+  if ((connection.observe_ & kObserveMessage) != 0) {
+    connection.events_.message(sent != 0, version, content_type, message);
+  }
+}
+
+void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t> message) {
+  ++handshake_messages_;
+  switch (message[0]) {
+    case SSL3_MT_HELLO_REQUEST:
+      if (sent) {
+        hello_request_sent_ = true;
+        ++requests_open_;
+      }
+      break;
+    case SSL3_MT_CLIENT_HELLO:
+      if (established_) client_hello_seen(sent);
+      break;
+    case SSL3_MT_CERTIFICATE_REQUEST:
+      if (established_ && sent) certificate_request_sent_ = true;
+      break;
+    case SSL3_MT_FINISHED:
+      (sent ? finished_sent_ : finished_received_) = true;
+      break;
+    case SSL3_MT_KEY_UPDATE:
+      // RFC 8446 4.6.3: one byte behind the four of the header, update_requested is 1.
+      key_update_seen(sent, message.size() > 4 && message[4] == 1);
+      break;
+    default:
+      break;
+  }
+}
+
+// Thousands of KeyUpdates fit into one SSL_read, each with its key derivation, and nothing can interrupt it but a BIO that runs dry.
+void Connection::key_update_seen(bool sent, bool requested) {
+  events_.key_update(!sent, requested);
+  if (sent) return;
+  peer_updated_ = true;
+  if (++peer_key_updates_ > limits_.key_updates) {
+    too_many_key_updates_ = true;
+    enc_.in.stop();
+  }
+}
+
+void Connection::on_info(const SSL* ssl, int where, int result) {
+  Connection* connection = from(ssl);
+  if (connection == nullptr) return;
+  if ((where & SSL_CB_ALERT) != 0) {
+    connection->last_alert_ = {result >> 8, result & 0xff, (where & SSL_CB_READ) != 0};
+    connection->events_.alert(connection->last_alert_);
+  }
+  if ((connection->observe_ & kObserveInfo) != 0) {
+    connection->events_.info(where, result, SSL_state_string_long(ssl));
+  }
+}
+
+void Connection::on_keylog(const char* line) {
+  if ((observe_ & kObserveKeylog) != 0) events_.keylog(line);
+}
+
+void Connection::on_session(SSL_SESSION* session) {
+  // A copy: freeing the connection without a shutdown makes the original unresumable.
+  if ((observe_ & kObserveSession) != 0) events_.session(openssl::SessionPtr(SSL_SESSION_dup(session)));
+}
+
+}  // namespace system_tls::engine

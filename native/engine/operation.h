@@ -1,0 +1,55 @@
+// What the application asked for and a connection has not finished.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "engine/clear_memory.h"
+#include "engine/events.h"
+
+namespace system_tls::engine {
+
+// Run in call order, one at a time.
+struct Operation {
+  enum class Kind : std::uint8_t {
+    handshake,
+    write,
+    key_update,
+    renegotiate,
+    client_certificate,
+    shutdown,
+  };
+  // `sending`: what had to be handed to OpenSSL was; the queue is held until it is written.
+  enum class Phase : std::uint8_t { queued, running, sending };
+
+  OperationId id = 0;
+  Kind kind = Kind::handshake;
+  Phase phase = Phase::queued;
+  // key_update: request the peer's; renegotiate: abbreviated; client_certificate: required; shutdown: wait.
+  bool flag = false;
+  // write: how much of the source OpenSSL took, of how much.
+  std::size_t offset = 0;
+  std::size_t length = 0;
+  std::unique_ptr<ClearSource> source;
+};
+
+// Served in call order; independent of the operations above.
+struct ReadOperation {
+  OperationId id = 0;
+  std::size_t max = 0;
+  // None: into the owner's slab.
+  std::unique_ptr<ClearTarget> target;
+};
+
+// Operations that have left the queue and wait for the peer.
+struct PeerWait {
+  enum class Kind : std::uint8_t { key_update, renegotiation, client_certificate, close_notify };
+
+  OperationId id = 0;
+  Kind kind = Kind::key_update;
+  // client_certificate: a certificate is required.
+  bool required = false;
+};
+
+}  // namespace system_tls::engine

@@ -1,0 +1,337 @@
+// The ordered operations: what each does when it is its turn.
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/connection.h"
+
+namespace system_tls::engine {
+
+using openssl::FailurePtr;
+using Kind = Operation::Kind;
+using Phase = Operation::Phase;
+
+namespace {
+
+// Encrypted in one SSL_write and sent together: four full records.
+constexpr std::size_t kWriteBatch = 64 * 1024;
+
+FailurePtr misuse(int reason, const char* message) {
+  ERR_clear_error();
+  ERR_raise(ERR_LIB_SSL, reason);
+  return openssl::openssl_failure(message);
+}
+
+FailurePtr peer_has_closed() {
+  return openssl::named_failure("ERR_TLS_PEER_CLOSED",
+                                "The peer has closed its side of the connection (close_notify) and will not answer any more");
+}
+
+bool close_notify_sent(const SSL* ssl) { return (SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) != 0; }
+
+const char* before_handshake(Kind kind) {
+  switch (kind) {
+    case Kind::key_update:
+      return "A key update needs a completed handshake: await connect(), accept() or handshake() first";
+    case Kind::renegotiate:
+      return "A renegotiation needs a completed handshake: await connect(), accept() or handshake() first";
+    case Kind::client_certificate:
+      return "Asking for a client certificate needs a completed handshake: await accept() first";
+    default:
+      return "shutdown() needs a completed handshake: there is nothing to close yet; use close()";
+  }
+}
+
+}  // namespace
+
+void Connection::start(Operation operation) {
+  if (dead()) {
+    events_.operation_failed(operation.id, failure_);
+    return;
+  }
+  if (operation.kind == Kind::handshake || operation.kind == Kind::write) handshake_wanted_ = true;
+  operations_.push(std::move(operation));
+}
+
+Connection::Step Connection::done(std::int32_t result) {
+  events_.operation_done(operations_.pop().id, result);
+  return Step::progress;
+}
+
+Connection::Step Connection::fail_operation(FailurePtr failure) {
+  events_.operation_failed(operations_.pop().id, std::move(failure));
+  return Step::progress;
+}
+
+Connection::Step Connection::step_operations() { return operations_.empty() ? Step::blocked : run(operations_.front()); }
+
+Connection::Step Connection::run(Operation& operation) {
+  if (!established_) {
+    const int reason = operation.kind == Kind::shutdown ? SSL_R_SHUTDOWN_WHILE_IN_INIT : SSL_R_STILL_IN_INIT;
+    return fail_operation(misuse(reason, before_handshake(operation.kind)));
+  }
+  if (operation.phase == Phase::sending) return run_sending(operation);
+  if (operation.kind != Kind::shutdown && operation.kind != Kind::handshake && operation.phase == Phase::queued &&
+      close_notify_sent(ssl_.get())) {
+    return fail_operation(misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "shutdown() was called on this connection: nothing can be sent any more"));
+  }
+  switch (operation.kind) {
+    case Kind::handshake:
+      return run_handshake(operation);
+    case Kind::write:
+      return run_write(operation);
+    case Kind::key_update:
+      return run_key_update(operation);
+    case Kind::renegotiate:
+      return run_renegotiate(operation);
+    case Kind::client_certificate:
+      return run_client_certificate(operation);
+    case Kind::shutdown:
+      return run_shutdown(operation);
+  }
+  return Step::blocked;
+}
+
+// The queue is held until what the operation made is written: the manual's rule that writing must be complete before a key update.
+Connection::Step Connection::run_sending(Operation& operation) {
+  if (operation.kind == Kind::shutdown) {
+    if (!enc_.out.empty()) return Step::blocked;
+    if (!operation.flag || peer_closed_) return done();
+    wait_for_peer({operation.id, PeerWait::Kind::close_notify, false});
+    operations_.pop();
+    return Step::progress;
+  }
+  if (!out_below_mark()) return Step::blocked;
+  if (operation.kind == Kind::key_update) return done();
+  // The others end when the peer has answered: their PeerWait is registered already.
+  operations_.pop();
+  return Step::progress;
+}
+
+// SSL_do_handshake on an established connection: performs at once what was scheduled.
+Connection::Step Connection::run_handshake(Operation& operation) {
+  if (operation.phase == Phase::running) return renegotiation_driven_ ? Step::blocked : done();
+  if (renegotiation_scheduled_) {
+    begin_renegotiation();
+    operation.phase = Phase::running;
+    return Step::progress;
+  }
+  if (!flush_scheduled()) return Step::progress;
+  return done();
+}
+
+Connection::Step Connection::run_write(Operation& operation) {
+  if (renegotiation_scheduled_) {
+    begin_renegotiation();
+    return Step::progress;
+  }
+  // Driven by SSL_write, a renegotiation dies of the first application record that crosses it.
+  if (renegotiating()) return Step::blocked;
+  if (operation.offset == operation.length) return out_below_mark() ? done() : Step::blocked;
+  if (!out_below_mark()) return Step::blocked;
+  const std::span<const std::uint8_t> clear = operation.source->bytes();
+  if (clear.size() < operation.length) {
+    return fail_operation(openssl::named_failure(
+        "ERR_TLS_BUFFER_DETACHED", "The memory given to write() was detached or shrunk before all of it was written"));
+  }
+  const std::size_t count = std::min(kWriteBatch, operation.length - operation.offset);
+  if (write_clear(clear.subspan(operation.offset, count))) {
+    operation.phase = Phase::running;
+    operation.offset += count;
+  }
+  return Step::progress;
+}
+
+bool Connection::write_clear(std::span<const std::uint8_t> clear) {
+  ERR_clear_error();
+  std::size_t written = 0;
+  const int result = SSL_write_ex(ssl_.get(), clear.data(), clear.size(), &written);
+  if (result == 1) return true;
+  fail(failure_after(result, "Writing failed"));
+  return false;
+}
+
+std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
+  if (dead() || !established_ || !operations_.empty() || renegotiation_scheduled_ || renegotiating() ||
+      close_notify_sent(ssl_.get())) {
+    return 0;
+  }
+  std::size_t taken = 0;
+  while (taken < clear.size() && out_below_mark()) {
+    const std::size_t count = std::min(kWriteBatch, clear.size() - taken);
+    if (!write_clear(clear.subspan(taken, count))) break;
+    taken += count;
+  }
+  return taken;
+}
+
+// A KeyUpdate that the application scheduled or the peer is owed; as long as one is pending, OpenSSL counts as "in init" and refuses
+// the next one, a shutdown, and loses a certificate request.
+bool Connection::flush_scheduled() {
+  if (!tls13() || SSL_get_key_update_type(ssl_.get()) == SSL_KEY_UPDATE_NONE) return true;
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  if (result == 1) return true;
+  fail(failure_after(result, "A scheduled key update failed"));
+  return false;
+}
+
+Connection::Step Connection::run_key_update(Operation& operation) {
+  if (!flush_scheduled()) return Step::progress;
+  ERR_clear_error();
+  const int type = operation.flag ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
+  if (SSL_key_update(ssl_.get(), type) != 1) return fail_operation(openssl::openssl_failure("The key update was refused"));
+  if (operation.flag) wait_for_peer({operation.id, PeerWait::Kind::key_update, false});
+  operation.phase = Phase::sending;
+  flush_scheduled();
+  return Step::progress;
+}
+
+FailurePtr Connection::schedule_key_update(int type) {
+  if (dead()) return failure_;
+  if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::key_update));
+  if (close_notify_sent(ssl_.get())) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No key update after shutdown()");
+  if (!operations_.empty()) {
+    return misuse(SSL_R_BAD_WRITE_RETRY,
+                  "A key update cannot be scheduled while writing is not complete: await the write, or use keyUpdate(), which queues");
+  }
+  const bool valid = type == SSL_KEY_UPDATE_NOT_REQUESTED || type == SSL_KEY_UPDATE_REQUESTED;
+  if (valid && !flush_scheduled()) return failure_;
+  ERR_clear_error();
+  if (SSL_key_update(ssl_.get(), type) == 1) return nullptr;
+  return openssl::openssl_failure("The key update was refused");
+}
+
+FailurePtr Connection::schedule_renegotiate(bool abbreviated) {
+  if (dead()) return failure_;
+  if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::renegotiate));
+  if (close_notify_sent(ssl_.get())) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No renegotiation after shutdown()");
+  if (renegotiating()) return misuse(SSL_R_STILL_IN_INIT, "A renegotiation is under way already");
+  ERR_clear_error();
+  const int result = abbreviated ? SSL_renegotiate_abbreviated(ssl_.get()) : SSL_renegotiate(ssl_.get());
+  if (result != 1) return openssl::openssl_failure("The renegotiation was refused");
+  renegotiation_scheduled_ = true;
+  return nullptr;
+}
+
+Connection::Step Connection::run_renegotiate(Operation& operation) {
+  if (operation.phase == Phase::queued) {
+    // The peer's own renegotiation comes first; ours follows it.
+    if (renegotiating()) return Step::blocked;
+    if (peer_closed_) return fail_operation(peer_has_closed());
+    if (!renegotiation_scheduled_) {
+      if (FailurePtr refused = schedule_renegotiate(operation.flag)) return fail_operation(std::move(refused));
+    }
+    begin_renegotiation();
+    operation.phase = Phase::running;
+    return Step::progress;
+  }
+  if (renegotiation_driven_) return Step::blocked;
+  if (!server_) return done();
+  wait_for_peer({operation.id, PeerWait::Kind::renegotiation, false});
+  operation.phase = Phase::sending;
+  return Step::progress;
+}
+
+Connection::Step Connection::run_client_certificate(Operation& operation) {
+  if (!server_) return fail_operation(misuse(SSL_R_NOT_SERVER, "Only a server can ask for the peer's certificate"));
+  return tls13() ? request_certificate_13(operation) : request_certificate_12(operation);
+}
+
+Connection::Step Connection::request_certificate_13(Operation& operation) {
+  if (!flush_scheduled()) return Step::progress;
+  const int before = SSL_get_verify_mode(ssl_.get());
+  SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER | (operation.flag ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+  ERR_clear_error();
+  if (SSL_verify_client_post_handshake(ssl_.get()) != 1) {
+    FailurePtr refused = openssl::openssl_failure("The client cannot be asked for a certificate");
+    SSL_set_verify(ssl_.get(), before, nullptr);
+    return fail_operation(std::move(refused));
+  }
+  finished_received_ = false;
+  const int result = SSL_do_handshake(ssl_.get());
+  if (result != 1) {
+    fail(failure_after(result, "Asking for the client's certificate failed"));
+    return Step::progress;
+  }
+  wait_for_peer({operation.id, PeerWait::Kind::client_certificate, operation.flag});
+  operation.phase = Phase::sending;
+  return Step::progress;
+}
+
+Connection::Step Connection::request_certificate_12(Operation& operation) {
+  if (operation.phase == Phase::running) {
+    if (renegotiation_driven_) return Step::blocked;
+    wait_for_peer({operation.id, PeerWait::Kind::client_certificate, operation.flag});
+    operation.phase = Phase::sending;
+    return Step::progress;
+  }
+  if (renegotiating()) return Step::blocked;
+  if (peer_closed_) return fail_operation(peer_has_closed());
+  const int before = SSL_get_verify_mode(ssl_.get());
+  SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER | (operation.flag ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+  // A resumed handshake has no CertificateRequest and would report success without a certificate.
+  SSL_set_options(ssl_.get(), SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+  if (!renegotiation_scheduled_) {
+    if (FailurePtr refused = schedule_renegotiate(false)) {
+      SSL_set_verify(ssl_.get(), before, nullptr);
+      return fail_operation(std::move(refused));
+    }
+  }
+  begin_renegotiation();
+  operation.phase = Phase::running;
+  return Step::progress;
+}
+
+Connection::Step Connection::run_shutdown(Operation& operation) {
+  if (renegotiation_scheduled_) begin_renegotiation();
+  if (renegotiating()) return Step::blocked;
+  operation.phase = Phase::sending;
+  // A second SSL_shutdown with data in flight is fatal: the peer's close_notify is waited for by SSL_read.
+  if (close_notify_sent(ssl_.get())) return Step::progress;
+  if (!flush_scheduled()) return Step::progress;
+  ERR_clear_error();
+  const int result = SSL_shutdown(ssl_.get());
+  if (result < 0) fail(failure_after(result, "The shutdown failed"));
+  return Step::progress;
+}
+
+void Connection::wait_for_peer(PeerWait wait) {
+  if (peer_closed_) {
+    events_.operation_failed(wait.id, peer_has_closed());
+  } else {
+    peer_waits_.push_back(wait);
+  }
+}
+
+void Connection::peer_closed() {
+  peer_closed_ = true;
+  for (const PeerWait& wait : std::exchange(peer_waits_, {})) {
+    if (wait.kind == PeerWait::Kind::close_notify) {
+      events_.operation_done(wait.id, 0);
+    } else {
+      events_.operation_failed(wait.id, peer_has_closed());
+    }
+  }
+  // A client cannot write in the middle of a renegotiation that will not end.
+  if (renegotiating() && !server_) fail(peer_has_closed());
+}
+
+Connection::Cancelled Connection::cancel(OperationId id) {
+  if (const ReadOperation* read = reads_.find([id](const ReadOperation& each) { return each.id == id; })) {
+    reads_.erase(read);
+    return Cancelled::withdrawn;
+  }
+  const auto waits = std::erase_if(peer_waits_, [id](const PeerWait& wait) { return wait.id == id; });
+  const Operation* operation = operations_.find([id](const Operation& each) { return each.id == id; });
+  if (operation == nullptr) return waits == 0 ? Cancelled::unknown : Cancelled::withdrawn;
+  const bool begun = operation == &operations_.front() && (operation->phase == Phase::running || !established_);
+  const bool write_untouched = operation->kind == Kind::write && operation->offset == 0;
+  if (begun && !write_untouched) return Cancelled::under_way;
+  operations_.erase(operation);
+  return Cancelled::withdrawn;
+}
+
+}  // namespace system_tls::engine

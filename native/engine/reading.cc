@@ -1,0 +1,189 @@
+// The reading side: SSL_read for read operations, for the flow, and ahead of both when an operation waits for the peer.
+#include <openssl/err.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/connection.h"
+
+namespace system_tls::engine {
+
+using openssl::FailurePtr;
+
+void Connection::start_read(ReadOperation read) {
+  if (dead()) {
+    events_.operation_failed(read.id, failure_);
+    return;
+  }
+  handshake_wanted_ = true;
+  // By the manual, the next I/O performs what was scheduled, even if nothing has arrived.
+  if (renegotiation_scheduled_) begin_renegotiation();
+  read_kick_ = true;
+  reads_.push(std::move(read));
+}
+
+void Connection::start_flow() {
+  if (flow_) return;
+  handshake_wanted_ = true;
+  flow_ = true;
+  if (renegotiation_scheduled_) begin_renegotiation();
+  read_kick_ = true;
+}
+
+void Connection::stop_flow() { flow_ = false; }
+
+void Connection::set_flow_target(std::unique_ptr<ClearTarget> target) {
+  flow_target_ = std::move(target);
+  flow_busy_ = false;
+}
+
+// Without this, each advance() would cost one SSL_read that finds nothing.
+bool Connection::input_may_be_there() const {
+  return read_kick_ || ssl_may_have_more_ || enc_.in.size() != 0 || enc_.in.eof_seen();
+}
+
+Connection::Step Connection::step_reads() {
+  blocked_on_delivery_ = false;
+  if (!read_ahead_.empty() && reads_wanted()) return serve_read_ahead();
+  if (peer_closed_) {
+    if (reads_.empty() && (!flow_ || flow_ended_)) return Step::blocked;
+    deliver_end();
+    return Step::progress;
+  }
+  // Only what SSL_read itself makes (answers to KeyUpdates) can get this far above the mark.
+  if (!input_may_be_there() || enc_.out.size() > 4 * limits_.out_mark) return Step::blocked;
+  std::span<std::uint8_t> target;
+  return pick_target(target) ? read_into(target) : Step::blocked;
+}
+
+bool Connection::pick_target(std::span<std::uint8_t>& target) {
+  if (!reads_.empty()) {
+    ReadOperation& read = reads_.front();
+    target = read.target ? read.target->bytes() : events_.slab();
+    target = target.first(std::min(target.size(), read.max));
+    blocked_on_delivery_ = target.empty() && !read.target;
+  } else if (flow_ && flow_target_) {
+    target = flow_busy_ ? std::span<std::uint8_t>() : flow_target_->bytes();
+    blocked_on_delivery_ = flow_busy_;
+  } else if (flow_) {
+    target = events_.slab();
+    blocked_on_delivery_ = target.empty();
+  } else if ((renegotiating() || !peer_waits_.empty()) && read_ahead_.size() < limits_.read_ahead) {
+    target = read_ahead_.room();
+    target = target.first(std::min(target.size(), limits_.read_ahead - read_ahead_.size()));
+  }
+  if (!target.empty()) return true;
+  if (!reads_.empty() && !blocked_on_delivery_) {
+    events_.operation_failed(reads_.pop().id,
+                             openssl::named_failure("ERR_TLS_BUFFER_DETACHED", "The memory given to readInto() was detached or shrunk"));
+  }
+  return false;
+}
+
+Connection::Step Connection::serve_read_ahead() {
+  std::span<std::uint8_t> target;
+  if (!pick_target(target)) return Step::blocked;
+  deliver(target.first(read_ahead_.take(target)));
+  return Step::progress;
+}
+
+void Connection::deliver(std::span<const std::uint8_t> bytes) {
+  if (!reads_.empty()) {
+    const ReadOperation read = reads_.pop();
+    if (read.target) {
+      events_.operation_done(read.id, static_cast<std::int32_t>(bytes.size()));
+    } else {
+      events_.data(read.id, bytes);
+    }
+  } else if (flow_target_) {
+    flow_busy_ = true;
+    events_.flow_filled(bytes.size());
+  } else {
+    events_.data(kFlow, bytes);
+  }
+}
+
+void Connection::deliver_end() {
+  while (!reads_.empty()) events_.end(reads_.pop().id);
+  if (flow_ && !flow_ended_) {
+    flow_ended_ = true;
+    events_.end(kFlow);
+  }
+}
+
+// Fills the target with as many records as there are: one delivery, one crossing.
+Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
+  const bool ahead = !reads_wanted();
+  const std::uint32_t messages_before = handshake_messages_;
+  std::size_t total = 0;
+  ReadResult result = ReadResult::some;
+  FailurePtr failure;
+  read_kick_ = false;
+  while (result == ReadResult::some && !failure && total < target.size()) {
+    std::size_t count = 0;
+    result = read_some(target.subspan(total), count, failure);
+    total += count;
+  }
+  if (ahead) {
+    read_ahead_.commit(total);
+  } else if (total != 0) {
+    deliver(target.first(total));
+  }
+  if (failure) {
+    fail(std::move(failure));
+  } else if (result == ReadResult::closed) {
+    peer_closed();
+  }
+  const bool moved = total != 0 || result == ReadResult::closed || handshake_messages_ != messages_before;
+  return moved ? Step::progress : Step::blocked;
+}
+
+Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std::size_t& count, FailurePtr& failure) {
+  ERR_clear_error();
+  const int result = SSL_read_ex(ssl_.get(), target.data(), target.size(), &count);
+  ssl_may_have_more_ = result == 1;
+  if (result == 1) {
+    failure = after_read();
+    return ReadResult::some;
+  }
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      failure = after_read();
+      return failure ? ReadResult::failed : ReadResult::none;
+    case SSL_ERROR_ZERO_RETURN:
+      failure = after_read();
+      return failure ? ReadResult::failed : ReadResult::closed;
+    default:
+      failure = failure_after(result, "Reading failed");
+      return ReadResult::failed;
+  }
+}
+
+// What the records just read asked for, besides their data.
+FailurePtr Connection::after_read() {
+  if (too_many_key_updates_) {
+    return openssl::named_failure("ERR_TLS_TOO_MANY_KEY_UPDATES",
+                                  "The peer sent more KeyUpdates in a row than keyUpdateLimit allows: the connection is closed");
+  }
+  if (FailurePtr failure = check_renegotiation()) return failure;
+  if (peer_updated_) {
+    peer_updated_ = false;
+    for (const PeerWait& wait : peer_waits_) {
+      if (wait.kind == PeerWait::Kind::key_update) events_.peer_updated(wait.id);
+    }
+    std::erase_if(peer_waits_, [](const PeerWait& wait) { return wait.kind == PeerWait::Kind::key_update; });
+  }
+  return answer_key_update();
+}
+
+// OpenSSL answers a request with the next write, which may never come.
+FailurePtr Connection::answer_key_update() {
+  if (!tls13() || SSL_get_key_update_type(ssl_.get()) == SSL_KEY_UPDATE_NONE) return nullptr;
+  if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return nullptr;
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  return result == 1 ? nullptr : failure_after(result, "Answering the peer's key update failed");
+}
+
+}  // namespace system_tls::engine

@@ -1,0 +1,109 @@
+// Renegotiation (TLS 1.2) and the request for a client's certificate: when they are really complete.
+#include <openssl/err.h>
+
+#include <utility>
+
+#include "engine/connection.h"
+
+namespace system_tls::engine {
+
+using openssl::FailurePtr;
+
+// A new handshake is under way, or about to be: from here to its end only SSL_read may be called. Driven by SSL_do_handshake or
+// SSL_write, one application record that crosses it is a fatal "unexpected record".
+bool Connection::renegotiating() const {
+  return established_ && !tls13() && (renegotiation_driven_ || SSL_in_init(ssl_.get()) != 0);
+}
+
+void Connection::begin_renegotiation() {
+  renegotiation_scheduled_ = false;
+  renegotiation_driven_ = true;
+  client_hello_seen_ = false;
+  hello_request_sent_ = false;
+  finished_sent_ = false;
+  finished_received_ = false;
+  read_kick_ = true;
+}
+
+void Connection::client_hello_seen(bool sent) {
+  client_hello_seen_ = true;
+  finished_sent_ = false;
+  finished_received_ = false;
+  if (sent) {
+    renegotiation_by_peer_ = !renegotiation_driven_;
+    return;
+  }
+  renegotiation_by_peer_ = requests_open_ == 0;
+  if (!renegotiation_by_peer_) {
+    --requests_open_;
+    return;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (peer_renegotiations_ == 0 || now - window_start_ > limits_.renegotiation_window) {
+    window_start_ = now;
+    peer_renegotiations_ = 0;
+  }
+  if (++peer_renegotiations_ > limits_.renegotiations) {
+    too_many_renegotiations_ = true;
+    enc_.in.stop();
+  }
+}
+
+// OpenSSL's completion signals lie: on a server SSL_do_handshake returns 1 as soon as the HelloRequest is sent, HANDSHAKE_DONE fires on
+// refused handshakes too, and SSL_total_renegotiations counts starts.
+FailurePtr Connection::check_renegotiation() {
+  if (too_many_renegotiations_) {
+    return openssl::named_failure("ERR_TLS_TOO_MANY_RENEGOTIATIONS",
+                                  "The client renegotiated more often than clientRenegotiation allows: the connection is closed");
+  }
+  if (renegotiation_driven_ && server_ && hello_request_sent_) renegotiation_driven_ = false;
+  if (tls13()) {
+    if (certificate_request_sent_ && finished_received_ && SSL_in_init(ssl_.get()) == 0) {
+      certificate_request_sent_ = false;
+      std::vector<PeerWait> waits = std::exchange(peer_waits_, {});
+      for (const PeerWait& wait : waits) {
+        if (wait.kind == PeerWait::Kind::client_certificate) {
+          settle_certificate_wait(wait, false);
+        } else {
+          peer_waits_.push_back(wait);
+        }
+      }
+    }
+    return nullptr;
+  }
+  const bool complete = client_hello_seen_ && finished_sent_ && finished_received_ && SSL_in_init(ssl_.get()) == 0 &&
+                        SSL_renegotiate_pending(ssl_.get()) == 0;
+  if (complete) renegotiation_complete();
+  return nullptr;
+}
+
+void Connection::renegotiation_complete() {
+  client_hello_seen_ = false;
+  renegotiation_driven_ = false;
+  ++renegotiations_;
+  const bool resumed = SSL_session_reused(ssl_.get()) != 0;
+  events_.renegotiated(resumed, renegotiation_by_peer_);
+  for (const PeerWait& wait : std::exchange(peer_waits_, {})) {
+    if (wait.kind == PeerWait::Kind::renegotiation) {
+      events_.operation_done(wait.id, resumed ? 1 : 0);
+    } else if (wait.kind == PeerWait::Kind::client_certificate) {
+      settle_certificate_wait(wait, resumed);
+    } else {
+      peer_waits_.push_back(wait);
+    }
+  }
+}
+
+// Success of the handshake is not success of the request: a resumed one carries no certificate and says "verified" all the same.
+void Connection::settle_certificate_wait(const PeerWait& wait, bool resumed) {
+  const bool present = SSL_get0_peer_certificate(ssl_.get()) != nullptr;
+  if (!resumed && (present || !wait.required)) {
+    events_.operation_done(wait.id, present ? 1 : 0);
+    return;
+  }
+  events_.operation_failed(wait.id, openssl::named_failure("ERR_TLS_NO_PEER_CERTIFICATE",
+                                                           resumed ? "The client resumed its session instead of authenticating"
+                                                                   : "The client sent no certificate, and one is required"));
+}
+
+}  // namespace system_tls::engine
