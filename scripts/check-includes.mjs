@@ -1,0 +1,131 @@
+// The layers of the contract: native includes point downwards only (binding -> io -> engine -> openssl), napi.h and
+// uv.h stay where they belong, and no part of lib/ imports in a circle.
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { isMain, root } from './run.mjs';
+import { filesBelow } from './stamps.mjs';
+
+const layers = ['openssl', 'engine', 'io', 'binding', 'addon'];
+
+/** Headers of others, and the lowest layer that may have them. @type {[RegExp, string][]} */
+const restricted = [
+  [/^(napi|node_api|js_native_api|node_api_types|js_native_api_types)\.h$/, 'binding'],
+  [/^(uv\.h|uv\/.*)$/, 'io'],
+];
+
+const NODE_INTERNALS = /^(v8.*|node(_buffer|_object_wrap)?|nan)\.h$/;
+
+/**
+ * @param {string} file  path below native/
+ * @returns {string | undefined}  undefined: tests and other files outside the layers
+ */
+function layerOf(file) {
+  if (file === 'addon.cc') return 'addon';
+  const folder = file.split('/')[0] ?? '';
+  return layers.includes(folder) ? folder : undefined;
+}
+
+/**
+ * What is wrong with the includes of one file.
+ * @param {string} file  path below native/
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function includeProblems(file, text) {
+  const layer = layerOf(file);
+  if (layer === undefined) return [];
+  const level = layers.indexOf(layer);
+  const problems = [];
+  for (const [, quote, header = ''] of text.matchAll(/^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]/gm)) {
+    const target = layerOf(header);
+    if (quote === '"' && target !== undefined && layers.indexOf(target) > level) {
+      problems.push(`native/${file}: ${layer} must not include ${header} of the layer above`);
+    }
+    if (quote === '"' && target === undefined) {
+      problems.push(`native/${file}: "${header}" is not a path from native/ into one of the layers`);
+    }
+    if (NODE_INTERNALS.test(header)) problems.push(`native/${file}: ${header} is not part of Node-API`);
+    for (const [pattern, lowest] of restricted) {
+      if (pattern.test(header) && level < layers.indexOf(lowest)) {
+        problems.push(`native/${file}: ${header} belongs to ${lowest} and above, not to ${layer}`);
+      }
+    }
+  }
+  return problems;
+}
+
+/**
+ * The modules that a TypeScript file imports for their values; types vanish and may point anywhere.
+ * @param {string} file
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function importedFiles(file, text) {
+  const pattern = /^\s*(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s+)?['"](\.[^'"]+)['"]/gm;
+  return [...text.matchAll(pattern)].map(([, target = '']) => path.posix.join(path.posix.dirname(file), target));
+}
+
+/**
+ * The first circle among the imports, as a list of files that ends where it began.
+ * @param {Map<string, string[]>} graph
+ * @returns {string[] | undefined}
+ */
+export function findCircle(graph) {
+  /** @type {Set<string>} */
+  const done = new Set();
+  /** @type {string[]} */
+  const trail = [];
+  /**
+   * @param {string} file
+   * @returns {string[] | undefined}
+   */
+  const visit = file => {
+    if (trail.includes(file)) return [...trail.slice(trail.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    trail.push(file);
+    for (const next of graph.get(file) ?? []) {
+      const circle = visit(next);
+      if (circle) return circle;
+    }
+    trail.pop();
+    done.add(file);
+    return undefined;
+  };
+  for (const file of graph.keys()) {
+    const circle = visit(file);
+    if (circle) return circle;
+  }
+  return undefined;
+}
+
+/**
+ * @param {string} file  path from the repository
+ * @param {string} text
+ */
+function loaderProblems(file, text) {
+  if (file === 'lib/internal/load-binding.ts') return [];
+  return /node-gyp-build|process\.dlopen\s*\(/.test(text.replace(/^\s*(\/\/|\*|\/\*).*$/gm, ''))
+    ? [`${file}: only lib/internal/load-binding.ts knows node-gyp-build and process.dlopen`]
+    : [];
+}
+
+/** Prints what is wrong. */
+export function checkIncludes() {
+  /** @param {string} file */
+  const read = file => readFileSync(path.join(root, file), 'utf8');
+  const native = filesBelow(['native']).filter(file => /\.(h|cc)$/.test(file));
+  const problems = native.flatMap(file => includeProblems(file.slice('native/'.length), read(file)));
+
+  const library = filesBelow(['lib']).filter(file => file.endsWith('.ts'));
+  const graph = new Map(library.map(file => [file, importedFiles(file, read(file))]));
+  const circle = findCircle(graph);
+  if (circle) problems.push(`imports in a circle: ${circle.join(' -> ')}`);
+  problems.push(...library.flatMap(file => loaderProblems(file, read(file))));
+
+  for (const problem of problems) console.error(`    ${problem}`);
+  return problems.length === 0;
+}
+
+if (isMain(import.meta.url)) process.exitCode = checkIncludes() ? 0 : 1;
