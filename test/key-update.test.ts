@@ -1,0 +1,345 @@
+import assert from 'node:assert/strict';
+import { pattern, readAtLeast } from './support/bytes.ts';
+import { codes } from './support/codes.ts';
+import { rejected, thrown } from './support/errors.ts';
+import { all, connectedPair, makePair, type MemoryPair, tls12, tls13 } from './support/memory-pair.ts';
+import { handshakeType, trace } from './support/trace.ts';
+import { turns, watch, within } from './support/wait.ts';
+
+const keyUpdate = handshakeType.keyUpdate;
+
+async function stillCarries(pair: MemoryPair): Promise<void> {
+  for (const [from, to] of [
+    [pair.client, pair.server],
+    [pair.server, pair.client],
+  ] as const) {
+    const read = to.read();
+    await from.write(Buffer.from('still here'));
+    assert.equal(String(await pair.during(read)), 'still here');
+  }
+}
+
+const sides = [
+  ['client', 'server'],
+  ['server', 'client'],
+] as const;
+
+describe('key update', () => {
+  for (const [ours, theirs] of sides) {
+    describe(`by the ${ours}`, () => {
+      it('not requested: our sending keys change, the peer is told, and keeps its own', async () => {
+        const pair = makePair({ both: tls13 });
+        const [mine, other] = [trace(pair[ours]), trace(pair[theirs])];
+        await pair.handshake();
+        const label = new RegExp(`^${ours.toUpperCase()}_TRAFFIC_SECRET_`);
+        const foreign = new RegExp(`^${theirs.toUpperCase()}_TRAFFIC_SECRET_`);
+        assert.equal(mine.secretsOf(label).length, 1);
+
+        await pair[ours].keyUpdate();
+        await pair.pump();
+        await stillCarries(pair);
+
+        assert.equal(new Set(mine.secretsOf(label)).size, 2, 'the secret changed');
+        assert.deepEqual(other.secretsOf(label), mine.secretsOf(label), 'and both know the new one');
+        assert.equal(mine.secretsOf(foreign).length, 1, 'the other direction keeps its secret');
+        assert.equal(mine.count(true, keyUpdate), 1);
+        assert.equal(mine.count(false, keyUpdate), 0);
+        assert.equal(mine.messages.find(({ type }) => type === keyUpdate)?.data[4], 0, 'update_not_requested');
+        assert.deepEqual(other.events, ['keyUpdate peer']);
+      });
+
+      it('requested: the peer answers even with nothing to write, and peerUpdated tells', async () => {
+        const pair = makePair({ both: tls13 });
+        const [mine, other] = [trace(pair[ours]), trace(pair[theirs])];
+        await pair.handshake();
+        const reading = watch(pair[theirs].read());
+
+        const { peerUpdated } = await pair.during(pair[ours].keyUpdate({ requestPeer: true }));
+        await pair.during(peerUpdated as Promise<unknown>);
+        await stillCarriesAfter(pair, ours, reading.promise);
+
+        assert.equal(mine.messages.find(({ type, sent }) => sent && type === keyUpdate)?.data[4], 1, 'update_requested');
+        assert.equal(mine.messages.find(({ type, sent }) => !sent && type === keyUpdate)?.data[4], 0, 'the answer');
+        for (const side of ['CLIENT', 'SERVER']) {
+          assert.equal(new Set(mine.secretsOf(new RegExp(`^${side}_TRAFFIC_SECRET_`))).size, 2, `${side} secret changed`);
+        }
+        assert.deepEqual(other.events.slice(0, 1), ['keyUpdate peer requested']);
+      });
+
+      it('resolves when ours is on its way; the peer may take its time', async () => {
+        const pair = await connectedPair({ both: tls13 });
+        const { peerUpdated } = await within(pair[ours].keyUpdate({ requestPeer: true }), 'our own update');
+        assert.ok(peerUpdated);
+        const waiting = watch(peerUpdated);
+        await turns(3);
+        assert.equal(waiting.outcome.status, 'pending');
+        // What we write in the meantime goes out under the new key.
+        await within(pair[ours].write(Buffer.from('written while the peer owes us')), 'a write');
+        assert.equal(String(await pair.during(pair[theirs].read())), 'written while the peer owes us');
+        await pair.during(peerUpdated);
+      });
+
+      it('without a request there is nothing to wait for', async () => {
+        const pair = await connectedPair({ both: tls13 });
+        assert.equal((await pair[ours].keyUpdate()).peerUpdated, undefined);
+        assert.equal((await pair[ours].keyUpdate({ requestPeer: false })).peerUpdated, undefined);
+      });
+
+      it('peerUpdated rejects when the peer goes without answering, and hurts nobody who does not look', async () => {
+        const pair = await connectedPair({ both: tls13 });
+        const { peerUpdated } = await pair[ours].keyUpdate({ requestPeer: true });
+        await pair[ours].keyUpdate({ requestPeer: true });
+        pair.cut();
+        await rejected(pair.during(peerUpdated as Promise<unknown>), codes.unexpectedEof);
+      });
+
+      it('100 in a row, with data between them', async () => {
+        const pair = await connectedPair({ both: tls13 });
+        const reading = readAtLeast(pair[theirs], 100_000);
+        pair.flow();
+        for (let i = 0; i < 100; i++) {
+          await pair[ours].keyUpdate({ requestPeer: i % 2 === 0 });
+          await pair[ours].write(pattern(1000, i + 1));
+        }
+        const expected = Buffer.concat(Array.from({ length: 100 }, (_, i) => pattern(1000, i + 1)));
+        assert.ok((await within(reading, 'all data')).equals(expected));
+      });
+
+      it('waits for the writes before it, however big', async () => {
+        const pair = makePair({ both: tls13, transport: 'pair' });
+        const mine = trace(pair[ours]);
+        await pair.handshake();
+        const data = pattern(4 << 20);
+        const first = watch(pair[ours].write(data));
+        const updated = watch(pair[ours].keyUpdate());
+        const second = pair[ours].write(Buffer.from('under the new key'));
+        await turns(5);
+        assert.equal(first.outcome.status, 'pending', 'nobody takes the bytes away yet');
+        assert.equal(updated.outcome.status, 'pending');
+        assert.equal(mine.count(true, keyUpdate), 0);
+        const got = await pair.during(readAtLeast(pair[theirs], data.length + 17));
+        await pair.during(Promise.all([first.promise, updated.promise, second]));
+        assert.ok(got.equals(Buffer.concat([data, Buffer.from('under the new key')])));
+        assert.equal(mine.count(true, keyUpdate), 1);
+      });
+
+      it('at every fragment size', async () => {
+        for (const fragment of [1, 7, 1000, all]) {
+          const pair = await connectedPair({ both: tls13 });
+          const reads = readAtLeast(pair[theirs], 3000);
+          const done = Promise.all([
+            pair[ours].write(pattern(1000, 1)),
+            pair[ours].keyUpdate({ requestPeer: true }),
+            pair[ours].write(pattern(1000, 2)),
+            pair[ours].keyUpdate(),
+            pair[ours].write(pattern(1000, 3)),
+          ]);
+          const got = await pair.during(reads, { fragment });
+          const [, { peerUpdated }] = await pair.during(done, { fragment });
+          await pair.during(peerUpdated as Promise<unknown>, { fragment });
+          assert.ok(got.equals(Buffer.concat([1, 2, 3].map(seed => pattern(1000, seed)))));
+        }
+      });
+    });
+  }
+
+  it('that cross on the way leave both directions working', async () => {
+    for (const requestPeer of [false, true]) {
+      const pair = await connectedPair({ both: tls13 });
+      const [atClient, atServer] = await Promise.all([
+        pair.client.keyUpdate({ requestPeer }),
+        pair.server.keyUpdate({ requestPeer }),
+      ]);
+      await pair.pump();
+      if (requestPeer) await pair.during(Promise.all([atClient.peerUpdated, atServer.peerUpdated]));
+      await stillCarries(pair);
+    }
+  });
+
+  it('that cross large writes both ways lose nothing', async () => {
+    const pair = await connectedPair({ both: tls13 });
+    const data = pattern(2 << 20);
+    const reads = Promise.all([readAtLeast(pair.client, data.length), readAtLeast(pair.server, data.length)]);
+    const writes: Promise<unknown>[] = [];
+    for (let at = 0; at < data.length; at += 128 << 10) {
+      for (const ssl of [pair.client, pair.server]) {
+        writes.push(ssl.write(data.subarray(at, at + (128 << 10))), ssl.keyUpdate({ requestPeer: true }));
+      }
+    }
+    const [atClient, atServer] = await pair.during(reads);
+    await pair.during(Promise.all(writes));
+    assert.ok(atClient.equals(data) && atServer.equals(data));
+  });
+
+  describe('refused by the rules of SSL_key_update', () => {
+    it('before the handshake', async () => {
+      const pair = makePair({ both: tls13 });
+      await rejected(pair.client.keyUpdate(), 'ERR_SSL_STILL_IN_INIT');
+      thrown(() => pair.client.scheduleKeyUpdate('not-requested'), 'ERR_SSL_STILL_IN_INIT');
+      await pair.handshake();
+      await stillCarries(pair);
+    });
+
+    it('on TLS 1.2', async () => {
+      const pair = await connectedPair({ both: tls12 });
+      for (const ssl of [pair.client, pair.server]) {
+        await rejected(ssl.keyUpdate(), 'ERR_SSL_WRONG_SSL_VERSION');
+        await rejected(ssl.keyUpdate({ requestPeer: true }), 'ERR_SSL_WRONG_SSL_VERSION');
+        thrown(() => ssl.scheduleKeyUpdate('requested'), 'ERR_SSL_WRONG_SSL_VERSION');
+        assert.equal(ssl.keyUpdateType, 'none');
+      }
+      await stillCarries(pair);
+    });
+
+    it('with the type none, or one that does not exist', async () => {
+      const pair = await connectedPair({ both: tls13 });
+      thrown(() => pair.client.scheduleKeyUpdate('none' as never), 'ERR_SSL_INVALID_KEY_UPDATE_TYPE');
+      for (const wrong of ['sometimes', 7, null, {}]) {
+        thrown(() => pair.client.scheduleKeyUpdate(wrong as never), [codes.wrongValue, codes.wrongType]);
+      }
+      assert.equal(pair.client.keyUpdateType, 'none');
+      await stillCarries(pair);
+    });
+
+    it('with options that are none', async () => {
+      const pair = await connectedPair({ both: tls13 });
+      for (const wrong of [7, 'x', { requestPeer: 'yes' }]) {
+        await rejected(Promise.resolve().then(() => pair.client.keyUpdate(wrong as never)), codes.wrongType);
+      }
+      await stillCarries(pair);
+    });
+
+    it('after our own close_notify', async () => {
+      const pair = await connectedPair({ both: tls13 });
+      await pair.client.shutdown();
+      await rejected(pair.client.keyUpdate(), 'ERR_SSL_PROTOCOL_IS_SHUTDOWN');
+    });
+  });
+
+  describe('scheduled', () => {
+    for (const type of ['not-requested', 'requested'] as const) {
+      it(`${type}: readable until the next write performs it`, async () => {
+        const pair = makePair({ both: tls13 });
+        const mine = trace(pair.client);
+        await pair.handshake();
+        assert.equal(pair.client.keyUpdateType, 'none');
+        pair.client.scheduleKeyUpdate(type);
+        assert.equal(pair.client.keyUpdateType, type);
+        await turns(3);
+        assert.equal(pair.client.keyUpdateType, type, 'scheduling alone performs nothing');
+        assert.equal(mine.count(true, keyUpdate), 0);
+        await pair.client.write(Buffer.from('x'));
+        assert.equal(pair.client.keyUpdateType, 'none');
+        await pair.pump();
+        assert.equal(mine.count(true, keyUpdate), 1);
+        assert.equal(String(await pair.during(pair.server.read())), 'x');
+      });
+    }
+
+    it('a read performs it as well', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      pair.client.scheduleKeyUpdate('not-requested');
+      const read = pair.client.read();
+      await pair.pump();
+      assert.equal(mine.count(true, keyUpdate), 1);
+      assert.equal(pair.client.keyUpdateType, 'none');
+      await pair.server.write(Buffer.from('y'));
+      assert.equal(String(await pair.during(read)), 'y');
+    });
+
+    it('handshake() forces it', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      pair.client.scheduleKeyUpdate('not-requested');
+      await pair.during(pair.client.handshake());
+      await pair.pump();
+      assert.equal(mine.count(true, keyUpdate), 1);
+      assert.equal(pair.client.keyUpdateType, 'none');
+    });
+
+    it('twice without I/O between is refused by OpenSSL, the first stays', async () => {
+      const pair = await connectedPair({ both: tls13 });
+      pair.client.scheduleKeyUpdate('requested');
+      thrown(() => pair.client.scheduleKeyUpdate('not-requested'), 'ERR_SSL_STILL_IN_INIT');
+      assert.equal(pair.client.keyUpdateType, 'requested');
+      await stillCarries(pair);
+    });
+
+    it('then shutdown: the update goes first', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      pair.client.scheduleKeyUpdate('not-requested');
+      await pair.client.shutdown();
+      assert.equal(await pair.during(pair.server.read()), null);
+      assert.equal(mine.count(true, keyUpdate), 1);
+    });
+
+    it('then keyUpdate(): both go out', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      pair.client.scheduleKeyUpdate('not-requested');
+      await pair.client.keyUpdate();
+      await pair.pump();
+      assert.equal(mine.count(true, keyUpdate), 2);
+      await stillCarries(pair);
+    });
+  });
+
+  describe('a storm from the peer', () => {
+    it('is refused', async () => {
+      const pair = await connectedPair({ both: tls13, serverSsl: { keyUpdateLimit: 32 } });
+      const reading = watch(pair.server.read());
+      for (let i = 0; i < 200; i++) await pair.client.keyUpdate();
+      await rejected(pair.during(reading.promise), codes.tooManyKeyUpdates);
+      await rejected(pair.server.write(Buffer.from('x')), codes.tooManyKeyUpdates);
+    });
+
+    it('is refused when it comes in one piece, in little time', async () => {
+      const pair = await connectedPair({ both: tls13 });
+      for (let i = 0; i < 5000; i++) {
+        pair.client.scheduleKeyUpdate('not-requested');
+        await pair.client.handshake();
+      }
+      const server = trace(pair.server);
+      await rejected(pair.during(pair.server.read()), codes.tooManyKeyUpdates);
+      assert.ok(server.count(false, keyUpdate) < 1000, 'it stopped early');
+    });
+
+    it('is no storm when data comes between', async () => {
+      const pair = await connectedPair({ both: tls13, serverSsl: { keyUpdateLimit: 4 } });
+      pair.flow();
+      for (let i = 0; i < 40; i++) {
+        const read = pair.server.read();
+        await pair.client.keyUpdate();
+        await pair.client.keyUpdate();
+        await pair.client.write(Buffer.from('d'));
+        assert.equal(String(await within(read, 'data')), 'd');
+      }
+    });
+  });
+
+  it('a peer’s request may be pending: keyUpdateType tells, our next write answers', async () => {
+    const pair = makePair({ both: tls13, serverSsl: { keyUpdateLimit: 100 } });
+    const server = trace(pair.server);
+    await pair.handshake();
+    pair.client.scheduleKeyUpdate('requested');
+    await pair.client.write(Buffer.from('please'));
+    assert.equal(String(await pair.during(pair.server.read())), 'please');
+    await pair.server.write(Buffer.from('here'));
+    await pair.pump();
+    assert.equal(server.count(true, keyUpdate), 1, 'one answer, not two');
+    assert.equal(pair.server.keyUpdateType, 'none');
+    assert.equal(String(await pair.during(pair.client.read())), 'here');
+  });
+});
+
+async function stillCarriesAfter(pair: MemoryPair, ours: 'client' | 'server', reading: Promise<unknown>): Promise<void> {
+  await pair[ours].write(Buffer.from('to the waiting read'));
+  assert.equal(String(await pair.during(reading)), 'to the waiting read');
+  await stillCarries(pair);
+}

@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { Bio, Ssl, SslContext, SslSession } from 'system-tls';
+import { pattern } from './support/bytes.ts';
+import { codes } from './support/codes.ts';
+import { rejected, thrown } from './support/errors.ts';
+import { clientContext, connectedPair, makePair, type MemoryPair, type PairOptions, serverContext, tls12, tls13 } from './support/memory-pair.ts';
+import { turns, watch } from './support/wait.ts';
+
+type Start = (ssl: Ssl) => Promise<unknown>;
+
+/** All that an application can wait for. */
+const operations: ReadonlyArray<readonly [name: string, start: Start, needs?: PairOptions]> = [
+  ['handshake', ssl => ssl.handshake()],
+  ['read', ssl => ssl.read()],
+  ['readInto', ssl => ssl.readInto(Buffer.alloc(8))],
+  ['write', ssl => ssl.write(Buffer.from('x'))],
+  ['write of much', ssl => ssl.write(pattern(8 << 20))],
+  ['keyUpdate', ssl => ssl.keyUpdate({ requestPeer: true })],
+  ['renegotiate', ssl => ssl.renegotiate(), { both: tls12, server: { allowClientRenegotiation: true } }],
+  ['shutdown', ssl => ssl.shutdown({ wait: true })],
+  ['next of the iterator', ssl => ssl[Symbol.asyncIterator]().next()],
+];
+
+/** Prefixes of a handle's life, at each of which it may be closed. */
+const states: ReadonlyArray<readonly [name: string, reach: (options?: PairOptions) => Promise<MemoryPair>]> = [
+  ['before the handshake', async options => makePair(options)],
+  [
+    'in the middle of the handshake',
+    async options => {
+      const pair = makePair(options);
+      pair.toClient.allowance = 100;
+      void pair.client.connect().catch(() => {});
+      void pair.server.accept().catch(() => {});
+      await pair.pump();
+      return pair;
+    },
+  ],
+  ['connected', async options => connectedPair(options)],
+  [
+    'with a full transport',
+    async options => {
+      const pair = await connectedPair({ ...options, transport: 'pair' });
+      void pair.client.write(pattern(4 << 20)).catch(() => {});
+      void pair.server.write(pattern(4 << 20)).catch(() => {});
+      await turns(3);
+      return pair;
+    },
+  ],
+  [
+    'in a renegotiation',
+    async () => {
+      const pair = await connectedPair({ both: tls12, server: { allowClientRenegotiation: true } });
+      void pair.client.renegotiate().catch(() => {});
+      void pair.server.renegotiate().catch(() => {});
+      await turns(3);
+      return pair;
+    },
+  ],
+  [
+    'after the peer’s close_notify',
+    async options => {
+      const pair = await connectedPair(options);
+      await Promise.all([pair.client.shutdown(), pair.server.shutdown()]);
+      await pair.pump();
+      return pair;
+    },
+  ],
+  [
+    'after a failure',
+    async options => {
+      const pair = await connectedPair(options);
+      pair.toClient.tamper = data => Buffer.alloc(data.length, 0x55);
+      void pair.server.write(Buffer.from('x')).catch(() => {});
+      await rejected(pair.during(pair.client.read()), /^ERR_SSL_/);
+      return pair;
+    },
+  ],
+];
+
+describe('close', () => {
+  for (const [state, reach] of states) {
+    it(`${state}: rejects all that is pending with one code, and leaves nothing to do`, async () => {
+      for (const side of ['client', 'server'] as const) {
+        const pair = await reach();
+        const started = operations.map(([name, start]) => ({ name, watched: watch(start(pair[side])) }));
+        // What can be done, or refused, at once is.
+        await turns(2);
+        const pending = started.filter(({ watched }) => watched.outcome.status === 'pending');
+        pair[side].close();
+        for (const { watched } of pending) await rejected(watched.promise, codes.closed);
+        await turns(2);
+      }
+    });
+  }
+
+  it('some of them were pending indeed', async () => {
+    const pair = await connectedPair();
+    const pending = [pair.client.read(), pair.client.readInto(Buffer.alloc(1)), pair.client.shutdown({ wait: true })];
+    const codesSeen = Promise.all(pending.map(each => rejected(each, codes.closed)));
+    pair.client.close();
+    await codesSeen;
+  });
+
+  it('twice, in each state, also within its own event', async () => {
+    for (const [, reach] of states) {
+      const pair = await reach();
+      let closes = 0;
+      pair.client.on('close', () => {
+        closes++;
+        pair.client.close();
+      });
+      pair.client.close();
+      pair.client.close();
+      pair.client[Symbol.dispose]();
+      await turns(3);
+      assert.equal(closes, 1);
+    }
+  });
+
+  for (const [name, start] of operations) {
+    it(`${name} after it is a named error`, async () => {
+      for (const make of [async () => makePair(), () => connectedPair()]) {
+        const pair = await make();
+        pair.client.close();
+        await rejected(start(pair.client), codes.closed);
+      }
+    });
+  }
+
+  it('the other methods after it are named errors as well, and the accessors say that there is nothing', async () => {
+    const pair = await connectedPair();
+    const session = pair.client.session as SslSession;
+    pair.client.close();
+    const calls: Array<() => unknown> = [
+      () => pair.client.setFd(0),
+      () => pair.client.setBio(Bio.memory(), Bio.memory()),
+      () => pair.client.scheduleKeyUpdate('requested'),
+      () => pair.client.scheduleRenegotiate(),
+      () => pair.client.setSession(session),
+      () => pair.client.exportKeyingMaterial(32, 'x'),
+    ];
+    for (const call of calls) thrown(call, codes.closed);
+    for (const name of accessors(Ssl)) {
+      try {
+        Reflect.get(pair.client, name);
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, codes.closed, `accessor ${name}`);
+      }
+    }
+    pair.client.ref();
+    pair.client.unref();
+  });
+
+  it('is what leaving a `using` block does', async () => {
+    const pair = makePair();
+    {
+      using held = pair.client;
+      assert.equal(held, pair.client);
+    }
+    await rejected(pair.client.connect(), codes.closed);
+    assert.equal(typeof Ssl.prototype[Symbol.dispose], 'function');
+  });
+
+  it('a session taken before it stays usable after it', async () => {
+    const pair = await connectedPair({ both: tls12 });
+    const session = pair.client.session as SslSession;
+    pair.close();
+    assert.ok(session.serialize().length > 0);
+    assert.equal(session.version, 'TLSv1.2');
+  });
+});
+
+describe('a wrong this', () => {
+  const classes = { Ssl, SslContext, SslSession, Bio } as const;
+  const values = [undefined, null, 7, 'text', {}, [], () => 0];
+
+  for (const [name, type] of Object.entries(classes)) {
+    const foreign = () => Object.entries(classes).flatMap(([other, { prototype }]) => (other === name ? [] : [Object.create(prototype)]));
+
+    it(`on every method of ${name} is a named error`, async () => {
+      for (const key of methods(type)) {
+        const method = (type.prototype as unknown as Record<PropertyKey, (...args: unknown[]) => unknown>)[key];
+        for (const self of [...values, ...foreign(), Object.create(type.prototype), type.prototype]) {
+          let result: unknown;
+          try {
+            result = Reflect.apply(method as never, self, []);
+          } catch (error) {
+            assert.ok(error instanceof TypeError, `${name}.${String(key)}: ${String(error)}`);
+            assert.equal((error as { code?: string }).code, codes.wrongThis, `${name}.${String(key)}: ${error.stack}`);
+            continue;
+          }
+          assert.ok(result instanceof Promise, `${name}.${String(key)} took a wrong this (${String(self)})`);
+          await rejected(result, codes.wrongThis);
+        }
+      }
+    });
+
+    it(`on every accessor of ${name} is a named error`, () => {
+      const keys = accessors(type);
+      assert.ok(keys.length > 0);
+      for (const key of keys) {
+        const { get } = Object.getOwnPropertyDescriptor(type.prototype, key) as PropertyDescriptor;
+        for (const self of [...values, ...foreign(), Object.create(type.prototype), type.prototype]) {
+          thrown(() => Reflect.apply(get as never, self, []), codes.wrongThis);
+        }
+      }
+    });
+  }
+});
+
+/** Methods that belong to the class itself, not to EventEmitter. */
+function methods(type: { prototype: object }): PropertyKey[] {
+  return Reflect.ownKeys(type.prototype).filter(key => {
+    const { value } = Object.getOwnPropertyDescriptor(type.prototype, key) as PropertyDescriptor;
+    return key !== 'constructor' && typeof value === 'function' && !emitterMethods.has(key);
+  });
+}
+
+const emitterMethods: ReadonlySet<PropertyKey> = new Set(['on', 'once', 'off', 'emit', 'addListener', 'removeListener']);
+
+function accessors(type: { prototype: object }): string[] {
+  return Object.entries(Object.getOwnPropertyDescriptors(type.prototype))
+    .filter(([, { get }]) => get !== undefined)
+    .map(([key]) => key);
+}
+
+describe('a handle of another class as an argument', () => {
+  it('is a named error, and the connection is as it was', async () => {
+    const context = clientContext();
+    const pair = await connectedPair();
+    const wrong = [Bio.memory(), pair.client, pair.client.session, {}, Object.create(SslContext.prototype), null, undefined, 7];
+    for (const value of wrong) thrown(() => new Ssl(value as never, { side: 'client' }), codes.wrongType);
+    const fresh = makePair();
+    for (const value of [context, pair.client, pair.client.session, {}, Object.create(Bio.prototype), null, undefined, 7]) {
+      thrown(() => fresh.client.setBio(value as never, Bio.memory()), codes.wrongType);
+      thrown(() => fresh.client.setBio(Bio.memory(), value as never), codes.wrongType);
+      if (value !== pair.client.session) thrown(() => fresh.client.setSession(value as never), codes.wrongType);
+    }
+    await fresh.handshake();
+    const read = pair.server.read();
+    await pair.client.write(Buffer.from('fine'));
+    assert.equal(String(await pair.during(read)), 'fine');
+  });
+});
+
+describe('construction', () => {
+  it('without new is refused', () => {
+    for (const type of [Ssl, SslContext, SslSession, Bio]) {
+      assert.throws(() => Reflect.apply(type as never, undefined, []), TypeError);
+    }
+  });
+
+  it('of an Ssl wants a side', () => {
+    for (const options of [undefined, null, {}, { side: 'both' }, { side: 7 }, 'client']) {
+      thrown(() => new Ssl(clientContext(), options as never), [codes.wrongType, codes.wrongValue]);
+    }
+  });
+
+  it('of a SslContext refuses options that are none', () => {
+    for (const options of [null, 7, 'x', { cert: 7 }, { minVersion: 'TLSv9' }, { ALPNProtocols: [''] }, { ciphers: 7 }]) {
+      thrown(() => new SslContext(options as never), /^ERR_/);
+    }
+  });
+
+  it('of sessions and BIOs is by their own makers only', () => {
+    for (const type of [SslSession, Bio] as unknown as Array<new (...args: unknown[]) => unknown>) {
+      for (const args of [[], [{}], [1], [null]]) assert.throws(() => new type(...args), TypeError);
+    }
+  });
+
+  it('a client without a name to check is refused, unless it does not verify', () => {
+    thrown(() => new Ssl(clientContext(), { side: 'client' }), [codes.wrongValue, 'ERR_TLS_HOST_REQUIRED', codes.wrongType]);
+    new Ssl(clientContext({ rejectUnauthorized: false }), { side: 'client' }).close();
+  });
+
+  it('of thousands, never connected, costs no more than their memory', async () => {
+    const [forClient, forServer] = [clientContext(tls13), serverContext(tls13)];
+    for (let i = 0; i < 2000; i++) {
+      const ssl = i % 2 === 0 ? new Ssl(forClient, { side: 'client', servername: 'localhost' }) : new Ssl(forServer, { side: 'server' });
+      if (i % 3 === 0) ssl.setBio(Bio.memory(), Bio.memory());
+      if (i % 5 === 0) void ssl.handshake().catch(() => {});
+      if (i % 2 === 0) ssl.close();
+    }
+    await turns(3);
+    await connectedPair();
+  });
+});

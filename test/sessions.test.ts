@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { constants } from 'node:crypto';
+import { SslSession, type SslContext } from 'system-tls';
+import { certificates } from './support/certificates.ts';
+import { codes } from './support/codes.ts';
+import { rejected, thrown } from './support/errors.ts';
+import { clientContext, makePair, type MemoryPair, serverContext, tls12, tls13, versions } from './support/memory-pair.ts';
+
+interface Contexts {
+  readonly clientContext: SslContext;
+  readonly serverContext: SslContext;
+}
+
+const noTicket = { secureOptions: constants.SSL_OP_NO_TICKET };
+
+const kinds = [
+  ['TLSv1.2 by ticket', tls12, {}],
+  ['TLSv1.2 by session id', tls12, noTicket],
+  ['TLSv1.3', tls13, {}],
+  ['TLSv1.3 stateful', tls13, noTicket],
+] as const;
+
+/** Connects once and gives the session that the client then holds. */
+async function first(contexts: Contexts, then?: (pair: MemoryPair) => Promise<void>): Promise<SslSession> {
+  const pair = makePair(contexts);
+  let arrived: SslSession | undefined;
+  pair.client.on('session', session => {
+    arrived = session;
+  });
+  await pair.handshake();
+  const read = pair.client.read();
+  await pair.server.write(Buffer.from('x'));
+  await pair.during(read);
+  await then?.(pair);
+  const session = arrived ?? pair.client.session;
+  assert.ok(session, 'a session');
+  await pair.client.shutdown();
+  await pair.pump();
+  pair.close();
+  return session;
+}
+
+async function resume(contexts: Contexts, session: SslSession, options = {}): Promise<MemoryPair> {
+  const pair = makePair({ ...contexts, ...options });
+  pair.client.setSession(session);
+  return pair.handshake();
+}
+
+describe('sessions', () => {
+  for (const [kind, both, server] of kinds) {
+    describe(kind, () => {
+      const contexts = (): Contexts => ({
+        clientContext: clientContext(both),
+        serverContext: serverContext({ ...both, ...server }),
+      });
+
+      it('resume', async () => {
+        const shared = contexts();
+        const session = await first(shared);
+        const pair = await resume(shared, session);
+        assert.equal(pair.client.sessionReused, true);
+        assert.equal(pair.server.sessionReused, true);
+        assert.equal(pair.client.verifyResult.code, 0);
+        assert.equal(pair.client.peerCertificate?.subject, 'CN=localhost');
+      });
+
+      it('resume from their serialised form', async () => {
+        const shared = contexts();
+        const bytes = (await first(shared)).serialize();
+        assert.ok(bytes.length > 50);
+        const pair = await resume(shared, SslSession.from(bytes));
+        assert.equal(pair.client.sessionReused, true);
+      });
+
+      it('outlive a connection that was destroyed', async () => {
+        const shared = contexts();
+        const session = await first(shared, async pair => pair.client.close());
+        assert.equal((await resume(shared, session)).client.sessionReused, true);
+      });
+
+      it('are not resumed by a server that does not know them: a full handshake instead', async () => {
+        const session = await first(contexts());
+        const pair = await resume(contexts(), session);
+        assert.equal(pair.client.sessionReused, false);
+        assert.equal(pair.client.verifyResult.code, 0);
+      });
+
+      it('of another host are refused', async () => {
+        const { cert, key } = certificates().wrongHost;
+        const elsewhere: Contexts = { clientContext: clientContext(both), serverContext: serverContext({ ...both, cert, key }) };
+        const pair = makePair({ ...elsewhere, clientSsl: { servername: 'elsewhere.example' } });
+        await pair.handshake();
+        const read = pair.client.read();
+        await pair.server.write(Buffer.from('x'));
+        await pair.during(read);
+        const session = pair.client.session;
+        assert.ok(session);
+        // The same server, now under the name of localhost.
+        const second = makePair(elsewhere);
+        void second.server.accept().catch(() => {});
+        const resuming = async () => {
+          second.client.setSession(session);
+          await second.client.connect();
+        };
+        await rejected(second.during(resuming()), ['ERR_TLS_SESSION_HOST_MISMATCH', 'ERR_TLS_CERT_ALTNAME_INVALID']);
+      });
+
+      it('made without verification do not pass a client that verifies', async () => {
+        const { cert, key } = certificates().selfSigned;
+        const server = serverContext({ ...both, cert, key });
+        const session = await first({ clientContext: clientContext({ ...both, rejectUnauthorized: false }), serverContext: server });
+        const pair = makePair({ clientContext: clientContext(both), serverContext: server });
+        void pair.server.accept().catch(() => {});
+        const resuming = async () => {
+          pair.client.setSession(session);
+          await pair.client.connect();
+        };
+        await rejected(pair.during(resuming()), ['ERR_TLS_SESSION_NOT_VERIFIED', 'DEPTH_ZERO_SELF_SIGNED_CERT']);
+      });
+
+      it('tell what they are', async () => {
+        const session = await first(contexts());
+        assert.equal(session.version, kind.slice(0, 7));
+        assert.equal(session.resumable, true);
+        assert.ok(session.timeout > 0);
+      });
+    });
+  }
+
+  it('tickets keep working across servers that share ticketKeys', async () => {
+    const ticketKeys = Buffer.alloc(80, 7);
+    for (const [, both] of versions) {
+      const session = await first({ clientContext: clientContext(both), serverContext: serverContext({ ...both, ticketKeys }) });
+      const pair = await resume({ clientContext: clientContext(both), serverContext: serverContext({ ...both, ticketKeys }) }, session);
+      assert.equal(pair.client.sessionReused, true);
+    }
+  });
+
+  it('bytes that are no session are refused', () => {
+    for (const wrong of [Buffer.alloc(0), Buffer.from('no session'), Buffer.alloc(5000, 0x30)]) {
+      thrown(() => SslSession.from(wrong), /^ERR_/);
+    }
+    for (const wrong of [undefined, null, 7, 'text', {}]) {
+      thrown(() => SslSession.from(wrong as never), codes.wrongType);
+    }
+  });
+
+  it('a damaged serialised session is refused or does not resume, and never crashes', async () => {
+    const contexts: Contexts = { clientContext: clientContext(tls13), serverContext: serverContext(tls13) };
+    const bytes = (await first(contexts)).serialize();
+    let parsed = 0;
+    for (let i = 0; i < bytes.length; i++) {
+      const damaged = Buffer.from(bytes);
+      damaged[i] = (damaged[i] ?? 0) ^ 0xff;
+      try {
+        SslSession.from(damaged).serialize();
+        parsed++;
+      } catch (error) {
+        assert.match(String((error as { code?: string }).code), /^ERR_/);
+      }
+    }
+    assert.ok(parsed < bytes.length);
+  });
+
+  it('setSession takes sessions only, and before the handshake only', async () => {
+    const contexts: Contexts = { clientContext: clientContext(), serverContext: serverContext() };
+    const session = await first(contexts);
+    const pair = makePair(contexts);
+    for (const wrong of [undefined, null, 7, {}, Buffer.alloc(4), contexts.clientContext, pair.server]) {
+      thrown(() => pair.client.setSession(wrong as never), codes.wrongType);
+    }
+    await pair.handshake();
+    thrown(() => pair.client.setSession(session), /^ERR_/);
+    assert.equal(pair.client.version, 'TLSv1.3');
+  });
+
+  it('there is none before the handshake', () => {
+    assert.equal(makePair().client.session, null);
+  });
+});

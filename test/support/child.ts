@@ -1,0 +1,125 @@
+// Child processes: what they print, what they are told, how they end.
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const running = new Set<Child>();
+
+export class Child {
+  readonly name: string;
+  readonly exited: Promise<Exit>;
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #watchers = new Set<() => void>();
+  #output = '';
+  #ended = false;
+
+  constructor(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}) {
+    this.name = command;
+    this.#process = spawn(command, args, {
+      stdio: 'pipe',
+      cwd: options.cwd ?? packageFolder,
+      env: { ...process.env, ...options.env },
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => this.#took(text));
+    }
+    // A peer may go while we write to it; how it ended is what counts.
+    this.#process.stdin.on('error', () => {});
+    this.exited = new Promise((resolve, reject) => {
+      this.#process.once('error', reject);
+      this.#process.once('close', (code, signal) => {
+        running.delete(this);
+        this.#ended = true;
+        this.#took('');
+        resolve({ code, signal });
+      });
+    });
+    this.exited.catch(error => this.#took(`cannot start ${command}: ${error.message}`));
+    running.add(this);
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Everything from stdout and stderr so far, as it came. */
+  get output(): string {
+    return this.#output;
+  }
+
+  write(text: string | Uint8Array): void {
+    this.#process.stdin.write(text);
+  }
+
+  endInput(): void {
+    this.#process.stdin.end();
+  }
+
+  /** The match of `pattern` in what was printed from `from` on, as soon as it is there. */
+  async printed(pattern: RegExp, { from = 0, within = 8000 } = {}): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const give = (settle: () => void) => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+        settle();
+      };
+      const complain = (what: string) =>
+        give(() => reject(new Error(`${this.name} ${what} ${pattern}; it printed:\n${this.#output}`)));
+      const look = () => {
+        const match = pattern.exec(this.#output.slice(from));
+        if (match !== null) give(() => resolve(match));
+        else if (this.#ended) complain('ended without printing');
+      };
+      const timer = setTimeout(() => complain(`did not within ${within} ms print`), within);
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
+  }
+
+  async stop(): Promise<Exit> {
+    if (!this.#ended) this.#process.kill('SIGKILL');
+    return this.exited;
+  }
+
+  #took(text: string): void {
+    this.#output += text;
+    for (const look of [...this.#watchers]) look();
+  }
+}
+
+function findPackage(folder: string): string {
+  try {
+    const parsed = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: string };
+    if (parsed.name === 'system-tls') return folder;
+  } catch {
+    // Not here.
+  }
+  const parent = dirname(folder);
+  if (parent === folder) throw new Error('the tests are not inside the package');
+  return findPackage(parent);
+}
+
+/** Where package.json is: a script that runs there may import 'system-tls'. */
+export const packageFolder = findPackage(dirname(fileURLToPath(import.meta.url)));
+
+/** Runs the text of an ES module with this node. */
+export function nodeScript(source: string, { flags = [] as string[], args = [] as string[], env = {} } = {}): Child {
+  return new Child(process.execPath, [...flags, '--input-type=module', '--eval', source, '--', ...args], { env });
+}
+
+export async function stopChildren(): Promise<void> {
+  await Promise.allSettled([...running].map(child => child.stop()));
+}
+
+// Nothing outlives its test.
+afterEach('stops child processes', stopChildren);

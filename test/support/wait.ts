@@ -1,0 +1,59 @@
+// Waiting for what happens, with an end to the patience.
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+
+export { sleep, turn };
+
+/** Rejects with a text that says what did not happen. */
+export async function within<T>(promise: PromiseLike<T>, what: string, milliseconds = 5000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`not within ${milliseconds} ms: ${what}`)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Looks again and again; for what no event announces. */
+export async function until(condition: () => boolean, what: string, milliseconds = 5000): Promise<void> {
+  const end = performance.now() + milliseconds;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${milliseconds} ms: ${what}`);
+    await sleep(5);
+  }
+}
+
+export async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await turn();
+}
+
+export type Outcome<T> =
+  | { readonly status: 'pending' }
+  | { readonly status: 'fulfilled'; readonly value: T }
+  | { readonly status: 'rejected'; readonly error: unknown };
+
+export interface Watched<T> {
+  readonly promise: Promise<T>;
+  readonly outcome: Outcome<T>;
+}
+
+/** Tells at any time how a promise stands, and takes care that its rejection is never unhandled. */
+export function watch<T>(promise: Promise<T>): Watched<T> {
+  let outcome: Outcome<T> = { status: 'pending' };
+  promise.then(
+    value => {
+      outcome = { status: 'fulfilled', value };
+    },
+    error => {
+      outcome = { status: 'rejected', error };
+    },
+  );
+  return {
+    promise,
+    get outcome() {
+      return outcome;
+    },
+  };
+}
