@@ -1,0 +1,143 @@
+import { X509Certificate } from 'node:crypto';
+import type { NativeContext } from '../types/binding.d.ts';
+import type { AlpnProtocols } from './internal/alpn.ts';
+import { invalidThis } from './internal/coded-error.ts';
+import { type ContextPolicy, contextPolicy, nativeContextOptions } from './internal/context-options.ts';
+import type { CertificateOption, KeyOption, PemOrDer, PfxOption } from './internal/credentials.ts';
+import { binding } from './internal/load-binding.ts';
+import type { TlsVersion } from './internal/versions.ts';
+
+/** How often a client may start a renegotiation. */
+export interface ClientRenegotiation {
+  /** How many in one window; default 3. One more closes the connection. */
+  readonly limit?: number | undefined;
+  /** Seconds; default 600. */
+  readonly window?: number | undefined;
+}
+
+/**
+ * Options that node:tls has too have its names and meaning. Absent ones take the safe default: certificates are
+ * verified, TLS 1.2 is the oldest version, clients may not renegotiate.
+ */
+export interface SslContextOptions {
+  /**
+   * Own certificate chains, each leaf first: PEM, DER (leaf alone) or X509Certificate; one for each key type.
+   * SSL_CTX_use_certificate(3), SSL_CTX_set1_chain(3).
+   */
+  readonly cert?: CertificateOption | undefined;
+  /** Private keys of `cert`: PEM, DER or KeyObject. SSL_CTX_use_PrivateKey(3). */
+  readonly key?: KeyOption | undefined;
+  /** Keys and certificates in PKCS #12. PKCS12_parse(3). */
+  readonly pfx?: PfxOption | undefined;
+  /** Opens `key` and `pfx`. */
+  readonly passphrase?: string | undefined;
+  /** Certificates to trust, instead of the system's; a server also names them when it asks for a certificate. */
+  readonly ca?: CertificateOption | undefined;
+  /** A file of certificates to trust, read by OpenSSL: SSL_CTX_load_verify_locations(3). */
+  readonly caFile?: string | undefined;
+  /** A folder of certificates to trust, named by hash: SSL_CTX_load_verify_locations(3). */
+  readonly caPath?: string | undefined;
+  /** Trust what the system trusts: SSL_CTX_set_default_verify_paths(3). By default if no other trust is named. */
+  readonly systemCa?: boolean | undefined;
+  /** Revocation lists, PEM or DER; with any, every certificate of a chain is looked up. */
+  readonly crl?: PemOrDer | readonly PemOrDer[] | undefined;
+  /** OpenSSL's names, divided by colons; those that begin with `TLS_` are for TLS 1.3. SSL_CTX_set_cipher_list(3). */
+  readonly ciphers?: string | undefined;
+  /** SSL_CTX_set1_sigalgs_list(3). */
+  readonly sigalgs?: string | undefined;
+  /** Groups for key exchange, by preference, or `'auto'`: SSL_CTX_set1_groups_list(3). */
+  readonly ecdhCurve?: string | undefined;
+  /** Diffie-Hellman parameters in PEM, or `'auto'`: SSL_CTX_set_dh_auto(3). */
+  readonly dhparam?: PemOrDer | undefined;
+  /** The oldest version; default `'TLSv1.2'`. SSL_CTX_set_min_proto_version(3). */
+  readonly minVersion?: TlsVersion | undefined;
+  /** The newest version; default: the newest that OpenSSL has. SSL_CTX_set_max_proto_version(3). */
+  readonly maxVersion?: TlsVersion | undefined;
+  /** Application protocols by preference: SSL_CTX_set_alpn_protos(3), SSL_CTX_set_alpn_select_cb(3). */
+  readonly ALPNProtocols?: AlpnProtocols | undefined;
+  /** Sessions are resumed only where it is the same; 1 to 32 bytes. SSL_CTX_set_session_id_context(3). */
+  readonly sessionIdContext?: string | Uint8Array | undefined;
+  /** Seconds for which a session may be resumed: SSL_CTX_set_timeout(3). */
+  readonly sessionTimeout?: number | undefined;
+  /** 80 bytes, or 48 as in node:tls: SSL_CTX_set_tlsext_ticket_keys(3). */
+  readonly ticketKeys?: Uint8Array | undefined;
+  /** TLS 1.3 tickets that a server sends: SSL_CTX_set_num_tickets(3). */
+  readonly ticketCount?: number | undefined;
+  /** SSL_OP_... of `crypto.constants`, on top of the defaults: SSL_CTX_set_options(3). */
+  readonly secureOptions?: number | undefined;
+  /** The server's order of ciphers counts, not the client's; default true. SSL_OP_CIPHER_SERVER_PREFERENCE. */
+  readonly honorCipherOrder?: boolean | undefined;
+  /** A server asks for a client certificate; default false. SSL_VERIFY_PEER. */
+  readonly requestCert?: boolean | undefined;
+  /**
+   * Whether a handshake fails if the peer's certificate does not verify, and, on a server that requests one, if there
+   * is none; default true. With false the outcome is still told by `verifyResult`. SSL_CTX_set_verify(3).
+   */
+  readonly rejectUnauthorized?: boolean | undefined;
+  /** Certificates between leaf and root: 1 allows leaf, intermediate, root. SSL_CTX_set_verify_depth(3). */
+  readonly verifyDepth?: number | undefined;
+  /** SSL_CTX_set_security_level(3); default: what the system's configuration says. */
+  readonly securityLevel?: number | undefined;
+  /**
+   * Whether a server lets clients renegotiate (TLS 1.2); default false. True stands for 3 in 600 seconds on each
+   * connection. SSL_OP_ALLOW_CLIENT_RENEGOTIATION, OpenSSL 3.0.
+   */
+  readonly clientRenegotiation?: boolean | ClientRenegotiation | undefined;
+  /** KeyUpdates that a peer may send in a row without data before the connection is closed. */
+  readonly keyUpdateLimit?: number | undefined;
+}
+
+let internals: (context: unknown) => ContextInternals;
+
+interface ContextInternals {
+  readonly native: NativeContext;
+  readonly policy: ContextPolicy;
+}
+
+/**
+ * Certificates, trust and policy for any number of connections, on either side: SSL_CTX.
+ *
+ * It cannot be changed: OpenSSL lets changes reach some connections and not others. It lives as long as it, or a
+ * connection made with it, is in use.
+ */
+export class SslContext {
+  readonly #internals: ContextInternals;
+
+  static {
+    internals = context => {
+      if (typeof context !== 'object' || context === null || !(#internals in context)) throw invalidThis('SslContext');
+      return context.#internals;
+    };
+  }
+
+  /**
+   * SSL_CTX_new(3) with TLS_method(3).
+   *
+   * @throws OpenSslError for what OpenSSL refuses: PEM that does not parse (`ERR_OSSL_PEM_NO_START_LINE`), a key that
+   * does not match its certificate (`ERR_OSSL_X509_KEY_VALUES_MISMATCH`), unknown ciphers (`ERR_SSL_NO_CIPHER_MATCH`)
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, RangeError `ERR_OUT_OF_RANGE`
+   * @throws Error `ERR_TLS_INVALID_PROTOCOL_VERSION` for versions that there are not, such as SSL 3.0
+   */
+  constructor(options: SslContextOptions = {}) {
+    const policy = contextPolicy(options);
+    this.#internals = { native: new binding.NativeContext(nativeContextOptions(options, policy)), policy };
+  }
+
+  /** Names of the ciphers in use, by preference: SSL_CTX_get_ciphers(3). */
+  get ciphers(): readonly string[] {
+    return internals(this).native.ciphers;
+  }
+
+  /** The own certificate, or null: SSL_CTX_get0_certificate(3). */
+  get certificate(): X509Certificate | null {
+    const der = internals(this).native.certificate();
+    return der === null ? null : new X509Certificate(der);
+  }
+}
+
+export function isContext(value: unknown): value is SslContext {
+  return value instanceof SslContext;
+}
+
+/** The native part and the policy of a context; throws for what is none. */
+export { internals as contextInternals };

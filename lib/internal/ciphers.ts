@@ -1,0 +1,38 @@
+// node:tls has one option for two lists that OpenSSL keeps apart.
+import { invalidArgValue } from './coded-error.ts';
+import { optionalString, validateText } from './validate.ts';
+import { tls12, tls13, type VersionRange } from './versions.ts';
+
+export interface Ciphers {
+  /** TLS 1.2 and older: SSL_CTX_set_cipher_list(3). */
+  readonly cipherList?: string;
+  /** TLS 1.3: SSL_CTX_set_ciphersuites(3). */
+  readonly ciphersuites?: string;
+  readonly versions: VersionRange;
+}
+
+const isSuite = (name: string): boolean => name.startsWith('TLS_');
+
+/**
+ * Splits the option. As in node:tls, a list with names of one kind only leaves only the versions that know this kind:
+ * who names `ECDHE-RSA-AES128-GCM-SHA256` alone does not get a TLS 1.3 cipher that was not asked for.
+ */
+export function splitCiphers(value: unknown, versions: VersionRange): Ciphers {
+  const text = optionalString(value, 'options.ciphers');
+  if (text === undefined) return { versions };
+  const names = validateText(text, 'options.ciphers').split(':').filter(name => name !== '');
+  if (names.length === 0) throw invalidArgValue('options.ciphers', 'must name at least one cipher', value);
+  const suites = names.filter(isSuite);
+  const older = names.filter(name => !isSuite(name));
+  return {
+    ...(older.length > 0 && { cipherList: older.join(':') }),
+    ...(suites.length > 0 && { ciphersuites: suites.join(':') }),
+    versions: narrowed(versions, older.length > 0, suites.length > 0),
+  };
+}
+
+function narrowed({ min, max }: VersionRange, older: boolean, suites: boolean): VersionRange {
+  if (!older && (max === 0 || max >= tls13)) return { min: Math.max(min, tls13), max };
+  if (!suites && min < tls13) return { min, max: max === 0 ? tls12 : Math.min(max, tls12) };
+  return { min, max };
+}

@@ -1,0 +1,248 @@
+// The TypeScript side of one native connection: numbers its operations, routes its events, keeps it alive while
+// something is under way. Streams and promises both stand on this; policy is theirs.
+import type { NativeConnection, NativeFailure, Status as StatusType } from '../../types/binding.d.ts';
+import { toError } from '../errors.ts';
+import { closedError, tlsError } from './coded-error.ts';
+import { EventKind, Status } from './constants.ts';
+import {
+  type DispatchTarget,
+  eventsAreWaiting,
+  holdUntilDispatched,
+  keepAlive,
+  nextId,
+  register,
+  unregister,
+} from './dispatch.ts';
+import { binding } from './load-binding.ts';
+
+/** An operation that has not ended. Exactly one of the two is called, once. */
+export interface Pending {
+  /** The count or flag that native code gives; a read's bytes, or null for the peer's close_notify. */
+  done(result: number | Buffer | null): void;
+  failed(error: Error): void;
+}
+
+/** Who is told what belongs to no single operation. */
+export interface Sink {
+  /** Flow; `bytes` must be copied. An offset of -1: the read buffer was filled. */
+  data(bytes: Uint8Array, offset: number, length: number): void;
+  /** Flow: the peer's close_notify. */
+  end(): void;
+  /** Comes once, after what was pending has failed. */
+  failed(error: Error): void;
+  /** Closed by us; comes once. `error` is why, if it was not the user's wish. */
+  closed(error: Error | null): void;
+  /** All events that only inform. */
+  inform(kind: number, a: number, b: number, c: number): void;
+}
+
+type MakeNative = (id: number) => NativeConnection;
+
+export class Connection implements DispatchTarget {
+  readonly id = nextId();
+  readonly native: NativeConnection;
+  readonly server: boolean;
+  sink: Sink;
+  /** host:port or the like, for messages. */
+  peer = '';
+  hasTransport = false;
+  /** SSL_KEY_UPDATE requests that the peer has not answered, by the number of the operation. */
+  readonly peerUpdates = new Map<number, Pending>();
+  readonly #pending = new Map<number, Pending>();
+  #lastOp = 0;
+  #flowing = false;
+  #pinned = false;
+  #held = false;
+  #alive = false;
+  #error: Error | null = null;
+  #closed = false;
+
+  constructor(server: boolean, sink: Sink, makeNative: MakeNative) {
+    this.server = server;
+    this.sink = sink;
+    this.native = makeNative(this.id);
+    register(this);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** What killed the connection, if anything did. */
+  get error(): Error | null {
+    return this.#error;
+  }
+
+  /** For messages: 'client of localhost:443'. */
+  get description(): string {
+    const side = this.server ? 'TLS server connection' : 'TLS client connection';
+    if (this.peer === '') return side;
+    return `${side} ${this.server ? 'from' : 'to'} ${this.peer}`;
+  }
+
+  /** Refuses what can never succeed, without leaving a trace. */
+  assertUsable(): void {
+    this.assertOpen();
+    if (this.#error !== null) throw this.#error;
+    if (!this.hasTransport) {
+      throw tlsError('ERR_TLS_NO_TRANSPORT', `${this.description} has no transport: call setFd() or setBio() first`);
+    }
+  }
+
+  assertOpen(): void {
+    if (this.#closed) throw closedError(this.description);
+  }
+
+  nextOp(): number {
+    do this.#lastOp = this.#lastOp === 0x7fffffff ? 1 : this.#lastOp + 1;
+    while (this.#pending.has(this.#lastOp) || this.peerUpdates.has(this.#lastOp));
+    return this.#lastOp;
+  }
+
+  /** True: it is done. False: its end comes as an event, see {@link expect}. Throws if it failed. */
+  started(status: StatusType): boolean {
+    this.noteEvents();
+    if (status === Status.Failed) throw this.takeError();
+    return status === Status.Done;
+  }
+
+  expect(op: number, pending: Pending): void {
+    this.#pending.set(op, pending);
+    this.#keep();
+  }
+
+  forget(op: number): void {
+    this.#pending.delete(op);
+    this.#keep();
+  }
+
+  expectPeerUpdate(op: number, pending: Pending): void {
+    this.peerUpdates.set(op, pending);
+    this.#keep();
+  }
+
+  /** Why the last native call failed. */
+  takeError(): Error {
+    return this.#toError(this.native.takeFailure());
+  }
+
+  startFlow(): void {
+    if (this.#flowing || this.#closed || this.#error !== null) return;
+    this.#flowing = true;
+    this.native.startReading();
+    this.noteEvents();
+    this.#keep();
+  }
+
+  stopFlow(): void {
+    if (!this.#flowing) return;
+    this.#flowing = false;
+    if (!this.#closed) this.native.stopReading();
+    this.#keep();
+  }
+
+  get flowing(): boolean {
+    return this.#flowing;
+  }
+
+  /** For owners whose users expect them to live until they are closed, such as sockets. */
+  pin(): void {
+    this.#pinned = true;
+    this.#keep();
+  }
+
+  /** Frees everything, at once; what is pending fails with ERR_TLS_CLOSED. */
+  close(error: Error | null = null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#flowing = false;
+    this.#pinned = false;
+    unregister(this);
+    this.native.close();
+    this.#failAll(() => closedError(this.description));
+    this.sink.closed(error ?? this.#error);
+  }
+
+  /** To be called after native calls that may have recorded events: they must find this object alive. */
+  noteEvents(): void {
+    if (this.#held || this.#closed || !eventsAreWaiting()) return;
+    this.#held = true;
+    holdUntilDispatched(this);
+    this.#keep();
+  }
+
+  released(): void {
+    this.#held = false;
+    this.noteEvents();
+    this.#keep();
+  }
+
+  handle(kind: number, a: number, b: number, c: number, bytes: Uint8Array): void {
+    switch (kind) {
+      case EventKind.OpDone:
+        return this.#take(a)?.done(b);
+      case EventKind.OpFailed:
+        return this.#take(a)?.failed(this.#toError(binding.payload(b) as NativeFailure));
+      case EventKind.Data:
+        if (a === 0) return this.sink.data(bytes, b, c);
+        return this.#take(a)?.done(copyBytes(bytes, b, c));
+      case EventKind.End:
+        if (a === 0) return this.sink.end();
+        return this.#take(a)?.done(null);
+      case EventKind.PeerUpdated:
+        return this.#takePeerUpdate(a)?.done(0);
+      case EventKind.Failed:
+        return this.#fail(this.#toError(binding.payload(a) as NativeFailure));
+      default:
+        return this.sink.inform(kind, a, b, c);
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#error !== null) return;
+    this.#error = error;
+    this.#flowing = false;
+    this.#failAll(() => error);
+    this.#keep();
+    this.sink.failed(error);
+  }
+
+  #failAll(makeError: () => Error): void {
+    const all = [...this.#pending.values(), ...this.peerUpdates.values()];
+    this.#pending.clear();
+    this.peerUpdates.clear();
+    for (const pending of all) pending.failed(makeError());
+  }
+
+  #take(op: number): Pending | undefined {
+    const pending = this.#pending.get(op);
+    if (pending !== undefined) this.forget(op);
+    return pending;
+  }
+
+  #takePeerUpdate(op: number): Pending | undefined {
+    const pending = this.peerUpdates.get(op);
+    this.peerUpdates.delete(op);
+    this.#keep();
+    return pending;
+  }
+
+  #keep(): void {
+    const needed = this.#held || this.#flowing || this.#pinned || this.#pending.size > 0 || this.peerUpdates.size > 0;
+    const alive = needed && !this.#closed;
+    if (alive === this.#alive) return;
+    this.#alive = alive;
+    keepAlive(this, alive);
+  }
+
+  #toError(failure: NativeFailure): Error {
+    return toError(failure, this.description);
+  }
+}
+
+/** A Buffer of its own for what lies in memory that the binding uses again; small ones come from node's pool. */
+export function copyBytes(bytes: Uint8Array, offset: number, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
+  copy.set(bytes.subarray(offset, offset + length));
+  return copy;
+}

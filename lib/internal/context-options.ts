@@ -1,0 +1,165 @@
+// From the options that users know to what native code takes.
+import { createHash } from 'node:crypto';
+import type { NativeContextOptions } from '../../types/binding.d.ts';
+import type { SslContextOptions } from '../context.ts';
+import { alpnWire } from './alpn.ts';
+import { splitCiphers } from './ciphers.ts';
+import { invalidArgType, invalidArgValue, tlsError } from './coded-error.ts';
+import { VerifyMode } from './constants.ts';
+import { certificateList, keyList, pfxList } from './credentials.ts';
+import { ticketKeys } from './ticket-keys.ts';
+import {
+  asBytes,
+  optionalBoolean,
+  optionalInteger,
+  optionalString,
+  validateInteger,
+  validateObject,
+  validateText,
+} from './validate.ts';
+import { refuseSecureProtocol, versionRange } from './versions.ts';
+
+/** What the connections of a context need to know of its options. */
+export interface ContextPolicy {
+  readonly rejectUnauthorized: boolean;
+  readonly requestCert: boolean;
+  /** Absent: a client may not start one. */
+  readonly renegotiation: { readonly limit: number; /** Milliseconds. */ readonly window: number } | undefined;
+  readonly keyUpdateLimit: number | undefined;
+}
+
+const maxInt32 = 2 ** 31 - 1;
+const sessionIdContextLength = 32;
+
+const defaultRenegotiation = { limit: 3, window: 600 };
+
+function renegotiationPolicy(value: SslContextOptions['clientRenegotiation']): ContextPolicy['renegotiation'] {
+  if (value === undefined || value === null || value === false) return undefined;
+  if (value !== true && (typeof value !== 'object' || Array.isArray(value))) {
+    throw invalidArgType('options.clientRenegotiation', 'a boolean or an object { limit, window }', value);
+  }
+  const { limit, window } = { ...defaultRenegotiation, ...(value === true ? {} : value) };
+  validateInteger(limit, 'options.clientRenegotiation.limit', 1, maxInt32);
+  validateInteger(window, 'options.clientRenegotiation.window', 1, Math.floor(maxInt32 / 1000));
+  return { limit, window: window * 1000 };
+}
+
+export function contextPolicy(options: SslContextOptions): ContextPolicy {
+  validateObject(options, 'options');
+  return {
+    // As in node:tls only `false` itself turns verification off.
+    rejectUnauthorized: optionalBoolean(options.rejectUnauthorized, 'options.rejectUnauthorized', true),
+    requestCert: optionalBoolean(options.requestCert, 'options.requestCert', false),
+    renegotiation: renegotiationPolicy(options.clientRenegotiation),
+    keyUpdateLimit: optionalInteger(options.keyUpdateLimit, 'options.keyUpdateLimit', 1, maxInt32),
+  };
+}
+
+/** node:tls takes a name here, or 'auto' for the library's own list. */
+function groups(value: unknown): string | undefined {
+  const text = optionalString(value, 'options.ecdhCurve');
+  return text === undefined || text === 'auto' ? undefined : validateText(text, 'options.ecdhCurve');
+}
+
+function dhparam(value: unknown): Uint8Array | 'auto' | undefined {
+  if (value === undefined || value === null || value === false) return undefined;
+  return value === 'auto' ? 'auto' : asBytes(value, 'options.dhparam');
+}
+
+function text(value: unknown, name: string): string | undefined {
+  const given = optionalString(value, name);
+  if (given === '') throw invalidArgValue(name, 'must not be empty', given);
+  return given === undefined ? undefined : validateText(given, name);
+}
+
+function secureOptions(value: unknown): number {
+  return optionalInteger(value, 'options.secureOptions', 0, Number.MAX_SAFE_INTEGER) ?? 0;
+}
+
+/**
+ * A server without one refuses to resume sessions of clients with certificates, or worse, resumes those that another
+ * policy made. The default is the same in all processes that have the same policy, and in no other.
+ */
+function sessionIdContext(options: SslContextOptions, trusted: readonly Uint8Array[]): Uint8Array {
+  const { sessionIdContext: given } = options;
+  if (given === undefined || given === null) return policyDigest(options, trusted);
+  const bytes = asBytes(given, 'options.sessionIdContext');
+  if (bytes.length === 0 || bytes.length > sessionIdContextLength) {
+    throw invalidArgValue('options.sessionIdContext', `must have 1 to ${sessionIdContextLength} bytes`, given);
+  }
+  return bytes;
+}
+
+function policyDigest(options: SslContextOptions, trusted: readonly Uint8Array[]): Uint8Array {
+  const { caFile, caPath, systemCa, requestCert, rejectUnauthorized } = options;
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([caFile ?? null, caPath ?? null, systemCa, requestCert === true, rejectUnauthorized !== false]));
+  for (const bytes of trusted) hash.update(`${bytes.length}:`).update(bytes);
+  return hash.digest();
+}
+
+function refuseWhatIsMissing(options: SslContextOptions & Record<string, unknown>): void {
+  refuseSecureProtocol(options['secureProtocol']);
+  for (const name of ['clientCertEngine', 'privateKeyEngine', 'privateKeyIdentifier']) {
+    if (options[name] === undefined || options[name] === null) continue;
+    throw tlsError('ERR_TLS_OPTION_UNSUPPORTED', `"options.${name}" is not supported: OpenSSL replaced engines by providers`);
+  }
+}
+
+/** Leaves out what is undefined, which native code would take for a value. */
+function defined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function credentials(options: SslContextOptions): Partial<NativeContextOptions> {
+  return defined({
+    cert: certificateList(options.cert, 'options.cert'),
+    key: keyList(options.key, options.passphrase),
+    pfx: pfxList(options.pfx, options.passphrase),
+  });
+}
+
+function trust(options: SslContextOptions): Partial<NativeContextOptions> & { systemCa: boolean } {
+  const ca = certificateList(options.ca, 'options.ca');
+  const caFile = text(options.caFile, 'options.caFile');
+  const caPath = text(options.caPath, 'options.caPath');
+  const named = ca !== undefined || caFile !== undefined || caPath !== undefined;
+  return {
+    ...defined({ ca, caFile, caPath, crl: certificateList(options.crl, 'options.crl') }),
+    systemCa: optionalBoolean(options.systemCa, 'options.systemCa', !named),
+  };
+}
+
+export function nativeContextOptions(options: SslContextOptions, policy: ContextPolicy): NativeContextOptions {
+  refuseWhatIsMissing(options as SslContextOptions & Record<string, unknown>);
+  const { versions, ...ciphers } = splitCiphers(options.ciphers, versionRange(options));
+  const trusted = trust(options);
+  return {
+    minVersion: versions.min,
+    maxVersion: versions.max,
+    ...ciphers,
+    ...credentials(options),
+    ...trusted,
+    ...defined({
+      sigalgs: text(options.sigalgs, 'options.sigalgs'),
+      groups: groups(options.ecdhCurve),
+      dhparam: dhparam(options.dhparam),
+      alpn: alpnWire(options.ALPNProtocols),
+      sessionTimeout: optionalInteger(options.sessionTimeout, 'options.sessionTimeout', 0, maxInt32),
+      ticketKeys: ticketKeys(options.ticketKeys),
+      ticketCount: optionalInteger(options.ticketCount, 'options.ticketCount', 0, 255),
+      verifyDepth: optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000),
+      securityLevel: optionalInteger(options.securityLevel, 'options.securityLevel', 0, 5),
+    }),
+    sessionIdContext: sessionIdContext(options, [...(trusted.ca ?? []), ...(trusted.crl ?? [])]),
+    // Each connection sets its own, by its side.
+    verifyMode: policy.rejectUnauthorized ? VerifyMode.Peer : VerifyMode.None,
+    verifyContinue: policy.requestCert && !policy.rejectUnauthorized,
+    secureOptions: secureOptions(options.secureOptions),
+    clearOptions: 0,
+    honorCipherOrder: optionalBoolean(options.honorCipherOrder, 'options.honorCipherOrder', true),
+    allowClientRenegotiation: policy.renegotiation !== undefined,
+  };
+}

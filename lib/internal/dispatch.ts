@@ -1,0 +1,92 @@
+// Where native events enter JavaScript: a batch at a time, each event to the object that it names.
+import { toError } from '../errors.ts';
+import { binding } from './load-binding.ts';
+
+/** An object that events name by its id. */
+export interface DispatchTarget {
+  readonly id: number;
+  /** `bytes` is memory of the binding's: valid until this returns. */
+  handle(kind: number, a: number, b: number, c: number, bytes: Uint8Array): void;
+  /** Called after a dispatch in which it was held by {@link holdUntilDispatched}. */
+  released(): void;
+}
+
+const integersPerEvent = 5;
+
+/** Those that must stay alive because something is under way. */
+const strong = new Map<number, DispatchTarget>();
+/** All others that are alive: events can reach them as long as somebody uses them. */
+const weak = new Map<number, WeakRef<DispatchTarget>>();
+const collected = new FinalizationRegistry<number>(id => weak.delete(id));
+
+let held: DispatchTarget[] = [];
+let lastId = 0;
+
+const { state } = binding.setDispatch(dispatch, failure => toError(failure));
+
+export function nextId(): number {
+  lastId = lastId === 0x7fffffff ? 1 : lastId + 1;
+  while (strong.has(lastId) || weak.has(lastId)) lastId++;
+  return lastId;
+}
+
+/** Makes events find `target` for as long as it is reachable. */
+export function register(target: DispatchTarget): void {
+  weak.set(target.id, new WeakRef(target));
+  collected.register(target, target.id, target);
+}
+
+/** No event reaches `target` any more. */
+export function unregister(target: DispatchTarget): void {
+  strong.delete(target.id);
+  weak.delete(target.id);
+  collected.unregister(target);
+}
+
+/** Keeps `target` alive, or lets it be collected when nobody else holds it. */
+export function keepAlive(target: DispatchTarget, keep: boolean): void {
+  if (keep) strong.set(target.id, target);
+  else strong.delete(target.id);
+}
+
+/** Whether events were recorded that no dispatch has delivered yet, by whichever call. */
+export function eventsAreWaiting(): boolean {
+  return state[0] !== 0;
+}
+
+/** For a target that a call has just left with undelivered events. */
+export function holdUntilDispatched(target: DispatchTarget): void {
+  held.push(target);
+}
+
+function find(id: number): DispatchTarget | undefined {
+  return strong.get(id) ?? weak.get(id)?.deref();
+}
+
+function dispatch(count: number): void {
+  const { events, slab } = binding.batch();
+  const delivered = held;
+  held = [];
+  for (let i = 0, end = count * integersPerEvent; i < end; i += integersPerEvent) {
+    try {
+      // The cast is free of risk: the loop stays inside what the binding says is there.
+      find(events[i] as number)?.handle(
+        events[i + 1] as number,
+        events[i + 2] as number,
+        events[i + 3] as number,
+        events[i + 4] as number,
+        slab,
+      );
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+  for (const target of delivered) target.released();
+}
+
+/** A handler that throws must not lose the events of others: what it threw (anything) becomes an uncaught exception. */
+export function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,60 @@
+import { tlsError } from './coded-error.ts';
+
+/** Protocol versions that this package speaks over streams. */
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+
+/** TLS1_VERSION and so on of <openssl/prov_ssl.h>. */
+const numbers: ReadonlyMap<unknown, number> = new Map([
+  ['TLSv1', 0x301],
+  ['TLSv1.1', 0x302],
+  ['TLSv1.2', 0x303],
+  ['TLSv1.3', 0x304],
+]);
+
+const reasons: ReadonlyMap<unknown, string> = new Map([
+  ['SSLv2', 'SSL 2.0 is broken (RFC 6176) and OpenSSL has not had it since 1.1.0'],
+  ['SSLv3', 'SSL 3.0 is broken (RFC 7568) and OpenSSL as systems ship it is built without'],
+  ['SSLv23', 'it was a name for "any version": leave minVersion and maxVersion away'],
+  ['TLS', 'it was a name for "any version": leave minVersion and maxVersion away'],
+]);
+
+export const tls12 = 0x303;
+export const tls13 = 0x304;
+
+const invalid = (message: string): Error => tlsError('ERR_TLS_INVALID_PROTOCOL_VERSION', message);
+
+/** The number of a version; undefined stays undefined. */
+export function versionNumber(value: unknown, name: string): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const number = numbers.get(value);
+  if (number !== undefined) return number;
+  const why = reasons.get(value) ?? 'no such version';
+  throw invalid(`"${name}" is ${JSON.stringify(value) ?? typeof value}: ${why}; use 'TLSv1.2' or 'TLSv1.3'`);
+}
+
+export interface VersionRange {
+  /** 0: whatever the library allows. */
+  readonly min: number;
+  readonly max: number;
+}
+
+/** From TLS 1.2 on, unless the options say otherwise. */
+export function versionRange(options: { minVersion?: unknown; maxVersion?: unknown }): VersionRange {
+  const min = versionNumber(options.minVersion, 'options.minVersion') ?? tls12;
+  const max = versionNumber(options.maxVersion, 'options.maxVersion') ?? 0;
+  if (max !== 0 && max < min) {
+    const advice = options.minVersion === undefined ? "it is 'TLSv1.2' by default: set it too" : 'they leave no version';
+    throw invalid(`"options.maxVersion" '${options.maxVersion}' is below minVersion: ${advice}`);
+  }
+  return { min, max };
+}
+
+/** node:tls's old way to choose a version. */
+export function refuseSecureProtocol(value: unknown): void {
+  if (value === undefined || value === null) return;
+  throw tlsError(
+    'ERR_TLS_PROTOCOL_VERSION_CONFLICT',
+    `"options.secureProtocol" (${JSON.stringify(value) ?? typeof value}) is not supported: ` +
+      'OpenSSL deprecated methods of a single version; use minVersion and maxVersion',
+  );
+}
