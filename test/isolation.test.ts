@@ -119,7 +119,7 @@ describe('isolation', () => {
       it('its own import after a plain load in another thread', async function () {
         const program = requireNode(this, node);
         const text = `import { Worker } from 'node:worker_threads';
-          const worker = new Worker(${JSON.stringify(`try { require(${JSON.stringify(addon)}) } catch {}`)}, { eval: true });
+          const worker = new Worker(${JSON.stringify(`${useRequire} try { require(${JSON.stringify(addon)}); } catch {}`)}, { eval: true });
           await new Promise(resolve => worker.on('exit', resolve));
           ${failureOf(`await import('system-tls')`)}`;
         assertRefused(await evaluate(program, text), realpathSync(program));
@@ -238,11 +238,10 @@ describe('isolation', () => {
     });
 
     describe('in workers', () => {
-      const worker = `import('system-tls').then(({ openssl }) => {
-          const { parentPort } = require('node:worker_threads');
-          parentPort.postMessage(openssl.isolated);
-          setInterval(() => {}, 1000);
-        });`;
+      const worker = `import { parentPort } from 'node:worker_threads';
+        const { openssl } = await import('system-tls');
+        parentPort.postMessage(openssl.isolated);
+        setInterval(() => {}, 1000);`;
 
       it('several at once beside the main thread, some ended in the middle of it', async function () {
         const program = requireNode(this, node);

@@ -32,7 +32,8 @@ MaybeRefusal check_version(const IsolationReport& report) {
 
 MaybeRefusal initialise() {
   ERR_clear_error();
-  if (OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr) == 1) {
+  constexpr uint64_t options = OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS;
+  if (OPENSSL_init_ssl(options, nullptr) == 1) {
     ERR_clear_error();
     return std::nullopt;
   }
