@@ -2,8 +2,11 @@
 
 #include <napi.h>
 
+#include "binding/context.h"
 #include "binding/environment.h"
+#include "binding/failure.h"
 #include "binding/openssl_info.h"
+#include "binding/session.h"
 #include "binding/startup.h"
 
 namespace {
@@ -19,6 +22,10 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   }
 
   binding::define_openssl_info(env, exports);
+  // What is left undone leaves its exception pending, and the load fails with it.
+  if (!binding::define_failure(env, exports)) return exports;
+  if (!binding::define_context(env, exports)) return exports;
+  if (!binding::define_session(env, exports)) return exports;
   return exports;
 }
 

@@ -21,7 +21,8 @@ class Environment {
 
   // To be called once, when the addon is initialised in this environment. False: Node-API refused.
   static bool create(napi_env env);
-  // Null before create() and once the environment is gone.
+  // Null before create() and once the environment is gone. A finalizer must not rely on it: it may run later than this
+  // data's end. Let the wrapped object share what it needs instead.
   static Environment* of(napi_env env) noexcept;
 
   void set_constructor(ClassId id, napi_value constructor);
@@ -32,6 +33,9 @@ class Environment {
   void set_error_factory(napi_value function);
   // Null before it was set.
   napi_value error_factory() const;
+
+  // The reactor of this environment's own loop; known by those who put it here.
+  std::shared_ptr<void> reactor;
 
   // What new_instance() hands to the constructor that it calls; null at any other time.
   void* adopted = nullptr;

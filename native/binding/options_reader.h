@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,7 @@ class OptionsReader {
 
   // An array whose elements from_js() understands.
   template <typename T>
+    requires(!std::is_same_v<T, std::uint8_t>)
   OptionsReader& read(const char* name, std::vector<T>& out) {
     return each(name, [&](napi_value element, const std::string& path) {
       T converted{};

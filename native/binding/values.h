@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace system_tls::binding {
 
@@ -88,6 +89,15 @@ inline napi_value to_js(napi_env env, const char* text) {
   return text == nullptr ? null(env) : to_js(env, std::string_view(text));
 }
 inline napi_value to_js(napi_env env, const std::string& text) { return to_js(env, std::string_view(text)); }
+// null where there is none.
+template <typename T>
+napi_value to_js(napi_env env, const std::optional<T>& value) {
+  return value ? to_js(env, *value) : null(env);
+}
+// A Buffer that holds a copy; null if there are none.
+inline napi_value bytes_or_null(napi_env env, std::span<const std::uint8_t> bytes) {
+  return bytes.empty() ? null(env) : to_js(env, bytes);
+}
 
 // An own, enumerable property of an object made here.
 void set_property(napi_env env, napi_value object, const char* name, napi_value value);

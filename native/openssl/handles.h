@@ -2,6 +2,7 @@
 #pragma once
 
 #include <openssl/bio.h>
+#include <openssl/decoder.h>
 #include <openssl/evp.h>
 #include <openssl/pkcs12.h>
 #include <openssl/ssl.h>
@@ -33,6 +34,8 @@ using X509CrlPtr = Owned<X509_CRL, X509_CRL_free>;
 using X509StorePtr = Owned<X509_STORE, X509_STORE_free>;
 using PkeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
 using Pkcs12Ptr = Owned<PKCS12, PKCS12_free>;
+using Asn1IntegerPtr = Owned<ASN1_INTEGER, ASN1_INTEGER_free>;
+using DecoderPtr = Owned<OSSL_DECODER_CTX, OSSL_DECODER_CTX_free>;
 
 // Memory that OpenSSL allocated goes back through OpenSSL's own free: an interposed malloc may differ.
 inline void free_memory(void* memory) noexcept { OPENSSL_free(memory); }

@@ -1,0 +1,107 @@
+#include "binding/context.h"
+
+#include <string>
+
+#include "binding/failure.h"
+#include "binding/options_reader.h"
+
+namespace system_tls::binding {
+
+namespace {
+
+void read_sealed(OptionsReader& reader, const char* name, std::vector<openssl::SealedInput>& out) {
+  reader.objects(name, [&out](OptionsReader& element) {
+    openssl::SealedInput input;
+    element.read("data", input.data).read("passphrase", input.passphrase);
+    out.push_back(std::move(input));
+  });
+}
+
+// PEM, or 'auto'.
+void read_dhparam(napi_env env, OptionsReader& reader, openssl::ContextOptions& options) {
+  napi_value value = reader.get("dhparam");
+  if (value == nullptr) return;
+  std::string word;
+  if (from_js(env, value, word) && word == "auto") {
+    options.dh_auto = true;
+  } else {
+    reader.read("dhparam", options.dhparam);
+  }
+}
+
+void read_policy(napi_env env, OptionsReader& reader, openssl::ContextOptions& options) {
+  reader.read("minVersion", options.min_version)
+      .read("maxVersion", options.max_version)
+      .read("securityLevel", options.security_level)
+      .read("cipherList", options.cipher_list)
+      .read("ciphersuites", options.ciphersuites)
+      .read("sigalgs", options.sigalgs)
+      .read("groups", options.groups)
+      .read("alpn", options.alpn)
+      .read("secureOptions", options.secure_options)
+      .read("clearOptions", options.clear_options)
+      .read("honorCipherOrder", options.honor_cipher_order)
+      .read("allowClientRenegotiation", options.allow_client_renegotiation);
+  read_dhparam(env, reader, options);
+}
+
+void read_identity_and_trust(OptionsReader& reader, openssl::ContextOptions& options) {
+  read_sealed(reader, "key", options.key);
+  read_sealed(reader, "pfx", options.pfx);
+  reader.read("cert", options.cert)
+      .read("ca", options.ca)
+      .read("caFile", options.ca_file)
+      .read("caPath", options.ca_path)
+      .read("systemCa", options.system_ca)
+      .read("crl", options.crl)
+      .read("verifyMode", options.verify_mode)
+      .read("verifyDepth", options.verify_depth)
+      .read("verifyContinue", options.verify_continue);
+}
+
+void read_resumption(OptionsReader& reader, openssl::ContextOptions& options) {
+  reader.read("sessionIdContext", options.session_id_context)
+      .read("sessionTimeout", options.session_timeout)
+      .read("ticketKeys", options.ticket_keys)
+      .read("ticketCount", options.ticket_count);
+}
+
+}  // namespace
+
+std::unique_ptr<ContextHandle> ContextHandle::construct(const Call& call) {
+  openssl::ContextOptions options;
+  OptionsReader reader(call.env, call[0], "options");
+  read_policy(call.env, reader, options);
+  read_identity_and_trust(reader, options);
+  read_resumption(reader, options);
+  if (!reader.ok()) return nullptr;
+
+  auto [context, failure] = openssl::Context::create(options, {});
+  if (failure != nullptr) {
+    throw_failure(call.env, failure);
+    return nullptr;
+  }
+  return std::make_unique<ContextHandle>(std::move(context));
+}
+
+napi_value ContextHandle::ciphers(const Call& call) {
+  napi_value array = nullptr;
+  napi_create_array(call.env, &array);
+  std::uint32_t index = 0;
+  for (const std::string& name : context_->ciphers()) {
+    napi_set_element(call.env, array, index++, to_js(call.env, name));
+  }
+  return array;
+}
+
+napi_value ContextHandle::certificate(const Call& call) { return bytes_or_null(call.env, context_->certificate()); }
+
+bool define_context(napi_env env, napi_value exports) {
+  return define_class<ContextHandle>(env, exports,
+                                     {
+                                         getter<&ContextHandle::ciphers>("ciphers"),
+                                         method<&ContextHandle::certificate>("certificate"),
+                                     });
+}
+
+}  // namespace system_tls::binding

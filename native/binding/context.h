@@ -1,0 +1,34 @@
+// NativeContext of types/binding.d.ts.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "binding/wrap.h"
+#include "openssl/context.h"
+
+namespace system_tls::binding {
+
+class ContextHandle {
+ public:
+  static constexpr const char* kName = "NativeContext";
+  static constexpr ClassId kClass = ClassId::Context;
+  static constexpr napi_type_tag kTag = {0x9d1c4f6ab2e84d03, 0x8f52e7c01b6a3d94};
+
+  static std::unique_ptr<ContextHandle> construct(const Call& call);
+
+  explicit ContextHandle(std::shared_ptr<const openssl::Context> context) : context_(std::move(context)) {}
+
+  const std::shared_ptr<const openssl::Context>& context() const { return context_; }
+
+  napi_value ciphers(const Call& call);
+  napi_value certificate(const Call& call);
+
+ private:
+  std::shared_ptr<const openssl::Context> context_;
+};
+
+// False: an exception is pending.
+bool define_context(napi_env env, napi_value exports);
+
+}  // namespace system_tls::binding

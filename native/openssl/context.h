@@ -1,0 +1,53 @@
+// SSL_CTX(3): what connections have in common. Frozen once made, so any thread may use it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "openssl/bytes.h"
+#include "openssl/context_options.h"
+#include "openssl/failure.h"
+#include "openssl/handles.h"
+
+namespace system_tls::openssl {
+
+// What the connection layer wants to be told. Both run on the thread of the connection, inside a call to OpenSSL.
+struct ContextHooks {
+  // SSL_CTX_set_keylog_callback(3)
+  void (*keylog)(const SSL* ssl, const char* line) = nullptr;
+  // SSL_CTX_sess_set_new_cb(3), for both sides: 1 keeps the reference to the session that the call brings.
+  int (*new_session)(SSL* ssl, SSL_SESSION* session) = nullptr;
+};
+
+class Context;
+
+struct ContextResult {
+  std::shared_ptr<const Context> context;
+  FailurePtr failure;  // set if and only if there is no context
+};
+
+class Context {
+ public:
+  // Reads caFile and caPath itself; nothing else touches the file system, and nothing ever asks on the terminal.
+  static ContextResult create(const ContextOptions& options, const ContextHooks& hooks);
+
+  SSL_CTX* get() const noexcept { return context_.get(); }
+
+  // SSL_CTX_get_ciphers(3), by OpenSSL's names.
+  std::vector<std::string> ciphers() const;
+  // SSL_CTX_get0_certificate(3) as DER; empty if there is none.
+  Bytes certificate() const;
+
+  explicit Context(SslContextPtr context) noexcept : context_(std::move(context)) {}
+
+ private:
+  SslContextPtr context_;
+};
+
+// SSL_new(3). Connections come from here alone: a session and its ticket belong to the context that the connection began
+// with, even if SNI has changed it since, and this is where that context is noted. Null: see the error queue.
+SslPtr new_ssl(SSL_CTX* context);
+
+}  // namespace system_tls::openssl

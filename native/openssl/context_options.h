@@ -1,0 +1,61 @@
+// What a context is made of: NativeContextOptions of types/binding.d.ts, field by field.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "openssl/bytes.h"
+
+namespace system_tls::openssl {
+
+// A key or a PKCS #12 bundle.
+struct SealedInput {
+  SecretBytes data;
+  std::optional<SecretBytes> passphrase;
+};
+
+struct ContextOptions {
+  // 0 leaves what the library and openssl.cnf say.
+  int min_version = 0;
+  int max_version = 0;
+  std::optional<int> security_level;
+  std::optional<std::string> cipher_list;
+  std::optional<std::string> ciphersuites;
+  std::optional<std::string> sigalgs;
+  std::optional<std::string> groups;
+  std::optional<Bytes> dhparam;
+  bool dh_auto = false;
+
+  std::vector<Bytes> cert;
+  std::vector<SealedInput> key;
+  std::vector<SealedInput> pfx;
+
+  std::vector<Bytes> ca;
+  std::optional<std::string> ca_file;
+  std::optional<std::string> ca_path;
+  bool system_ca = false;
+  std::vector<Bytes> crl;
+  int verify_mode = SSL_VERIFY_NONE;
+  std::optional<int> verify_depth;
+  // The handshake goes on whatever verification finds; the result stays to be read.
+  bool verify_continue = false;
+
+  // RFC 7301's wire format.
+  std::optional<Bytes> alpn;
+
+  std::optional<Bytes> session_id_context;
+  std::optional<std::int32_t> session_timeout;
+  std::optional<SecretBytes> ticket_keys;
+  std::optional<std::uint32_t> ticket_count;
+
+  std::uint64_t secure_options = 0;
+  std::uint64_t clear_options = 0;
+  bool honor_cipher_order = false;
+  bool allow_client_renegotiation = false;
+};
+
+}  // namespace system_tls::openssl

@@ -1,0 +1,40 @@
+// Certificates, keys, CRLs and PKCS #12 bundles out of bytes. Every failure names the input ("key[1]") that it is about.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "openssl/bytes.h"
+#include "openssl/context_options.h"
+#include "openssl/failure.h"
+#include "openssl/handles.h"
+
+namespace system_tls::openssl {
+
+// Either `value`, or `failure`.
+template <typename T>
+struct Outcome {
+  T value{};
+  FailurePtr failure;
+};
+
+struct Pkcs12Contents {
+  X509Ptr certificate;
+  PkeyPtr key;
+  std::vector<X509Ptr> others;
+};
+
+// PEM: all certificates in it, in its order. DER: one.
+Outcome<std::vector<X509Ptr>> read_certificates(ByteView input, const std::string& name);
+
+// PEM or DER: PKCS #8, encrypted or not, and the traditional forms. ERR_TLS_PASSPHRASE_REQUIRED if one is missing.
+Outcome<PkeyPtr> read_private_key(const SealedInput& input, const std::string& name);
+
+Outcome<Pkcs12Contents> read_pkcs12(const SealedInput& input, const std::string& name);
+
+Outcome<std::vector<X509CrlPtr>> read_crls(ByteView input, const std::string& name);
+
+// PEM. Parameters of Diffie-Hellman.
+Outcome<PkeyPtr> read_dh_parameters(ByteView input, const std::string& name);
+
+}  // namespace system_tls::openssl

@@ -1,0 +1,15 @@
+// What a context offers and accepts: versions, ciphers, signature algorithms, groups, ALPN.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include "openssl/attachment.h"
+#include "openssl/context_options.h"
+#include "openssl/failure.h"
+
+namespace system_tls::openssl {
+
+// Null, or what is wrong. A server's ALPN list goes into `attachment`.
+FailurePtr apply_negotiation(SSL_CTX* context, const ContextOptions& options, Attachment& attachment);
+
+}  // namespace system_tls::openssl

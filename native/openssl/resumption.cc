@@ -1,0 +1,119 @@
+#include "openssl/resumption.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace system_tls::openssl {
+
+namespace {
+
+constexpr std::string_view kDefaultIdContext = "system-tls";
+
+// Node's form of ticket keys: a name, a key for HMAC-SHA-256, a key for AES-128-CBC.
+constexpr std::size_t kPart = 16;
+constexpr std::size_t kNodeTicketKeys = 3 * kPart;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Cache
+
+// TLS 1.3 needs no entry for a ticket that carries the session itself; ssl_update_cache() in ssl_lib.c decides alike.
+bool belongs_in_cache(const SSL* ssl) {
+  const std::uint64_t options = SSL_get_options(ssl);
+  if (SSL_version(ssl) != TLS1_3_VERSION || (options & SSL_OP_NO_TICKET) != 0) return true;
+  return SSL_get_max_early_data(ssl) > 0 && (options & SSL_OP_NO_ANTI_REPLAY) == 0;
+}
+
+// OpenSSL's own store would also take every session of a client, to which nobody would ever look up; so it is off, and
+// servers' sessions are added here.
+int on_new_session(SSL* ssl, SSL_SESSION* session) {
+  SSL_CTX* context = initial_context(ssl);
+  if (SSL_is_server(ssl) == 1 && belongs_in_cache(ssl)) SSL_CTX_add_session(context, session);
+  const Attachment* attachment = attachment_of(context);
+  if (attachment == nullptr || attachment->hooks.new_session == nullptr) return 0;
+  return attachment->hooks.new_session(ssl, session);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Tickets under keys of node's form: SSL_CTX_set_tlsext_ticket_key_evp_cb(3)
+
+enum TicketAnswer { kFailed = -1, kUnknownKey = 0, kAccepted = 1 };
+
+bool set_mac_key(EVP_MAC_CTX* mac, const std::uint8_t* key) {
+  char digest[] = "SHA256";
+  const OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<std::uint8_t*>(key), kPart),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end(),
+  };
+  return EVP_MAC_CTX_set_params(mac, parameters) == 1;
+}
+
+int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypting) {
+  const Attachment* attachment = attachment_of(initial_context(ssl));
+  if (attachment == nullptr || attachment->ticket_keys.size() != kNodeTicketKeys) return kFailed;
+  const std::uint8_t* keys = attachment->ticket_keys.data();
+  if (encrypting == 0 && CRYPTO_memcmp(name, keys, kPart) != 0) return kUnknownKey;
+  if (!set_mac_key(mac, keys + kPart)) return kFailed;
+  const std::uint8_t* cipher_key = keys + 2 * kPart;
+  if (encrypting == 0) {
+    return EVP_DecryptInit_ex(cipher, EVP_aes_128_cbc(), nullptr, cipher_key, iv) == 1 ? kAccepted : kFailed;
+  }
+  std::memcpy(name, keys, kPart);
+  if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_128_cbc())) != 1) return kFailed;
+  return EVP_EncryptInit_ex(cipher, EVP_aes_128_cbc(), nullptr, cipher_key, iv) == 1 ? kAccepted : kFailed;
+}
+
+FailurePtr apply_ticket_keys(SSL_CTX* context, const SecretBytes& keys, Attachment& attachment) {
+  if (keys.size() == kNodeTicketKeys) {
+    attachment.ticket_keys = keys;
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
+    return nullptr;
+  }
+  const long own_form = SSL_CTX_get_tlsext_ticket_keys(context, nullptr, 0);
+  if (keys.size() != static_cast<std::size_t>(own_form)) {
+    return named_failure("ERR_INVALID_ARG_VALUE", "ticketKeys has " + std::to_string(keys.size()) + " bytes: expected " +
+                                                      std::to_string(kNodeTicketKeys) + " (node:tls's form) or " +
+                                                      std::to_string(own_form) + " (OpenSSL's)");
+  }
+  // The macro takes a pointer to non-const and only reads from it.
+  auto* bytes = const_cast<std::uint8_t*>(keys.data());
+  if (SSL_CTX_set_tlsext_ticket_keys(context, bytes, own_form) != 1) return openssl_failure("ticketKeys are refused");
+  return nullptr;
+}
+
+FailurePtr apply_id_context(SSL_CTX* context, const std::optional<Bytes>& given) {
+  // Without one, OpenSSL fails the resumption of a verified client instead of making a new session.
+  const auto* id = given ? given->data() : reinterpret_cast<const std::uint8_t*>(kDefaultIdContext.data());
+  const std::size_t length = given ? given->size() : kDefaultIdContext.size();
+  if (length > SSL_MAX_SID_CTX_LENGTH) {
+    return named_failure("ERR_INVALID_ARG_VALUE",
+                         "sessionIdContext has " + std::to_string(length) + " bytes; OpenSSL keeps at most " +
+                             std::to_string(SSL_MAX_SID_CTX_LENGTH));
+  }
+  if (SSL_CTX_set_session_id_context(context, id, static_cast<unsigned int>(length)) != 1) {
+    return openssl_failure("sessionIdContext is refused");
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options, Attachment& attachment) {
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+  SSL_CTX_sess_set_new_cb(context, on_new_session);
+  if (FailurePtr failure = apply_id_context(context, options.session_id_context)) return failure;
+  if (options.session_timeout) SSL_CTX_set_timeout(context, *options.session_timeout);
+  if (options.ticket_count && SSL_CTX_set_num_tickets(context, *options.ticket_count) != 1) {
+    return openssl_failure("ticketCount is refused");
+  }
+  return options.ticket_keys ? apply_ticket_keys(context, *options.ticket_keys, attachment) : nullptr;
+}
+
+}  // namespace system_tls::openssl

@@ -1,0 +1,70 @@
+#include "openssl/trust.h"
+
+#include "openssl/credentials.h"
+
+namespace system_tls::openssl {
+
+namespace {
+
+FailurePtr add_authorities(SSL_CTX* context, const std::vector<Bytes>& ca) {
+  for (std::size_t index = 0; index < ca.size(); ++index) {
+    const std::string name = "ca[" + std::to_string(index) + "]";
+    auto [authorities, failure] = read_certificates(ca[index], name);
+    if (failure != nullptr) return failure;
+    for (const X509Ptr& authority : authorities) {
+      if (FailurePtr refused = trust_authority(context, authority.get(), name)) return refused;
+    }
+  }
+  return nullptr;
+}
+
+FailurePtr load_authorities(SSL_CTX* context, const ContextOptions& options) {
+  if (options.ca_file && SSL_CTX_load_verify_file(context, options.ca_file->c_str()) != 1) {
+    return openssl_failure("caFile '" + *options.ca_file + "' cannot be loaded");
+  }
+  if (options.ca_path && SSL_CTX_load_verify_dir(context, options.ca_path->c_str()) != 1) {
+    return openssl_failure("caPath '" + *options.ca_path + "' cannot be used");
+  }
+  if (options.system_ca && SSL_CTX_set_default_verify_paths(context) != 1) {
+    return openssl_failure("the system's certificate store cannot be used");
+  }
+  return nullptr;
+}
+
+// As in node:tls, a CRL given is a CRL wanted from every issuer of the chain.
+FailurePtr add_crls(SSL_CTX* context, const std::vector<Bytes>& crls) {
+  X509_STORE* store = SSL_CTX_get_cert_store(context);
+  for (std::size_t index = 0; index < crls.size(); ++index) {
+    const std::string name = "crl[" + std::to_string(index) + "]";
+    auto [lists, failure] = read_crls(crls[index], name);
+    if (failure != nullptr) return failure;
+    for (const X509CrlPtr& list : lists) {
+      if (X509_STORE_add_crl(store, list.get()) != 1) return openssl_failure(name + " is refused");
+    }
+  }
+  if (!crls.empty()) X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  return nullptr;
+}
+
+// Goes on, and leaves the error where SSL_get_verify_result(3) finds it.
+int continue_verification(int, X509_STORE_CTX*) { return 1; }
+
+}  // namespace
+
+FailurePtr trust_authority(SSL_CTX* context, X509* authority, const std::string& name) {
+  if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority) != 1) return openssl_failure(name + " is refused");
+  if (SSL_CTX_add_client_CA(context, authority) != 1) return openssl_failure(name + " has a name that is refused");
+  return nullptr;
+}
+
+FailurePtr apply_trust(SSL_CTX* context, const ContextOptions& options) {
+  const ErrorScope scope;
+  if (FailurePtr failure = add_authorities(context, options.ca)) return failure;
+  if (FailurePtr failure = load_authorities(context, options)) return failure;
+  if (FailurePtr failure = add_crls(context, options.crl)) return failure;
+  SSL_CTX_set_verify(context, options.verify_mode, options.verify_continue ? continue_verification : nullptr);
+  if (options.verify_depth) SSL_CTX_set_verify_depth(context, *options.verify_depth);
+  return nullptr;
+}
+
+}  // namespace system_tls::openssl
