@@ -5,7 +5,8 @@
 //   static constexpr ClassId kClass = ClassId::Thing;
 //   static constexpr napi_type_tag kTag = {..., ...};                     // random, its own
 //   static std::unique_ptr<T> construct(const Call& call);                // null: an exception is pending
-//   napi_value read(const Call& call);                                    // methods, getters, setters
+//   napi_value read(const Call& call);                                    // methods and getters
+//   static constexpr std::int64_t kExternalMemory = 16 * 1024;            // optional: bytes that V8 does not see
 // and is registered with
 //   define_class<T>(env, exports, {method<&T::read>("read"), getter<&T::version>("version")});
 //
@@ -17,7 +18,7 @@
 #include <node_api.h>
 
 #include <array>
-#include <initializer_list>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -108,13 +109,28 @@ napi_value enter_function(napi_env env, napi_callback_info info) {
   return Function(Call(env, info));
 }
 
+// Without it V8 would let thousands of small objects with large native parts live on.
+template <typename T>
+void account_memory(napi_env env, int sign) {
+  if constexpr (requires { T::kExternalMemory; }) {
+    std::int64_t total = 0;
+    napi_adjust_external_memory(env, sign * T::kExternalMemory, &total);
+  }
+}
+
+template <typename T>
+void finalize(napi_env env, void* native, void*) {
+  delete static_cast<T*>(native);
+  account_memory<T>(env, -1);
+}
+
 // True once `native` belongs to `object`; otherwise it is destroyed.
 template <typename T>
 bool attach(napi_env env, napi_value object, std::unique_ptr<T> native) {
-  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<T*>(data); };
   if (napi_type_tag_object(env, object, &T::kTag) != napi_ok) return false;
-  if (napi_wrap(env, object, native.get(), finalize, nullptr, nullptr) != napi_ok) return false;
+  if (napi_wrap(env, object, native.get(), finalize<T>, nullptr, nullptr) != napi_ok) return false;
   native.release();
+  account_memory<T>(env, 1);
   return true;
 }
 

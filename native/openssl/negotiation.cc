@@ -11,6 +11,7 @@ namespace system_tls::openssl {
 
 namespace {
 
+// Messages call an option what users call it, which is what node:tls calls it.
 std::string quoted(const char* option, const std::string& value) { return std::string(option) + " '" + value + "'"; }
 
 FailurePtr apply_versions(SSL_CTX* context, const ContextOptions& options) {
@@ -37,7 +38,7 @@ FailurePtr apply_ciphers(SSL_CTX* context, const ContextOptions& options) {
     if (FailurePtr failure = apply_cipher_list(context, *options.cipher_list)) return failure;
   }
   if (options.ciphersuites && SSL_CTX_set_ciphersuites(context, options.ciphersuites->c_str()) != 1) {
-    return openssl_failure(quoted("ciphersuites", *options.ciphersuites) + " cannot be used");
+    return openssl_failure(quoted("ciphers", *options.ciphersuites) + " cannot be used");
   }
   return nullptr;
 }
@@ -50,7 +51,7 @@ FailurePtr apply_algorithms(SSL_CTX* context, const ContextOptions& options) {
                                                           ": a name in it is not known to this OpenSSL");
   }
   if (options.groups && SSL_CTX_set1_groups_list(context, options.groups->c_str()) != 1) {
-    return failure_with_code("ERR_INVALID_ARG_VALUE", quoted("groups", *options.groups) +
+    return failure_with_code("ERR_INVALID_ARG_VALUE", quoted("ecdhCurve", *options.groups) +
                                                           ": a name in it is not known to this OpenSSL");
   }
   return nullptr;
@@ -97,11 +98,11 @@ FailurePtr apply_alpn(SSL_CTX* context, const ContextOptions& options, Attachmen
   if (!options.alpn || options.alpn->empty()) return nullptr;
   const Bytes& list = *options.alpn;
   if (!is_protocol_list(list)) {
-    return named_failure("ERR_INVALID_ARG_VALUE", "alpn is not a list of names of 1 to 255 bytes, each after its length");
+    return named_failure("ERR_INVALID_ARG_VALUE", "ALPNProtocols must be names of 1 to 255 bytes, each after its length");
   }
   // Unlike the rest of OpenSSL, 0 is success.
   if (SSL_CTX_set_alpn_protos(context, list.data(), static_cast<unsigned int>(list.size())) != 0) {
-    return openssl_failure("alpn is refused");
+    return openssl_failure("ALPNProtocols are refused");
   }
   attachment.alpn = list;
   SSL_CTX_set_alpn_select_cb(context, select_protocol, &attachment);

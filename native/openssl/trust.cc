@@ -1,6 +1,11 @@
 #include "openssl/trust.h"
 
+#include <openssl/err.h>
+
+#include <memory>
+
 #include "openssl/credentials.h"
+#include "openssl/system_store.h"
 
 namespace system_tls::openssl {
 
@@ -18,17 +23,42 @@ FailurePtr add_authorities(SSL_CTX* context, const std::vector<Bytes>& ca) {
   return nullptr;
 }
 
+// As fs would report it, if the system is what refused.
+FailurePtr unreadable_file(const std::string& file) {
+  const unsigned long error = ERR_peek_error();
+  if (!ERR_SYSTEM_ERROR(error)) return openssl_failure("caFile '" + file + "' cannot be loaded");
+  ERR_clear_error();
+  auto failure = std::make_shared<Failure>(*system_failure(ERR_GET_REASON(error), "open"));
+  failure->message = "caFile '" + file + "': " + failure->message;
+  return failure;
+}
+
 FailurePtr load_authorities(SSL_CTX* context, const ContextOptions& options) {
   if (options.ca_file && SSL_CTX_load_verify_file(context, options.ca_file->c_str()) != 1) {
-    return openssl_failure("caFile '" + *options.ca_file + "' cannot be loaded");
+    return unreadable_file(*options.ca_file);
   }
   if (options.ca_path && SSL_CTX_load_verify_dir(context, options.ca_path->c_str()) != 1) {
     return openssl_failure("caPath '" + *options.ca_path + "' cannot be used");
   }
-  if (options.system_ca && SSL_CTX_set_default_verify_paths(context) != 1) {
-    return openssl_failure("the system's certificate store cannot be used");
-  }
   return nullptr;
+}
+
+// Nothing of its own would be added to the store.
+bool trusts_only_the_system(const ContextOptions& options) {
+  return options.ca.empty() && !options.ca_file && !options.ca_path && options.crl.empty() && options.pfx.empty();
+}
+
+FailurePtr trust_system(SSL_CTX* context, const ContextOptions& options) {
+  if (!options.system_ca) return nullptr;
+  bool done = false;
+  if (trusts_only_the_system(options)) {
+    const X509StorePtr store = shared_system_store();
+    if (store != nullptr) SSL_CTX_set1_cert_store(context, store.get());
+    done = store != nullptr;
+  } else {
+    done = add_system_store(SSL_CTX_get_cert_store(context));
+  }
+  return done ? nullptr : openssl_failure("the system's certificate store cannot be used");
 }
 
 // As in node:tls, a CRL given is a CRL wanted from every issuer of the chain.
@@ -59,6 +89,7 @@ FailurePtr trust_authority(SSL_CTX* context, X509* authority, const std::string&
 
 FailurePtr apply_trust(SSL_CTX* context, const ContextOptions& options) {
   const ErrorScope scope;
+  if (FailurePtr failure = trust_system(context, options)) return failure;
   if (FailurePtr failure = add_authorities(context, options.ca)) return failure;
   if (FailurePtr failure = load_authorities(context, options)) return failure;
   if (FailurePtr failure = add_crls(context, options.crl)) return failure;
