@@ -1,2 +1,30 @@
 export { LoadError } from './internal/load-failure.ts';
 export { openssl, type OpenSsl, type OpensslFeatures } from './openssl.ts';
+export { Bio, type BioPairOptions, type BioSocketOptions } from './bio.ts';
+export { type ClientRenegotiation, SslContext, type SslContextOptions } from './context.ts';
+export { OpenSslError, type OpenSslErrorEntry, type TlsAlert, type VerifyResult } from './errors.ts';
+export type { AlpnProtocols } from './internal/alpn.ts';
+export type { CertificateOption, KeyOption, PemOrDer, PfxOption } from './internal/credentials.ts';
+export type { TlsVersion } from './internal/versions.ts';
+export { SslSession } from './session.ts';
+export { Ssl } from './ssl.ts';
+export type {
+  InfoEvent,
+  KeyUpdateEvent,
+  MessageEvent,
+  RenegotiateEvent,
+  SslEvents,
+  SslListeners,
+} from './ssl-events.ts';
+export type {
+  KeyUpdateOptions,
+  KeyUpdateResult,
+  OperationOptions,
+  ReadOptions,
+  RenegotiateOptions,
+  RequestClientCertificateOptions,
+  SetFdOptions,
+  ShutdownOptions,
+  SslOptions,
+} from './ssl-options.ts';
+export type { CipherInfo } from './ssl-state.ts';

@@ -1,5 +1,6 @@
 // The TypeScript side of one native connection: numbers its operations, routes its events, keeps it alive while
 // something is under way. Streams and promises both stand on this; policy is theirs.
+import { AsyncResource } from 'node:async_hooks';
 import type { NativeConnection, NativeFailure, Status as StatusType } from '../../types/binding.d.ts';
 import { toError } from '../errors.ts';
 import { closedError, tlsError } from './coded-error.ts';
@@ -24,10 +25,6 @@ export interface Pending {
 
 /** Who is told what belongs to no single operation. */
 export interface Sink {
-  /** Flow; `bytes` must be copied. An offset of -1: the read buffer was filled. */
-  data(bytes: Uint8Array, offset: number, length: number): void;
-  /** Flow: the peer's close_notify. */
-  end(): void;
   /** Comes once, after what was pending has failed. */
   failed(error: Error): void;
   /** Closed by us; comes once. `error` is why, if it was not the user's wish. */
@@ -36,18 +33,29 @@ export interface Sink {
   inform(kind: number, a: number, b: number, c: number): void;
 }
 
-type MakeNative = (id: number) => NativeConnection;
+/** Who reads all that comes, without asking for each piece. */
+export interface Flow extends Omit<Sink, 'inform'> {
+  /** `bytes` must be copied. An offset of -1: the read buffer was filled. */
+  data(bytes: Uint8Array, offset: number, length: number): void;
+  /** The peer's close_notify. */
+  end(): void;
+}
+
+export type MakeNative = (id: number) => NativeConnection;
 
 export class Connection implements DispatchTarget {
   readonly id = nextId();
   readonly native: NativeConnection;
   readonly server: boolean;
-  sink: Sink;
+  sink: Sink | null = null;
+  flow: Flow | null = null;
   /** host:port or the like, for messages. */
   peer = '';
   hasTransport = false;
   /** SSL_KEY_UPDATE requests that the peer has not answered, by the number of the operation. */
   readonly peerUpdates = new Map<number, Pending>();
+  // Events are emitted where the connection was made, as far as AsyncLocalStorage is concerned.
+  readonly #scope = new AsyncResource('SYSTEMTLS');
   readonly #pending = new Map<number, Pending>();
   #lastOp = 0;
   #flowing = false;
@@ -57,9 +65,8 @@ export class Connection implements DispatchTarget {
   #error: Error | null = null;
   #closed = false;
 
-  constructor(server: boolean, sink: Sink, makeNative: MakeNative) {
+  constructor(server: boolean, makeNative: MakeNative) {
     this.server = server;
-    this.sink = sink;
     this.native = makeNative(this.id);
     register(this);
   }
@@ -121,6 +128,11 @@ export class Connection implements DispatchTarget {
     this.#keep();
   }
 
+  forgetPeerUpdate(op: number): void {
+    this.peerUpdates.delete(op);
+    this.#keep();
+  }
+
   /** Why the last native call failed. */
   takeError(): Error {
     return this.#toError(this.native.takeFailure());
@@ -160,7 +172,14 @@ export class Connection implements DispatchTarget {
     unregister(this);
     this.native.close();
     this.#failAll(() => closedError(this.description));
-    this.sink.closed(error ?? this.#error);
+    const reason = error ?? this.#error;
+    this.sink?.closed(reason);
+    this.flow?.closed(reason);
+  }
+
+  /** Calls `action` in the asynchronous context in which the connection was made. */
+  inScope<A extends unknown[]>(action: (...args: A) => void, self: unknown, ...args: A): void {
+    this.#scope.runInAsyncScope(action, self, ...args);
   }
 
   /** To be called after native calls that may have recorded events: they must find this object alive. */
@@ -178,23 +197,27 @@ export class Connection implements DispatchTarget {
   }
 
   handle(kind: number, a: number, b: number, c: number, bytes: Uint8Array): void {
+    this.#scope.runInAsyncScope(this.#route, this, kind, a, b, c, bytes);
+  }
+
+  #route(kind: number, a: number, b: number, c: number, bytes: Uint8Array): void {
     switch (kind) {
       case EventKind.OpDone:
         return this.#take(a)?.done(b);
       case EventKind.OpFailed:
         return this.#take(a)?.failed(this.#toError(binding.payload(b) as NativeFailure));
       case EventKind.Data:
-        if (a === 0) return this.sink.data(bytes, b, c);
+        if (a === 0) return this.flow?.data(bytes, b, c);
         return this.#take(a)?.done(copyBytes(bytes, b, c));
       case EventKind.End:
-        if (a === 0) return this.sink.end();
+        if (a === 0) return this.flow?.end();
         return this.#take(a)?.done(null);
       case EventKind.PeerUpdated:
         return this.#takePeerUpdate(a)?.done(0);
       case EventKind.Failed:
         return this.#fail(this.#toError(binding.payload(a) as NativeFailure));
       default:
-        return this.sink.inform(kind, a, b, c);
+        return this.sink?.inform(kind, a, b, c);
     }
   }
 
@@ -204,7 +227,8 @@ export class Connection implements DispatchTarget {
     this.#flowing = false;
     this.#failAll(() => error);
     this.#keep();
-    this.sink.failed(error);
+    this.sink?.failed(error);
+    this.flow?.failed(error);
   }
 
   #failAll(makeError: () => Error): void {
@@ -222,8 +246,7 @@ export class Connection implements DispatchTarget {
 
   #takePeerUpdate(op: number): Pending | undefined {
     const pending = this.peerUpdates.get(op);
-    this.peerUpdates.delete(op);
-    this.#keep();
+    if (pending !== undefined) this.forgetPeerUpdate(op);
     return pending;
   }
 

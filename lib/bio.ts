@@ -1,0 +1,150 @@
+import type { NativeBio } from '../types/binding.d.ts';
+import { invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
+import { throwLater } from './internal/dispatch.ts';
+import { binding } from './internal/load-binding.ts';
+import { asBytes, optionalBoolean, optionalInteger, validateInteger, validateObject } from './internal/validate.ts';
+import { listenersChanged, WatchedEmitter } from './internal/watched-emitter.ts';
+
+/** A socket that waits to be given to a connection. */
+export interface SocketTransport {
+  readonly fd: number;
+  readonly close: boolean;
+}
+
+export interface BioPairOptions {
+  /** Bytes that fit into each direction; default 65536. */
+  readonly size?: number | undefined;
+}
+
+export interface BioSocketOptions {
+  /** Whether closing the connection closes the descriptor (BIO_CLOSE); otherwise a duplicate is used. Default false. */
+  readonly close?: boolean | undefined;
+}
+
+/** What an object of the class is made of. */
+type Content =
+  | { readonly native: NativeBio; readonly socket?: undefined }
+  | { readonly socket: SocketTransport; readonly native?: undefined };
+
+const maxSize = 2 ** 31 - 1;
+const defaultPairSize = 65536;
+const key = Symbol('Bio');
+
+let contentOf: (bio: unknown) => Content;
+
+/**
+ * A source and sink of bytes: BIO. Gives a connection any transport that is not a socket.
+ *
+ * Event `'readable'`: a connection, or the other end of a pair, wrote. It is emitted from a turn of the event loop,
+ * once for any number of writes.
+ */
+export class Bio extends WatchedEmitter<{ readable: [] }> {
+  readonly #content: Content;
+
+  static {
+    contentOf = bio => {
+      if (typeof bio !== 'object' || bio === null || !(#content in bio)) throw invalidThis('Bio');
+      return bio.#content;
+    };
+  }
+
+  /** @internal */
+  private constructor(token: typeof key, content: Content) {
+    if (token !== key) throw invalidArgType('Bio', 'made by Bio.memory(), Bio.pair() or Bio.socket()', undefined);
+    super();
+    this.#content = content;
+  }
+
+  /** One queue of bytes without a bound: BIO_new(3) with BIO_s_mem(3). */
+  static memory(): Bio {
+    return new Bio(key, { native: binding.NativeBio.memory() });
+  }
+
+  /** Two ends: what is written to one is read from the other. BIO_new_bio_pair(3). */
+  static pair(options: BioPairOptions = {}): [Bio, Bio] {
+    validateObject(options, 'options');
+    const size = optionalInteger(options.size, 'options.size', 1, maxSize) ?? defaultPairSize;
+    const [one, other] = binding.NativeBio.pair(size);
+    return [new Bio(key, { native: one }), new Bio(key, { native: other })];
+  }
+
+  /**
+   * A connected stream socket, for {@link Ssl.setBio}: BIO_new_socket(3). The connection takes it over; it has no
+   * bytes of its own to read or write.
+   */
+  static socket(fd: number, options: BioSocketOptions = {}): Bio {
+    validateInteger(fd, 'fd', 0, maxSize);
+    validateObject(options, 'options');
+    return new Bio(key, { socket: { fd, close: optionalBoolean(options.close, 'options.close', false) } });
+  }
+
+  /**
+   * Puts bytes in: BIO_write(3).
+   *
+   * @returns how many were taken: all, except where a pair is full
+   */
+  write(data: string | NodeJS.ArrayBufferView): number {
+    return memoryOf(this).write(asBytes(data, 'data'));
+  }
+
+  /**
+   * Takes bytes out: BIO_read(3).
+   *
+   * @param max - at most so many bytes; all that are there if absent
+   * @returns null if there is nothing now; an empty Buffer at the end
+   */
+  read(max?: number): Buffer | null {
+    const native = memoryOf(this);
+    if (max !== undefined) validateInteger(max, 'max', 1, maxSize);
+    return native.read(max ?? maxSize);
+  }
+
+  /** No more bytes will be written: the reader finds the end after what is there. BIO_shutdown_wr(3). */
+  end(): void {
+    memoryOf(this).end();
+  }
+
+  /** Bytes that can be read now: BIO_ctrl_pending(3). */
+  get pending(): number {
+    return memoryOf(this).pending;
+  }
+
+  /** Whether {@link end} was called. */
+  get ended(): boolean {
+    return memoryOf(this).ended;
+  }
+
+  /** Frees its memory, once no connection uses it: BIO_free(3). Idempotent. */
+  close(): void {
+    contentOf(this).native?.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** @internal */
+  [listenersChanged](name: string | symbol, listening: boolean): void {
+    const { native } = this.#content;
+    if (name === 'readable') native?.onReadable(listening ? () => this.#readable() : null);
+  }
+
+  #readable(): void {
+    try {
+      this.emit('readable');
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+}
+
+/** @internal What a connection is given. */
+export { contentOf as bioContent };
+
+function memoryOf(bio: unknown): NativeBio {
+  const content = contentOf(bio);
+  if (content.socket !== undefined) {
+    throw tlsError('ERR_TLS_BIO_IS_SOCKET', 'a socket Bio is read and written by the connection that it is given to');
+  }
+  return content.native;
+}

@@ -1,0 +1,85 @@
+// Options of an Ssl, checked and in native terms.
+import { isIP } from 'node:net';
+import type { NativeConnectionOptions } from '../../types/binding.d.ts';
+import type { SslOptions } from '../ssl-options.ts';
+import { invalidArgValue } from './coded-error.ts';
+import { VerifyMode } from './constants.ts';
+import type { ContextPolicy } from './context-options.ts';
+import {
+  optionalBoolean,
+  optionalInteger,
+  optionalString,
+  validateObject,
+  validateOneOf,
+  validateText,
+} from './validate.ts';
+
+const maxInt32 = 2 ** 31 - 1;
+
+export interface CheckedSslOptions {
+  readonly server: boolean;
+  readonly servername: string | undefined;
+  /** What the peer's certificate must carry. */
+  readonly host: string | undefined;
+  readonly rejectUnauthorized: boolean;
+  readonly requestCert: boolean;
+}
+
+function hostName(value: unknown, name: string): string | undefined {
+  const text = optionalString(value, name);
+  return text === undefined || text === '' ? undefined : validateText(text, name);
+}
+
+function checkServername(servername: string | undefined): string | undefined {
+  if (servername !== undefined && isIP(servername) !== 0) {
+    throw invalidArgValue('options.servername', 'must be a name: RFC 6066 permits no IP address', servername);
+  }
+  return servername;
+}
+
+export function checkSslOptions(options: SslOptions, policy: ContextPolicy): CheckedSslOptions {
+  validateObject(options, 'options');
+  validateOneOf(options.side, 'options.side', ['client', 'server']);
+  const server = options.side === 'server';
+  const servername = server ? undefined : checkServername(hostName(options.servername, 'options.servername'));
+  const { rejectUnauthorized, requestCert } = policy;
+  return {
+    server,
+    servername,
+    host: hostName(options.host, 'options.host') ?? servername,
+    rejectUnauthorized: optionalBoolean(options.rejectUnauthorized, 'options.rejectUnauthorized', rejectUnauthorized),
+    requestCert: optionalBoolean(options.requestCert, 'options.requestCert', requestCert),
+  };
+}
+
+/** SSL_VERIFY_... for a side: what rejectUnauthorized means to a client, and requestCert to a server. */
+export function verifyMode(server: boolean, rejectUnauthorized: boolean, requestCert: boolean): number {
+  if (!server) return rejectUnauthorized ? VerifyMode.Peer : VerifyMode.None;
+  if (!requestCert) return VerifyMode.None;
+  return rejectUnauthorized ? VerifyMode.Peer | VerifyMode.FailIfNoPeerCertificate : VerifyMode.Peer;
+}
+
+export function nativeSslOptions(
+  id: number,
+  checked: CheckedSslOptions,
+  policy: ContextPolicy,
+  options: SslOptions,
+): NativeConnectionOptions {
+  const { server, servername, host, rejectUnauthorized, requestCert } = checked;
+  const outMark = optionalInteger(options.outgoingMark, 'options.outgoingMark', 1, maxInt32);
+  const readAhead = optionalInteger(options.readAhead, 'options.readAhead', 0, maxInt32);
+  return {
+    id,
+    server,
+    verifyMode: verifyMode(server, rejectUnauthorized, requestCert),
+    ...(servername !== undefined && { servername }),
+    ...(host !== undefined && !server && { verifyHost: host }),
+    ...(outMark !== undefined && { outMark }),
+    ...(readAhead !== undefined && { readAhead }),
+    ...(policy.keyUpdateLimit !== undefined && { keyUpdateLimit: policy.keyUpdateLimit }),
+    ...(policy.renegotiation !== undefined && {
+      renegotiationLimit: policy.renegotiation.limit,
+      renegotiationWindow: policy.renegotiation.window,
+    }),
+  };
+}

@@ -1,0 +1,37 @@
+import { EventEmitter } from 'node:events';
+
+/** Called with the name of an event when it gets its first listener or loses its last. */
+export const listenersChanged = Symbol('listenersChanged');
+
+const hooks: ReadonlySet<unknown> = new Set(['newListener', 'removeListener']);
+
+type Watched = WatchedEmitter<never>;
+
+function added(this: Watched, name: string | symbol): void {
+  // Called before the listener is there.
+  if (!hooks.has(name) && this.listenerCount(name as never) === 0) this[listenersChanged](name, true);
+}
+
+function removed(this: Watched, name: string | symbol): void {
+  if (!hooks.has(name) && this.listenerCount(name as never) === 0) this[listenersChanged](name, false);
+}
+
+/** An EventEmitter that produces some events only while somebody listens. */
+export abstract class WatchedEmitter<T extends Record<keyof T, unknown[]>> extends EventEmitter<T> {
+  constructor() {
+    super();
+    const untyped = this as unknown as EventEmitter;
+    untyped.on('newListener', added);
+    untyped.on('removeListener', removed);
+  }
+
+  abstract [listenersChanged](name: string | symbol, listening: boolean): void;
+
+  /** Without a name, the hooks of this class stay: they are no listeners of the user's. */
+  override removeAllListeners(name?: unknown): this {
+    const untyped = this as unknown as EventEmitter;
+    const names = name === undefined ? untyped.eventNames().filter(each => !hooks.has(each)) : [name as string];
+    for (const each of names) super.removeAllListeners(each as never);
+    return this;
+  }
+}

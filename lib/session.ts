@@ -1,0 +1,155 @@
+import { X509Certificate } from 'node:crypto';
+import type { NativeSession } from '../types/binding.d.ts';
+import { makeVerifyResult, type VerifyResult } from './errors.ts';
+import { invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
+import { binding } from './internal/load-binding.ts';
+import { packSession, unpackSession } from './internal/session-format.ts';
+import { asBytes } from './internal/validate.ts';
+
+interface SessionInternals {
+  readonly native: NativeSession;
+  /** The host that the session was made with, if the connection knew one. */
+  readonly host: string | null;
+}
+
+let internals: (session: unknown) => SessionInternals;
+let make: (content: SessionInternals) => SslSession;
+
+/** Only this module can make sessions: everyone else gets them from a connection or from bytes. */
+const key = Symbol('SslSession');
+
+/**
+ * What a later connection needs to resume this one: SSL_SESSION.
+ *
+ * It is a copy from the moment it was taken, so closing the connection does not spoil it. It remembers the host that
+ * it was made with, and a verifying connection to another host refuses it: resumption skips verification.
+ */
+export class SslSession {
+  readonly #internals: SessionInternals;
+
+  static {
+    internals = session => {
+      if (typeof session !== 'object' || session === null || !(#internals in session)) throw invalidThis('SslSession');
+      return session.#internals;
+    };
+    make = content => new SslSession(key, content);
+  }
+
+  /** @internal */
+  private constructor(token: typeof key, content: SessionInternals) {
+    if (token !== key) {
+      throw invalidArgType('SslSession', 'taken from a connection, or made by SslSession.from(bytes)', undefined);
+    }
+    this.#internals = content;
+  }
+
+  /**
+   * Reads what {@link serialize} wrote, or plain DER as node:tls's getSession() gives it: d2i_SSL_SESSION(3). DER alone
+   * does not say for which host the session was made.
+   *
+   * @throws Error `ERR_TLS_INVALID_SESSION` for anything else
+   */
+  static from(bytes: NodeJS.ArrayBufferView | ArrayBuffer): SslSession {
+    if (typeof bytes === 'string') throw invalidArgType('bytes', 'a Buffer, a TypedArray or an ArrayBuffer', bytes);
+    const { host, der } = unpackSession(asBytes(bytes, 'bytes'));
+    return make({ native: parse(der), host });
+  }
+
+  /**
+   * Everything as bytes, for storage. They hold secrets: who has them can decrypt what is sent with the session.
+   * i2d_SSL_SESSION(3) in a small envelope.
+   */
+  serialize(): Buffer {
+    const { native, host } = internals(this);
+    return packSession({ host, der: native.serialize() });
+  }
+
+  /** The host that the session was made with, or null if unknown. */
+  get host(): string | null {
+    return internals(this).host;
+  }
+
+  /** SSL_SESSION_get_id(3). */
+  get id(): Buffer {
+    return internals(this).native.id;
+  }
+
+  /** `'TLSv1.3'`, `'TLSv1.2'`, ...: SSL_SESSION_get_protocol_version(3). */
+  get version(): string {
+    return internals(this).native.version;
+  }
+
+  /** SSL_SESSION_get0_cipher(3). */
+  get cipher(): string {
+    return internals(this).native.cipher;
+  }
+
+  /** When it was made: SSL_SESSION_get_time(3). */
+  get time(): Date {
+    return new Date(internals(this).native.time * 1000);
+  }
+
+  /** Seconds from {@link time} on for which it may be resumed: SSL_SESSION_get_timeout(3). */
+  get timeout(): number {
+    return internals(this).native.timeout;
+  }
+
+  /** Seconds: SSL_SESSION_get_ticket_lifetime_hint(3). */
+  get ticketLifetimeHint(): number {
+    return internals(this).native.ticketLifetimeHint;
+  }
+
+  /** Whether it is a ticket: SSL_SESSION_has_ticket(3). */
+  get hasTicket(): boolean {
+    return internals(this).native.hasTicket;
+  }
+
+  /** SSL_SESSION_is_resumable(3). */
+  get resumable(): boolean {
+    return internals(this).native.resumable;
+  }
+
+  /** SSL_SESSION_get0_hostname(3). */
+  get servername(): string | null {
+    return internals(this).native.servername;
+  }
+
+  /** SSL_SESSION_get0_alpn_selected(3). */
+  get alpnProtocol(): string | null {
+    return internals(this).native.alpnProtocol;
+  }
+
+  /** Bytes of early data that the server allows: SSL_SESSION_get_max_early_data(3). */
+  get maxEarlyData(): number {
+    return internals(this).native.maxEarlyData;
+  }
+
+  /** What verification came to in the handshake that made it: SSL_SESSION_get0_peer(3) was, or was not, trusted. */
+  get verifyResult(): VerifyResult {
+    return makeVerifyResult(internals(this).native.verifyResult);
+  }
+
+  /** SSL_SESSION_get0_peer(3). */
+  get peerCertificate(): X509Certificate | null {
+    const der = internals(this).native.peerCertificate();
+    return der === null ? null : new X509Certificate(der);
+  }
+}
+
+function parse(der: Uint8Array): NativeSession {
+  try {
+    return binding.NativeSession.from(der);
+  } catch (cause) {
+    throw tlsError('ERR_TLS_INVALID_SESSION', 'the bytes are no session: neither serialized by this package nor DER', {
+      cause,
+    });
+  }
+}
+
+/** @internal Content of a session; throws for what is none. */
+export { internals as sessionInternals };
+
+/** @internal */
+export function makeSession(native: NativeSession, host: string | null): SslSession {
+  return make({ native, host });
+}

@@ -1,0 +1,72 @@
+// What the methods of an Ssl take and give.
+import type { OperationOptions } from './internal/operations.ts';
+import type { SslSession } from './session.ts';
+import type { SslListeners } from './ssl-events.ts';
+
+export type { OperationOptions };
+
+/** How a connection differs from others of its context. */
+export interface SslOptions {
+  readonly side: 'client' | 'server';
+  /** Name that a client sends: SSL_set_tlsext_host_name(3). */
+  readonly servername?: string | undefined;
+  /**
+   * Name or IP address that the server's certificate must carry, default `servername`: SSL_set1_host(3). With neither
+   * only the chain is checked.
+   */
+  readonly host?: string | undefined;
+  /** Instead of the context's. */
+  readonly rejectUnauthorized?: boolean | undefined;
+  /** Instead of the context's. */
+  readonly requestCert?: boolean | undefined;
+  /** To resume: SSL_set_session(3). */
+  readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
+  /** Listeners that hear the handshake too. */
+  readonly on?: SslListeners | undefined;
+  /** Ciphertext bytes waiting to be sent from which writes wait; default: the engine's. */
+  readonly outgoingMark?: number | undefined;
+  /** Clear bytes kept while an operation waits for the peer and nobody reads; default: the engine's. */
+  readonly readAhead?: number | undefined;
+}
+
+export interface ReadOptions extends OperationOptions {
+  /** At most so many bytes; default 65536. */
+  readonly max?: number | undefined;
+}
+
+export interface KeyUpdateOptions extends OperationOptions {
+  /** Ask the peer to update its sending keys too; default false. */
+  readonly requestPeer?: boolean | undefined;
+}
+
+/** An object, since a promise inside a promise would be awaited with it. */
+export interface KeyUpdateResult {
+  /**
+   * Resolves when the peer's own KeyUpdate arrived; absent if it was not asked. The peer answers with its next write,
+   * which may never come. A rejection that nobody looks at does no harm.
+   */
+  readonly peerUpdated: Promise<void> | undefined;
+}
+
+export interface RenegotiateOptions extends OperationOptions {
+  /** A client tries to resume the current session; default false. A server's request is the same either way. */
+  readonly abbreviated?: boolean | undefined;
+}
+
+export interface RequestClientCertificateOptions extends OperationOptions {
+  /** Whether the connection fails if the client has no certificate; default true. */
+  readonly required?: boolean | undefined;
+}
+
+export interface ShutdownOptions extends OperationOptions {
+  /** Wait for the peer's close_notify too; what it sends before that is dropped. Default false. */
+  readonly wait?: boolean | undefined;
+}
+
+export interface SetFdOptions {
+  /**
+   * Whether the connection owns the descriptor and closes it. Otherwise (default) it works on a duplicate, so that
+   * closing `fd` elsewhere does no harm.
+   */
+  readonly close?: boolean | undefined;
+}

@@ -1,0 +1,189 @@
+import { X509Certificate } from 'node:crypto';
+import type { NativeCipher } from '../types/binding.d.ts';
+import { makeVerifyResult, type VerifyResult } from './errors.ts';
+import { invalidThis } from './internal/coded-error.ts';
+import { Connection, type MakeNative } from './internal/connection.ts';
+import { asBytes, validateInteger, validateString } from './internal/validate.ts';
+import { WatchedEmitter } from './internal/watched-emitter.ts';
+import type { SslEvents } from './ssl-events.ts';
+
+/** A cipher in use: SSL_get_current_cipher(3). */
+export type CipherInfo = NativeCipher;
+
+let connectionOf: (ssl: unknown) => Connection;
+
+interface Certificates {
+  peer?: X509Certificate;
+  chain?: readonly X509Certificate[];
+}
+
+const keyUpdateTypes = ['none', 'not-requested', 'requested'] as const;
+const maxExport = 2 ** 16;
+
+/** What a connection tells about itself. All but `closed` throw `ERR_TLS_CLOSED` once it is closed. */
+export abstract class SslState extends WatchedEmitter<SslEvents> {
+  readonly #connection: Connection;
+  /** Made from DER when first asked for; dropped when the peer may have shown another. */
+  #certificates: Certificates = {};
+
+  static {
+    connectionOf = ssl => {
+      if (typeof ssl !== 'object' || ssl === null || !(#connection in ssl)) throw invalidThis('Ssl');
+      return ssl.#connection;
+    };
+  }
+
+  /** @internal */
+  constructor(server: boolean, makeNative: MakeNative) {
+    super();
+    this.#connection = new Connection(server, makeNative);
+  }
+
+  /** Whether {@link Ssl.close} was called, by whomever. */
+  get closed(): boolean {
+    return connectionOf(this).closed;
+  }
+
+  /** `'client'` or `'server'`: SSL_is_server(3). */
+  get side(): 'client' | 'server' {
+    return connectionOf(this).server ? 'server' : 'client';
+  }
+
+  /** Whether a handshake was completed. */
+  get established(): boolean {
+    return open(this).established;
+  }
+
+  /** `'TLSv1.3'`, `'TLSv1.2'`, ...; `'unknown'` before the handshake. SSL_get_version(3). */
+  get version(): string {
+    return open(this).version;
+  }
+
+  /** SSL_get_current_cipher(3); null before the handshake. */
+  get cipher(): CipherInfo | null {
+    return open(this).cipher;
+  }
+
+  /** Group of the key exchange, `'x25519'`: SSL_get_negotiated_group(3), OpenSSL 3.0. */
+  get group(): string | null {
+    return open(this).group;
+  }
+
+  /** SSL_get0_alpn_selected(3). */
+  get alpnProtocol(): string | null {
+    return open(this).alpnProtocol;
+  }
+
+  /** SSL_get_servername(3). */
+  get servername(): string | null {
+    return open(this).servername;
+  }
+
+  /** SSL_session_reused(3). */
+  get sessionReused(): boolean {
+    return open(this).sessionReused;
+  }
+
+  /**
+   * SSL_get_verify_result(3). It is `OK` also if the peer sent no certificate: see {@link peerCertificate}.
+   */
+  get verifyResult(): VerifyResult {
+    return makeVerifyResult(open(this).verifyResult);
+  }
+
+  /** SSL_get1_peer_certificate(3), OpenSSL 3.0; null if the peer sent none. */
+  get peerCertificate(): X509Certificate | null {
+    const native = open(this);
+    if (this.#certificates.peer !== undefined) return this.#certificates.peer;
+    const der = native.peerCertificate();
+    if (der === null) return null;
+    this.#certificates.peer = new X509Certificate(der);
+    return this.#certificates.peer;
+  }
+
+  /** Leaf first, as the peer sent it: SSL_get_peer_cert_chain(3). Empty if there is none. */
+  get peerCertificateChain(): readonly X509Certificate[] {
+    const native = open(this);
+    if (this.#certificates.chain !== undefined) return this.#certificates.chain;
+    const chain = Object.freeze(native.peerCertificateChain().map(der => new X509Certificate(der)));
+    if (chain.length > 0) this.#certificates.chain = chain;
+    return chain;
+  }
+
+  /** The own certificate in use: SSL_get_certificate(3). */
+  get certificate(): X509Certificate | null {
+    const der = open(this).certificate();
+    return der === null ? null : new X509Certificate(der);
+  }
+
+  /**
+   * The key update that is scheduled and was not performed yet: SSL_get_key_update_type(3), OpenSSL 1.1.1. It may also
+   * be pending because the peer asked for it.
+   */
+  get keyUpdateType(): 'none' | 'not-requested' | 'requested' {
+    return keyUpdateTypes[open(this).keyUpdateType + 1] ?? 'none';
+  }
+
+  /** Whether a renegotiation was scheduled that has not begun: SSL_renegotiate_pending(3). */
+  get renegotiatePending(): boolean {
+    return open(this).renegotiatePending;
+  }
+
+  /** Completed renegotiations. (SSL_total_renegotiations(3) counts those that began.) */
+  get renegotiations(): number {
+    return open(this).renegotiations;
+  }
+
+  /** Ciphertext that waits to be sent, in bytes. */
+  get bufferedAmount(): number {
+    return open(this).bufferedAmount;
+  }
+
+  /** Clear bytes that can be read without waiting: SSL_pending(3), and what was read ahead. */
+  get readableAmount(): number {
+    return open(this).readableAmount;
+  }
+
+  /** SSL_state_string_long(3). */
+  get state(): string {
+    return open(this).state;
+  }
+
+  /**
+   * Key material bound to this connection (RFC 5705, RFC 8446 section 7.5): SSL_export_keying_material(3).
+   *
+   * @param length - bytes
+   * @param context - absent and empty differ in TLS 1.2
+   */
+  exportKeyingMaterial(length: number, label: string, context?: string | NodeJS.ArrayBufferView): Buffer {
+    const native = open(this);
+    validateInteger(length, 'length', 1, maxExport);
+    validateString(label, 'label');
+    return native.exportKeyingMaterial(length, label, context === undefined ? null : asBytes(context, 'context'));
+  }
+
+  /** Our Finished message of the last handshake: SSL_get_finished(3). */
+  finished(): Buffer | null {
+    return open(this).finished();
+  }
+
+  /** The peer's: SSL_get_peer_finished(3). */
+  peerFinished(): Buffer | null {
+    return open(this).peerFinished();
+  }
+
+  /** @internal After a handshake in which the peer may have shown another certificate. */
+  protected forgetCertificates(): void {
+    this.#certificates = {};
+  }
+}
+
+/** The native connection of an `Ssl` that is not closed. */
+function open(ssl: SslState): Connection['native'] {
+  const connection = connectionOf(ssl);
+  connection.assertOpen();
+  return connection.native;
+}
+
+/** @internal The connection under an `Ssl`; throws for what is none. */
+export { connectionOf };

@@ -1,0 +1,439 @@
+import type { Bio } from './bio.ts';
+import { bioContent } from './bio.ts';
+import { contextInternals, type SslContext } from './context.ts';
+import { invalidArgValue, tlsError } from './internal/coded-error.ts';
+import type { Connection, Sink } from './internal/connection.ts';
+import { ReadStatus } from './internal/constants.ts';
+import { informed, observeMask } from './internal/inform.ts';
+import { binding } from './internal/load-binding.ts';
+import { checkLimits, type Limits, type OperationOptions, run, waitFor } from './internal/operations.ts';
+import { assertSessionFits } from './internal/session-policy.ts';
+import { type CheckedSslOptions, checkSslOptions, nativeSslOptions, verifyMode } from './internal/ssl-options.ts';
+import {
+  asBytes,
+  asTarget,
+  optionalBoolean,
+  optionalFunction,
+  validateInteger,
+  validateObject,
+} from './internal/validate.ts';
+import { listenersChanged } from './internal/watched-emitter.ts';
+import { makeSession, SslSession, sessionInternals } from './session.ts';
+import type { SslListeners } from './ssl-events.ts';
+import type {
+  KeyUpdateOptions,
+  KeyUpdateResult,
+  ReadOptions,
+  RenegotiateOptions,
+  RequestClientCertificateOptions,
+  SetFdOptions,
+  ShutdownOptions,
+  SslOptions,
+} from './ssl-options.ts';
+import { connectionOf, SslState } from './ssl-state.ts';
+
+const defaultReadSize = 65536;
+const maxReadSize = 2 ** 30;
+/** A peer may ignore a request to renegotiate: milliseconds after which we stop hoping. */
+const defaultPeerTimeout = 10_000;
+/** Milliseconds that asynchronous disposal gives the transport to take our close_notify. */
+const disposeTimeout = 2_000;
+
+const updateTypes: ReadonlyMap<unknown, number> = new Map<unknown, number>([
+  ['none', -1],
+  ['not-requested', 0],
+  ['requested', 1],
+  [-1, -1],
+  [0, 0],
+  [1, 1],
+]);
+
+/**
+ * One TLS connection on either side: SSL.
+ *
+ * Operations run in call order, reads among themselves; all may be called at any time, also from event listeners, and
+ * queue. The handshake is performed by the first operation that needs it. A connection that failed stays so: all
+ * that is called afterwards rejects with the same error.
+ *
+ * Events: see {@link SslEvents}; there is no `'error'`. Messages, info, key log and sessions are recorded only while
+ * somebody listens: give listeners in the option `on` to hear the handshake from its beginning.
+ *
+ * A connection with nothing under way that nobody refers to is collected; {@link close} frees it at once.
+ */
+export class Ssl extends SslState {
+  readonly #context: SslContext;
+  readonly #options: CheckedSslOptions;
+  #observed = 0;
+  #closeEmitted = false;
+
+  /**
+   * SSL_new(3).
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   */
+  constructor(context: SslContext, options: SslOptions) {
+    const { native, policy } = contextInternals(context);
+    const checked = checkSslOptions(options, policy);
+    super(checked.server, id => new binding.NativeConnection(native, nativeSslOptions(id, checked, policy, options)));
+    const connection = connectionOf(this);
+    connection.sink = this.#sink();
+    connection.peer = checked.host ?? '';
+    this.#context = context;
+    this.#options = checked;
+    addListeners(this, options.on);
+    if (options.session !== undefined && options.session !== null) this.setSession(options.session);
+  }
+
+  /** The context that it was made with. */
+  get context(): SslContext {
+    connectionOf(this);
+    return this.#context;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Transport
+
+  /**
+   * Uses a connected stream socket: SSL_set_fd(3).
+   *
+   * @throws Error for what is no stream socket, `ERR_TLS_HAS_TRANSPORT` the second time
+   */
+  setFd(fd: number, options: SetFdOptions = {}): void {
+    const connection = connectionOf(this);
+    validateInteger(fd, 'fd', 0, 2 ** 31 - 1);
+    validateObject(options, 'options');
+    const close = optionalBoolean(options.close, 'options.close', false);
+    assertNoTransport(connection);
+    connection.native.setFd(fd, close);
+    connection.hasTransport = true;
+    connection.noteEvents();
+  }
+
+  /** Uses any transport; both may be the same Bio: SSL_set_bio(3). */
+  setBio(read: Bio, write: Bio): void {
+    const connection = connectionOf(this);
+    const from = bioContent(read);
+    const to = bioContent(write);
+    if (from.socket !== undefined || to.socket !== undefined) {
+      if (from.socket === undefined || from !== to) {
+        throw invalidArgValue('write', 'must be the same socket Bio as "read"', write);
+      }
+      return this.setFd(from.socket.fd, { close: from.socket.close });
+    }
+    assertNoTransport(connection);
+    connection.native.setBio(from.native, to.native);
+    connection.hasTransport = true;
+    connection.noteEvents();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Handshake and data
+
+  /** A client's handshake: SSL_connect(3). Resolves at once if it was done. `ERR_TLS_WRONG_SIDE` on a server. */
+  async connect(options?: OperationOptions): Promise<void> {
+    assertSide(connectionOf(this), false, 'connect()');
+    return this.handshake(options);
+  }
+
+  /** A server's handshake: SSL_accept(3). `ERR_TLS_WRONG_SIDE` on a client. */
+  async accept(options?: OperationOptions): Promise<void> {
+    assertSide(connectionOf(this), true, 'accept()');
+    return this.handshake(options);
+  }
+
+  /** The handshake of either side: SSL_do_handshake(3). */
+  async handshake(options?: OperationOptions): Promise<void> {
+    const connection = connectionOf(this);
+    await run(connection, 'handshake', checkLimits(options), op => connection.native.handshake(op));
+  }
+
+  /**
+   * Waits for data: SSL_read_ex(3).
+   *
+   * @returns some bytes; null after the peer's close_notify
+   * @throws OpenSslError `ERR_SSL_UNEXPECTED_EOF` if the transport ended without close_notify
+   */
+  async read(options?: ReadOptions): Promise<Buffer | null> {
+    const connection = connectionOf(this);
+    const limits = checkLimits(options);
+    const max = options?.max ?? defaultReadSize;
+    validateInteger(max, 'options.max', 1, maxReadSize);
+    connection.assertUsable();
+    const op = connection.nextOp();
+    const result = connection.native.read(op, max);
+    connection.noteEvents();
+    if (typeof result !== 'number') return result;
+    return (await this.#readEnds(connection, op, result, limits)) as Buffer | null;
+  }
+
+  /**
+   * Reads into memory of the caller's, which must be left alone until the promise settles: the fastest way to read.
+   *
+   * @returns the number of bytes (at least one); null after the peer's close_notify
+   */
+  async readInto(target: NodeJS.ArrayBufferView, options?: OperationOptions): Promise<number | null> {
+    const connection = connectionOf(this);
+    const limits = checkLimits(options);
+    const view = asTarget(target, 'target');
+    connection.assertUsable();
+    const op = connection.nextOp();
+    const result = connection.native.readInto(op, view);
+    connection.noteEvents();
+    if (result > 0) return result;
+    return (await this.#readEnds(connection, op, result, limits, view)) as number | null;
+  }
+
+  /** `target` is only kept from being collected while native code may write to it. */
+  async #readEnds(
+    connection: Connection,
+    op: number,
+    result: number,
+    limits: Limits,
+    target?: Uint8Array,
+  ): Promise<number | Buffer | null> {
+    if (result === ReadStatus.End) return null;
+    if (result !== ReadStatus.Pending) throw connection.takeError();
+    return waitFor(connection, op, 'read', limits, bytes => (void target, bytes));
+  }
+
+  /**
+   * Sends data: SSL_write_ex(3). Resolves when it was taken and what waits to be sent is below its mark; that is not
+   * delivery. The data must not be changed before that.
+   */
+  async write(data: string | NodeJS.ArrayBufferView, options?: OperationOptions): Promise<void> {
+    const connection = connectionOf(this);
+    const limits = checkLimits(options);
+    const bytes = asBytes(data, 'data');
+    connection.assertUsable();
+    // SSL_write takes a length of 0 for an error.
+    if (bytes.length === 0) return;
+    const op = connection.nextOp();
+    if (connection.started(connection.native.write(op, bytes))) return;
+    await waitFor(connection, op, 'write', limits, () => void bytes);
+  }
+
+  /** Chunks until the peer's close_notify. Leaving the loop early does not close the connection. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
+    for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk;
+  }
+
+  /**
+   * Says goodbye: SSL_shutdown(3). Resolves when the transport took our close_notify, with `wait` when the peer's came.
+   * Nothing can be written afterwards, but read.
+   */
+  async shutdown(options?: ShutdownOptions): Promise<void> {
+    const connection = connectionOf(this);
+    const limits = checkLimits(options);
+    const wait = optionalBoolean(options?.wait, 'options.wait', false);
+    await run(connection, 'shutdown', limits, op => connection.native.shutdown(op, wait));
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // New keys
+
+  /**
+   * Updates the own sending keys and tells the peer: SSL_key_update(3) and SSL_do_handshake(3), OpenSSL 1.1.1. Resolves
+   * when our KeyUpdate is on its way; writes that were called before go first.
+   *
+   * @throws Error before the handshake, and for anything but TLS 1.3 (`ERR_SSL_WRONG_SSL_VERSION`); the connection
+   * stays as it was
+   */
+  async keyUpdate(options?: KeyUpdateOptions): Promise<KeyUpdateResult> {
+    const connection = connectionOf(this);
+    const limits = checkLimits(options);
+    const requestPeer = optionalBoolean(options?.requestPeer, 'options.requestPeer', false);
+    connection.assertUsable();
+    const op = connection.nextOp();
+    const done = connection.started(connection.native.keyUpdate(op, requestPeer));
+    const peerUpdated = requestPeer ? peerUpdate(connection, op) : undefined;
+    try {
+      if (!done) await waitFor(connection, op, 'key update', limits, () => undefined);
+    } catch (error) {
+      connection.forgetPeerUpdate(op);
+      throw error;
+    }
+    return { peerUpdated };
+  }
+
+  /**
+   * Schedules a key update that the next operation performs: SSL_key_update(3) alone.
+   *
+   * @param type - `'none'` is there to be refused, as the manual says (`ERR_SSL_INVALID_KEY_UPDATE_TYPE`)
+   */
+  scheduleKeyUpdate(type: 'not-requested' | 'requested' | 'none'): void {
+    const connection = connectionOf(this);
+    const number = updateTypes.get(type);
+    if (number === undefined) throw invalidArgValue('type', "must be 'not-requested' or 'requested'", type);
+    connection.assertUsable();
+    connection.started(connection.native.scheduleKeyUpdate(number));
+  }
+
+  /**
+   * A new handshake on this connection, up to TLS 1.2: SSL_renegotiate(3), SSL_renegotiate_abbreviated(3). Resolves when
+   * it is complete. Data that crosses it is kept for the reader.
+   *
+   * The default timeout is 10 seconds: a client may ignore a server's request, and the connection lives on; a client
+   * that is ignored cannot write any more, so then it is closed.
+   *
+   * @throws OpenSslError `ERR_SSL_WRONG_SSL_VERSION` on TLS 1.3; `ERR_SSL_NO_RENEGOTIATION` if the peer refuses, which
+   * by OpenSSL's rule ends the connection
+   */
+  async renegotiate(options?: RenegotiateOptions): Promise<void> {
+    const connection = connectionOf(this);
+    const limits = checkLimits(options, defaultPeerTimeout);
+    const abbreviated = optionalBoolean(options?.abbreviated, 'options.abbreviated', false);
+    await run(connection, 'renegotiation', limits, op => connection.native.renegotiate(op, abbreviated));
+    this.forgetCertificates();
+  }
+
+  /** Schedules a renegotiation that the next operation begins: SSL_renegotiate(3) alone. */
+  scheduleRenegotiate(options: { readonly abbreviated?: boolean | undefined } = {}): void {
+    const connection = connectionOf(this);
+    validateObject(options, 'options');
+    const abbreviated = optionalBoolean(options.abbreviated, 'options.abbreviated', false);
+    connection.assertUsable();
+    connection.started(connection.native.scheduleRenegotiate(abbreviated));
+  }
+
+  /**
+   * A server asks for the client's certificate: SSL_verify_client_post_handshake(3) in TLS 1.3 (the client must offer
+   * it), a renegotiation in TLS 1.2. Resolves when {@link peerCertificate} is there. Default timeout: 10 seconds.
+   */
+  async requestClientCertificate(options?: RequestClientCertificateOptions): Promise<void> {
+    const connection = connectionOf(this);
+    assertSide(connection, true, 'requestClientCertificate()');
+    const limits = checkLimits(options, defaultPeerTimeout);
+    const required = optionalBoolean(options?.required, 'options.required', true);
+    const start = (op: number) => connection.native.requestClientCertificate(op, required);
+    await run(connection, 'request for a client certificate', limits, start);
+    this.forgetCertificates();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Session and verification
+
+  /** A copy of the current session, or null: SSL_get1_session(3). With TLS 1.3 prefer the event `'session'`. */
+  get session(): SslSession | null {
+    const connection = connectionOf(this);
+    connection.assertOpen();
+    const native = connection.native.session();
+    return native === null ? null : makeSession(native, this.#options.host ?? null);
+  }
+
+  /**
+   * A session to resume; before the handshake of a client: SSL_set_session(3).
+   *
+   * @throws Error `ERR_TLS_SESSION_HOST_MISMATCH` if it was made for another host and this connection verifies its peer
+   */
+  setSession(session: SslSession | NodeJS.ArrayBufferView): void {
+    const connection = connectionOf(this);
+    connection.assertOpen();
+    const { native, host } = sessionInternals(ArrayBuffer.isView(session) ? SslSession.from(session) : session);
+    if (this.#options.rejectUnauthorized) assertSessionFits(host, this.#options.host);
+    connection.started(connection.native.setSession(native));
+  }
+
+  /** What the peer must prove from the next handshake on: SSL_set_verify(3). */
+  setVerify(options: { readonly requestCert?: boolean | undefined; readonly rejectUnauthorized?: boolean | undefined }): void {
+    const connection = connectionOf(this);
+    validateObject(options, 'options');
+    const reject = optionalBoolean(options.rejectUnauthorized, 'options.rejectUnauthorized', this.#options.rejectUnauthorized);
+    const request = optionalBoolean(options.requestCert, 'options.requestCert', this.#options.requestCert);
+    connection.assertOpen();
+    connection.native.setVerify(verifyMode(connection.server, reject, request));
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Life
+
+  /** Frees everything at once: SSL_free(3). Idempotent. What is pending rejects with `ERR_TLS_CLOSED`. */
+  close(): void {
+    connectionOf(this).close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Says goodbye if there is somebody to say it to, then closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const connection = connectionOf(this);
+    if (!connection.closed && connection.error === null && connection.native.established) {
+      // Whether it worked or not, the connection ends.
+      await this.shutdown({ timeout: disposeTimeout }).catch(() => undefined);
+    }
+    connection.close();
+  }
+
+  /** The connection keeps the process running again, while it waits for something. */
+  ref(): this {
+    const connection = connectionOf(this);
+    if (!connection.closed) connection.native.ref();
+    return this;
+  }
+
+  /** The connection no longer keeps the process running. */
+  unref(): this {
+    const connection = connectionOf(this);
+    if (!connection.closed) connection.native.unref();
+    return this;
+  }
+
+  /** @internal */
+  [listenersChanged](name: string | symbol, listening: boolean): void {
+    const mask = observeMask(name);
+    const connection = connectionOf(this);
+    if (mask === 0 || connection.closed) return;
+    this.#observed = listening ? this.#observed | mask : this.#observed & ~mask;
+    connection.native.observe(this.#observed);
+  }
+
+  /** @internal What the connection tells. */
+  #sink(): Sink {
+    const close = (error: Error | null) => this.#emitClose(error);
+    return { failed: close, closed: close, inform: (kind, a, b, c) => this.#inform(kind, a, b, c) };
+  }
+
+  #inform(kind: number, a: number, b: number, c: number): void {
+    const event = informed(kind, a, b, c, this.#options.host ?? null);
+    if (event === undefined) return;
+    if (event[0] === 'renegotiate') this.forgetCertificates();
+    (this.emit as (...args: readonly unknown[]) => boolean).call(this, ...event);
+  }
+
+  #emitClose(error: Error | null): void {
+    if (this.#closeEmitted) return;
+    this.#closeEmitted = true;
+    const connection = connectionOf(this);
+    // Never from inside the call that closed it.
+    process.nextTick(() => connection.inScope(() => void this.emit('close', error), undefined));
+  }
+}
+
+function assertNoTransport(connection: Connection): void {
+  connection.assertOpen();
+  if (connection.hasTransport) throw tlsError('ERR_TLS_HAS_TRANSPORT', `${connection.description} has a transport already`);
+}
+
+function assertSide(connection: Connection, server: boolean, what: string): void {
+  if (connection.server === server) return;
+  const [owner, other] = server ? ['a server', 'client'] : ['a client', 'server'];
+  throw tlsError('ERR_TLS_WRONG_SIDE', `${what} is for ${owner}; this is the ${other}'s side of a connection`);
+}
+
+function addListeners(ssl: Ssl, listeners: SslListeners | undefined): void {
+  if (listeners === undefined || listeners === null) return;
+  validateObject(listeners, 'options.on');
+  for (const [name, listener] of Object.entries(listeners)) {
+    if (optionalFunction(listener, `options.on.${name}`) !== undefined) ssl.on(name as 'close', listener as () => void);
+  }
+}
+
+function peerUpdate(connection: Connection, op: number): Promise<void> {
+  const updated = new Promise<void>((resolve, reject) => {
+    connection.expectPeerUpdate(op, { done: () => resolve(), failed: reject });
+  });
+  // Who does not care for it must not be punished by an unhandled rejection.
+  updated.catch(() => undefined);
+  return updated;
+}
