@@ -13,8 +13,6 @@ struct Attachment {
   ContextHooks hooks;
   // A server's protocols in its order of preference.
   Bytes alpn;
-  // Empty unless the keys have the 48-byte form, which OpenSSL leaves to a callback.
-  SecretBytes ticket_keys;
 };
 
 // False: out of memory.
@@ -23,7 +21,7 @@ bool attach(SSL_CTX* context, Attachment attachment);
 // Null for a context that is not ours.
 Attachment* attachment_of(const SSL_CTX* context) noexcept;
 
-// The context that a connection began with: the owner of its session cache and of its ticket keys.
+// The context that a connection began with: the owner of its session cache.
 bool note_initial_context(SSL* ssl, SSL_CTX* context) noexcept;
 SSL_CTX* initial_context(const SSL* ssl) noexcept;
 

@@ -50,7 +50,7 @@ void apply_post_handshake_auth(SSL_CTX* context) {
 }
 
 FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const ContextHooks& hooks) {
-  if (!attach(context, Attachment{hooks, {}, {}})) return openssl_failure("the context cannot be made");
+  if (!attach(context, Attachment{hooks, {}})) return openssl_failure("the context cannot be made");
   Attachment& attachment = *attachment_of(context);
   apply_modes(context);
   SSL_CTX_set_keylog_callback(context, hooks.keylog);
@@ -60,7 +60,7 @@ FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const Cont
   if (FailurePtr failure = apply_trust(context, options)) return failure;
   if (FailurePtr failure = apply_identity(context, options)) return failure;
   apply_post_handshake_auth(context);
-  return apply_resumption(context, options, attachment);
+  return apply_resumption(context, options);
 }
 
 }  // namespace
@@ -84,9 +84,9 @@ std::vector<std::string> Context::ciphers() const {
 
 Bytes Context::certificate() const { return to_der_bytes(SSL_CTX_get0_certificate(get())); }
 
-SslPtr new_ssl(SSL_CTX* context) {
-  SslPtr ssl(SSL_new(context));
-  if (ssl == nullptr || !note_initial_context(ssl.get(), context)) return nullptr;
+SslPtr Context::new_ssl() const {
+  SslPtr ssl(SSL_new(get()));
+  if (ssl == nullptr || !note_initial_context(ssl.get(), get())) return nullptr;
   return ssl;
 }
 

@@ -33,6 +33,10 @@ class Context {
   // Reads caFile and caPath itself; nothing else touches the file system, and nothing ever asks on the terminal.
   static ContextResult create(const ContextOptions& options, const ContextHooks& hooks);
 
+  // SSL_new(3). Connections come from here alone: a session belongs to the cache of the context that its connection began
+  // with, even if SNI has changed it since, and this is where that context is noted. Null: see the error queue.
+  SslPtr new_ssl() const;
+
   SSL_CTX* get() const noexcept { return context_.get(); }
 
   // SSL_CTX_get_ciphers(3), by OpenSSL's names.
@@ -45,9 +49,5 @@ class Context {
  private:
   SslContextPtr context_;
 };
-
-// SSL_new(3). Connections come from here alone: a session and its ticket belong to the context that the connection began
-// with, even if SNI has changed it since, and this is where that context is noted. Null: see the error queue.
-SslPtr new_ssl(SSL_CTX* context);
 
 }  // namespace system_tls::openssl

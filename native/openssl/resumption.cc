@@ -1,27 +1,15 @@
 #include "openssl/resumption.h"
 
-#include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-#include <openssl/rand.h>
-
-#include <cstring>
 #include <string>
 #include <string_view>
+
+#include "openssl/attachment.h"
 
 namespace system_tls::openssl {
 
 namespace {
 
 constexpr std::string_view kDefaultIdContext = "system-tls";
-
-// Node's form of ticket keys: a name, a key for HMAC-SHA-256, a key for AES-128-CBC.
-constexpr std::size_t kPart = 16;
-constexpr std::size_t kNodeTicketKeys = 3 * kPart;
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Cache
 
 // TLS 1.3 needs no entry for a ticket that carries the session itself; ssl_update_cache() in ssl_lib.c decides alike.
 bool belongs_in_cache(const SSL* ssl) {
@@ -40,51 +28,15 @@ int on_new_session(SSL* ssl, SSL_SESSION* session) {
   return attachment->hooks.new_session(ssl, session);
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Tickets under keys of node's form: SSL_CTX_set_tlsext_ticket_key_evp_cb(3)
-
-enum TicketAnswer { kFailed = -1, kUnknownKey = 0, kAccepted = 1 };
-
-bool set_mac_key(EVP_MAC_CTX* mac, const std::uint8_t* key) {
-  char digest[] = "SHA256";
-  const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<std::uint8_t*>(key), kPart),
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_end(),
-  };
-  return EVP_MAC_CTX_set_params(mac, parameters) == 1;
-}
-
-int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypting) {
-  const Attachment* attachment = attachment_of(initial_context(ssl));
-  if (attachment == nullptr || attachment->ticket_keys.size() != kNodeTicketKeys) return kFailed;
-  const std::uint8_t* keys = attachment->ticket_keys.data();
-  if (encrypting == 0 && CRYPTO_memcmp(name, keys, kPart) != 0) return kUnknownKey;
-  if (!set_mac_key(mac, keys + kPart)) return kFailed;
-  const std::uint8_t* cipher_key = keys + 2 * kPart;
-  if (encrypting == 0) {
-    return EVP_DecryptInit_ex(cipher, EVP_aes_128_cbc(), nullptr, cipher_key, iv) == 1 ? kAccepted : kFailed;
-  }
-  std::memcpy(name, keys, kPart);
-  if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_128_cbc())) != 1) return kFailed;
-  return EVP_EncryptInit_ex(cipher, EVP_aes_128_cbc(), nullptr, cipher_key, iv) == 1 ? kAccepted : kFailed;
-}
-
-FailurePtr apply_ticket_keys(SSL_CTX* context, const SecretBytes& keys, Attachment& attachment) {
-  if (keys.size() == kNodeTicketKeys) {
-    attachment.ticket_keys = keys;
-    SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
-    return nullptr;
-  }
-  const long own_form = SSL_CTX_get_tlsext_ticket_keys(context, nullptr, 0);
-  if (keys.size() != static_cast<std::size_t>(own_form)) {
-    return named_failure("ERR_INVALID_ARG_VALUE", "ticketKeys has " + std::to_string(keys.size()) + " bytes: expected " +
-                                                      std::to_string(kNodeTicketKeys) + " (node:tls's form) or " +
-                                                      std::to_string(own_form) + " (OpenSSL's)");
+FailurePtr apply_ticket_keys(SSL_CTX* context, const SecretBytes& keys) {
+  const long expected = SSL_CTX_get_tlsext_ticket_keys(context, nullptr, 0);
+  if (keys.size() != static_cast<std::size_t>(expected)) {
+    return named_failure("ERR_INVALID_ARG_VALUE", "ticketKeys has " + std::to_string(keys.size()) +
+                                                      " bytes; OpenSSL expects " + std::to_string(expected));
   }
   // The macro takes a pointer to non-const and only reads from it.
   auto* bytes = const_cast<std::uint8_t*>(keys.data());
-  if (SSL_CTX_set_tlsext_ticket_keys(context, bytes, own_form) != 1) return openssl_failure("ticketKeys are refused");
+  if (SSL_CTX_set_tlsext_ticket_keys(context, bytes, expected) != 1) return openssl_failure("ticketKeys are refused");
   return nullptr;
 }
 
@@ -105,7 +57,7 @@ FailurePtr apply_id_context(SSL_CTX* context, const std::optional<Bytes>& given)
 
 }  // namespace
 
-FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options, Attachment& attachment) {
+FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(context, on_new_session);
   if (FailurePtr failure = apply_id_context(context, options.session_id_context)) return failure;
@@ -113,7 +65,7 @@ FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options, Att
   if (options.ticket_count && SSL_CTX_set_num_tickets(context, *options.ticket_count) != 1) {
     return openssl_failure("ticketCount is refused");
   }
-  return options.ticket_keys ? apply_ticket_keys(context, *options.ticket_keys, attachment) : nullptr;
+  return options.ticket_keys ? apply_ticket_keys(context, *options.ticket_keys) : nullptr;
 }
 
 }  // namespace system_tls::openssl

@@ -3,13 +3,12 @@
 
 #include <openssl/ssl.h>
 
-#include "openssl/attachment.h"
 #include "openssl/context_options.h"
 #include "openssl/failure.h"
 
 namespace system_tls::openssl {
 
-// Null, or what is wrong. Keys for tickets in the 48-byte form go into `attachment`.
-FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options, Attachment& attachment);
+// Null, or what is wrong.
+FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options);
 
 }  // namespace system_tls::openssl
