@@ -21,7 +21,7 @@ interface Kind {
 }
 
 const forUpdates: PairOptions = { both: tls13 };
-const forRenegotiation: PairOptions = { both: tls12, server: { allowClientRenegotiation: true } };
+const forRenegotiation: PairOptions = { both: tls12, server: { clientRenegotiation: true } };
 
 const kind = (name: string, start: Operation, options = forUpdates, side: 'client' | 'server' = 'client'): Kind => ({
   name,

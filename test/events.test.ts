@@ -160,7 +160,7 @@ describe('events', () => {
         process.on('uncaughtException', () => uncaught++);
         const client = new Ssl(new SslContext({ ca }), { side: 'client', servername: 'localhost' });
         const server = new Ssl(new SslContext({ cert, key }), { side: 'server' });
-        const [a, b] = Bio.pair(1 << 16);
+        const [a, b] = Bio.pair({ size: 1 << 16 });
         client.setBio(a, a);
         server.setBio(b, b);
         client.on('keylog', () => { lines++; throw ${value}; });

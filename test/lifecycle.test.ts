@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import { Bio, Ssl, SslContext, SslSession } from 'system-tls';
 import { pattern } from './support/bytes.ts';
 import { codes } from './support/codes.ts';
@@ -16,7 +17,7 @@ const operations: ReadonlyArray<readonly [name: string, start: Start, needs?: Pa
   ['write', ssl => ssl.write(Buffer.from('x'))],
   ['write of much', ssl => ssl.write(pattern(8 << 20))],
   ['keyUpdate', ssl => ssl.keyUpdate({ requestPeer: true })],
-  ['renegotiate', ssl => ssl.renegotiate(), { both: tls12, server: { allowClientRenegotiation: true } }],
+  ['renegotiate', ssl => ssl.renegotiate(), { both: tls12, server: { clientRenegotiation: true } }],
   ['shutdown', ssl => ssl.shutdown({ wait: true })],
   ['next of the iterator', ssl => ssl[Symbol.asyncIterator]().next()],
 ];
@@ -49,7 +50,7 @@ const states: ReadonlyArray<readonly [name: string, reach: (options?: PairOption
   [
     'in a renegotiation',
     async () => {
-      const pair = await connectedPair({ both: tls12, server: { allowClientRenegotiation: true } });
+      const pair = await connectedPair({ both: tls12, server: { clientRenegotiation: true } });
       void pair.client.renegotiate().catch(() => {});
       void pair.server.renegotiate().catch(() => {});
       await turns(3);
@@ -102,7 +103,7 @@ describe('close', () => {
   });
 
   it('twice, in each state, also within its own event', async () => {
-    for (const [, reach] of states) {
+    for (const [state, reach] of states) {
       const pair = await reach();
       let closes = 0;
       pair.client.on('close', () => {
@@ -113,7 +114,8 @@ describe('close', () => {
       pair.client.close();
       pair.client[Symbol.dispose]();
       await turns(3);
-      assert.equal(closes, 1);
+      // A connection that failed has said so already.
+      assert.equal(closes, state === 'after a failure' ? 0 : 1);
     }
   });
 
@@ -127,7 +129,7 @@ describe('close', () => {
     });
   }
 
-  it('the other methods after it are named errors as well, and the accessors say that there is nothing', async () => {
+  it('the other methods after it are named errors as well, and the accessors too', async () => {
     const pair = await connectedPair();
     const session = pair.client.session as SslSession;
     pair.client.close();
@@ -140,13 +142,13 @@ describe('close', () => {
       () => pair.client.exportKeyingMaterial(32, 'x'),
     ];
     for (const call of calls) thrown(call, codes.closed);
-    for (const name of accessors(Ssl)) {
-      try {
-        Reflect.get(pair.client, name);
-      } catch (error) {
-        assert.equal((error as { code?: string }).code, codes.closed, `accessor ${name}`);
-      }
+    const silent = new Set<PropertyKey>(['closed', 'side', 'context']);
+    for (const [name] of accessors(Ssl)) {
+      if (silent.has(name)) Reflect.get(pair.client, name);
+      else thrown(() => Reflect.get(pair.client, name), codes.closed);
     }
+    assert.equal(pair.client.closed, true);
+    assert.equal(pair.client.side, 'client');
     pair.client.ref();
     pair.client.unref();
   });
@@ -178,17 +180,19 @@ describe('a wrong this', () => {
     const foreign = () => Object.entries(classes).flatMap(([other, { prototype }]) => (other === name ? [] : [Object.create(prototype)]));
 
     it(`on every method of ${name} is a named error`, async () => {
-      for (const key of methods(type)) {
-        const method = (type.prototype as unknown as Record<PropertyKey, (...args: unknown[]) => unknown>)[key];
+      assert.ok(methods(type).length > 0 || type === SslContext);
+      for (const [key, { value: method }] of methods(type)) {
         for (const self of [...values, ...foreign(), Object.create(type.prototype), type.prototype]) {
           let result: unknown;
           try {
-            result = Reflect.apply(method as never, self, []);
+            result = Reflect.apply(method, self, []);
           } catch (error) {
             assert.ok(error instanceof TypeError, `${name}.${String(key)}: ${String(error)}`);
             assert.equal((error as { code?: string }).code, codes.wrongThis, `${name}.${String(key)}: ${error.stack}`);
             continue;
           }
+          // A generator does not look at its this before the first step.
+          if (key === Symbol.asyncIterator) result = (result as AsyncIterator<unknown>).next();
           assert.ok(result instanceof Promise, `${name}.${String(key)} took a wrong this (${String(self)})`);
           await rejected(result, codes.wrongThis);
         }
@@ -196,10 +200,8 @@ describe('a wrong this', () => {
     });
 
     it(`on every accessor of ${name} is a named error`, () => {
-      const keys = accessors(type);
-      assert.ok(keys.length > 0);
-      for (const key of keys) {
-        const { get } = Object.getOwnPropertyDescriptor(type.prototype, key) as PropertyDescriptor;
+      assert.ok(accessors(type).length > 0);
+      for (const [, { get }] of accessors(type)) {
         for (const self of [...values, ...foreign(), Object.create(type.prototype), type.prototype]) {
           thrown(() => Reflect.apply(get as never, self, []), codes.wrongThis);
         }
@@ -208,21 +210,28 @@ describe('a wrong this', () => {
   }
 });
 
-/** Methods that belong to the class itself, not to EventEmitter. */
-function methods(type: { prototype: object }): PropertyKey[] {
-  return Reflect.ownKeys(type.prototype).filter(key => {
-    const { value } = Object.getOwnPropertyDescriptor(type.prototype, key) as PropertyDescriptor;
-    return key !== 'constructor' && typeof value === 'function' && !emitterMethods.has(key);
-  });
+type Member = readonly [key: PropertyKey, descriptor: PropertyDescriptor];
+
+/** What the class and those above it add to an EventEmitter. */
+function members({ prototype }: { prototype: object }): Member[] {
+  const found: Member[] = [];
+  const ends: unknown[] = [Object.prototype, EventEmitter.prototype];
+  for (let at = prototype; !ends.includes(at); at = Object.getPrototypeOf(at) as object) {
+    for (const key of Reflect.ownKeys(at)) {
+      found.push([key, Object.getOwnPropertyDescriptor(at, key) as PropertyDescriptor]);
+    }
+  }
+  return found.filter(([key]) => key !== 'constructor' && !(key in EventEmitter.prototype) && !isInternal(key));
 }
 
-const emitterMethods: ReadonlySet<PropertyKey> = new Set(['on', 'once', 'off', 'emit', 'addListener', 'removeListener']);
+/** Symbols that are not the language's own are nobody's to call. */
+const isInternal = (key: PropertyKey): boolean =>
+  typeof key === 'symbol' && !Object.getOwnPropertyNames(Symbol).some(name => Reflect.get(Symbol, name) === key);
 
-function accessors(type: { prototype: object }): string[] {
-  return Object.entries(Object.getOwnPropertyDescriptors(type.prototype))
-    .filter(([, { get }]) => get !== undefined)
-    .map(([key]) => key);
-}
+const methods = (type: { prototype: object }): Member[] =>
+  members(type).filter(([, { value }]) => typeof value === 'function');
+
+const accessors = (type: { prototype: object }): Member[] => members(type).filter(([, { get }]) => get !== undefined);
 
 describe('a handle of another class as an argument', () => {
   it('is a named error, and the connection is as it was', async () => {
@@ -266,11 +275,6 @@ describe('construction', () => {
     for (const type of [SslSession, Bio] as unknown as Array<new (...args: unknown[]) => unknown>) {
       for (const args of [[], [{}], [1], [null]]) assert.throws(() => new type(...args), TypeError);
     }
-  });
-
-  it('a client without a name to check is refused, unless it does not verify', () => {
-    thrown(() => new Ssl(clientContext(), { side: 'client' }), [codes.wrongValue, 'ERR_TLS_HOST_REQUIRED', codes.wrongType]);
-    new Ssl(clientContext({ rejectUnauthorized: false }), { side: 'client' }).close();
   });
 
   it('of thousands, never connected, costs no more than their memory', async () => {

@@ -1,7 +1,9 @@
 // Child processes: what they print, what they are told, how they end.
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 export interface Exit {
@@ -11,26 +13,33 @@ export interface Exit {
 
 const running = new Set<Child>();
 
+export interface ChildOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Becomes file descriptor 3 of the child. */
+  readonly handOver?: Socket;
+}
+
 export class Child {
   readonly name: string;
   readonly exited: Promise<Exit>;
-  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #process: ChildProcess;
   readonly #watchers = new Set<() => void>();
   #output = '';
   #ended = false;
 
-  constructor(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}) {
+  constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
     this.name = command;
     this.#process = spawn(command, args, {
-      stdio: 'pipe',
+      stdio: ['pipe', 'pipe', 'pipe', ...(options.handOver === undefined ? [] : [options.handOver])],
       cwd: options.cwd ?? packageFolder,
       env: { ...process.env, ...options.env },
     });
-    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+    for (const stream of [this.#process.stdout, this.#process.stderr] as Readable[]) {
       stream.setEncoding('utf8').on('data', (text: string) => this.#took(text));
     }
     // A peer may go while we write to it; how it ended is what counts.
-    this.#process.stdin.on('error', () => {});
+    this.#input.on('error', () => {});
     this.exited = new Promise((resolve, reject) => {
       this.#process.once('error', reject);
       this.#process.once('close', (code, signal) => {
@@ -44,6 +53,10 @@ export class Child {
     running.add(this);
   }
 
+  get #input(): Writable {
+    return this.#process.stdin as Writable;
+  }
+
   get pid(): number | undefined {
     return this.#process.pid;
   }
@@ -54,11 +67,11 @@ export class Child {
   }
 
   write(text: string | Uint8Array): void {
-    this.#process.stdin.write(text);
+    this.#input.write(text);
   }
 
   endInput(): void {
-    this.#process.stdin.end();
+    this.#input.end();
   }
 
   /** The match of `pattern` in what was printed from `from` on, as soon as it is there. */
@@ -112,9 +125,14 @@ function findPackage(folder: string): string {
 /** Where package.json is: a script that runs there may import 'system-tls'. */
 export const packageFolder = findPackage(dirname(fileURLToPath(import.meta.url)));
 
-/** Runs the text of an ES module with this node. */
-export function nodeScript(source: string, { flags = [] as string[], args = [] as string[], env = {} } = {}): Child {
-  return new Child(process.execPath, [...flags, '--input-type=module', '--eval', source, '--', ...args], { env });
+export interface ScriptOptions extends ChildOptions {
+  readonly flags?: readonly string[];
+  readonly args?: readonly string[];
+}
+
+/** Runs the text of an ES module with this node; its arguments begin at process.argv[1]. */
+export function nodeScript(source: string, { flags = [], args = [], ...options }: ScriptOptions = {}): Child {
+  return new Child(process.execPath, [...flags, '--input-type=module', '--eval', source, '--', ...args], options);
 }
 
 export async function stopChildren(): Promise<void> {

@@ -28,7 +28,9 @@ export class Wire {
   /** Moves at most `fragment` bytes; tells how many. */
   step(fragment: number): number {
     if (this.#left.length > 0) return this.#give(this.#left);
-    const data = this.from.read(Math.min(fragment, this.allowance, maxFragment));
+    const most = Math.min(fragment, this.allowance, maxFragment);
+    if (most === 0) return 0;
+    const data = this.from.read(most);
     if (data === null || data.length === 0) return 0;
     this.allowance -= data.length;
     this.crossed.push(data);
@@ -50,7 +52,7 @@ export type Transport = 'queues' | 'pair';
 
 function ends(transport: Transport) {
   if (transport === 'pair') {
-    const [near, far] = Bio.pair(64 * 1024);
+    const [near, far] = Bio.pair({ size: 64 * 1024 });
     return { read: near, write: near, written: far, unread: far };
   }
   const [read, write] = [Bio.memory(), Bio.memory()];

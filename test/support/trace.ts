@@ -37,7 +37,7 @@ export function trace(ssl: Ssl): Trace {
   const events: string[] = [];
   ssl.on('message', message => {
     if (message.contentType !== handshakeRecord || message.data.length === 0) return;
-    messages.push({ sent: message.sent, type: message.data[0] ?? -1, data: Buffer.from(message.data) });
+    messages.push({ sent: message.direction === 'sent', type: message.data[0] ?? -1, data: Buffer.from(message.data) });
   });
   ssl.on('keylog', line => secrets.push(String(line).trim()));
   ssl.on('keyUpdate', ({ from, requested }) => events.push(`keyUpdate ${from}${requested ? ' requested' : ''}`));
