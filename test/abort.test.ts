@@ -3,7 +3,7 @@ import type { Ssl } from 'system-tls';
 import { pattern, readAtLeast } from './support/bytes.ts';
 import { codes } from './support/codes.ts';
 import { rejected } from './support/errors.ts';
-import { connectedPair, makePair, type MemoryPair, type PairOptions, tls12, tls13 } from './support/memory-pair.ts';
+import { connectedPair, type MemoryPair, makePair, type PairOptions, tls12, tls13 } from './support/memory-pair.ts';
 import { turns, watch } from './support/wait.ts';
 
 interface Limits {
@@ -129,7 +129,9 @@ describe('abort', () => {
           const pair = makePair(options);
           const handshaken = watch(pair[side].handshake());
           await rejected(start(pair[side], limits()), code);
-          await pair.during(Promise.all([handshaken.promise, side === 'client' ? pair.server.accept() : pair.client.connect()]));
+          await pair.during(
+            Promise.all([handshaken.promise, side === 'client' ? pair.server.accept() : pair.client.connect()]),
+          );
           await carries(pair, 'client');
           await carries(pair, 'server');
         });
@@ -138,7 +140,11 @@ describe('abort', () => {
   }
 
   describe('before it begins', () => {
-    for (const { name, start, options, side } of [...waiting, ...ordered, kind('handshake', (ssl, limits) => ssl.handshake(limits))]) {
+    for (const { name, start, options, side } of [
+      ...waiting,
+      ...ordered,
+      kind('handshake', (ssl, limits) => ssl.handshake(limits)),
+    ]) {
       it(`${name} with a signal that is aborted already: nothing happens`, async () => {
         const pair = await connectedPair(options);
         const crossed = pair[side === 'client' ? 'toServer' : 'toClient'].bytes.length;

@@ -75,8 +75,14 @@ describe('data in memory', () => {
   it('what is no data is refused, and the connection is as it was', async () => {
     const pair = await connectedPair();
     for (const wrong of [undefined, null, 7, {}, [1, 2], true, Symbol('x'), () => 0]) {
-      await rejected(Promise.resolve().then(() => pair.client.write(wrong as never)), codes.wrongType);
-      await rejected(Promise.resolve().then(() => pair.client.readInto(wrong as never)), codes.wrongType);
+      await rejected(
+        Promise.resolve().then(() => pair.client.write(wrong as never)),
+        codes.wrongType,
+      );
+      await rejected(
+        Promise.resolve().then(() => pair.client.readInto(wrong as never)),
+        codes.wrongType,
+      );
     }
     const read = pair.server.read();
     await pair.client.write(Buffer.from('fine'));

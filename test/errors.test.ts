@@ -5,7 +5,7 @@ import { pattern } from './support/bytes.ts';
 import { codes } from './support/codes.ts';
 import { type CodedError, rejected, thrown } from './support/errors.ts';
 import { connectedPair, makePair, versions } from './support/memory-pair.ts';
-import { type Watched, turns, watch } from './support/wait.ts';
+import { turns, type Watched, watch } from './support/wait.ts';
 
 const record = (type: number, length: number, body: Uint8Array) =>
   Buffer.concat([Buffer.from([type, 3, 3, length >> 8, length & 0xff]), body]);
@@ -35,7 +35,10 @@ describe('errors', () => {
     });
 
     it('of a context, with the whole queue', () => {
-      const error = thrown(() => new SslContext({ cert: '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n' }), /^ERR_OSSL_/);
+      const error = thrown(
+        () => new SslContext({ cert: '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n' }),
+        /^ERR_OSSL_/,
+      );
       assert.ok(error instanceof OpenSslError);
       assert.ok(error.errors.length > 1, 'root cause and what followed from it');
     });
@@ -58,11 +61,23 @@ describe('errors', () => {
       ['zeros', () => Buffer.alloc(200), /^ERR_SSL_/],
       ['an SSH greeting', () => Buffer.from('SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n'), /^ERR_SSL_/],
       ['an oversized record', () => record(22, 0xffff, pattern(0x5000)), /^ERR_SSL_/],
-      ['an empty record', () => Buffer.concat(Array.from({ length: 100 }, () => record(22, 0, Buffer.alloc(0)))), /^ERR_SSL_/],
+      [
+        'an empty record',
+        () => Buffer.concat(Array.from({ length: 100 }, () => record(22, 0, Buffer.alloc(0)))),
+        /^ERR_SSL_/,
+      ],
       ['application data', () => record(23, 100, pattern(100)), /^ERR_SSL_/],
       ['an alert', () => record(21, 2, Buffer.from([2, 40])), /^ERR_SSL_/],
-      ['a ClientHello full of nothing', () => record(22, 100, Buffer.concat([Buffer.from([1, 0, 0, 96]), Buffer.alloc(96)])), /^ERR_SSL_/],
-      ['a ServerHello', () => record(22, 44, Buffer.concat([Buffer.from([2, 0, 0, 40]), Buffer.alloc(40)])), /^ERR_SSL_/],
+      [
+        'a ClientHello full of nothing',
+        () => record(22, 100, Buffer.concat([Buffer.from([1, 0, 0, 96]), Buffer.alloc(96)])),
+        /^ERR_SSL_/,
+      ],
+      [
+        'a ServerHello',
+        () => record(22, 44, Buffer.concat([Buffer.from([2, 0, 0, 40]), Buffer.alloc(40)])),
+        /^ERR_SSL_/,
+      ],
     ];
     for (const [what, bytes, code] of inputs) {
       it(`${what}: a named error`, async () => {
@@ -104,7 +119,12 @@ describe('errors', () => {
       await turns(2);
       pair.toClient.to.write(record(21, 2, Buffer.from([2, 40])));
       const error = await rejected(connecting.promise, /^ERR_SSL_(SSLV3|TLS)_ALERT_HANDSHAKE_FAILURE$/);
-      assert.deepEqual(error.alert, { level: 'fatal', description: 40, name: 'handshake_failure', direction: 'received' });
+      assert.deepEqual(error.alert, {
+        level: 'fatal',
+        description: 40,
+        name: 'handshake_failure',
+        direction: 'received',
+      });
     });
   });
 
@@ -112,7 +132,11 @@ describe('errors', () => {
     describe(`after the handshake, ${version}`, () => {
       it('one bit changed: the record is refused, all pending ends with that error, the peer is told', async () => {
         const pair = await connectedPair({ both });
-        const pending = [watch(pair.server.read()), watch(pair.server.read()), watch(pair.server.shutdown({ wait: true }))];
+        const pending = [
+          watch(pair.server.read()),
+          watch(pair.server.read()),
+          watch(pair.server.shutdown({ wait: true })),
+        ];
         await pair.pump();
         pair.toServer.tamper = data => {
           const altered = Buffer.from(data);
@@ -200,7 +224,11 @@ describe('errors', () => {
           const found: string[] = [];
           for (const { promise } of ends) found.push((await rejected(pair.during(promise), /^[A-Z0-9_]+$/)).code);
           // Where it happened to be beyond the handshake, or in a field that nobody reads, both simply ran out of input.
-          if (position < at) assert.ok(found.some(code => code !== 'ERR_SSL_UNEXPECTED_EOF') || to === 'toServer', `${to} ${position}: ${found}`);
+          if (position < at)
+            assert.ok(
+              found.some(code => code !== 'ERR_SSL_UNEXPECTED_EOF') || to === 'toServer',
+              `${to} ${position}: ${found}`,
+            );
           pair.close();
         }
       }

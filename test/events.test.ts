@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Ssl } from 'system-tls';
 import { readAtLeast } from './support/bytes.ts';
+import { certificates } from './support/certificates.ts';
 import { nodeScript } from './support/child.ts';
 import { connectedPair, makePair, tls12, tls13 } from './support/memory-pair.ts';
 import { handshakeType, trace } from './support/trace.ts';
 import { turns, within } from './support/wait.ts';
-import { certificates } from './support/certificates.ts';
 
 describe('events', () => {
   it('keylog: lines in the NSS format, the same on both sides', async () => {
@@ -25,7 +25,9 @@ describe('events', () => {
     const client = trace(pair.client);
     await pair.handshake();
     const { clientHello, serverHello, finished } = handshakeType;
-    const order = client.messages.map(({ type }) => type).filter(type => [clientHello, serverHello, finished].includes(type as never));
+    const order = client.messages
+      .map(({ type }) => type)
+      .filter(type => [clientHello, serverHello, finished].includes(type as never));
     assert.deepEqual(order, [clientHello, serverHello, finished, finished]);
     assert.equal(client.messages[0]?.sent, true);
   });
@@ -121,7 +123,9 @@ describe('events', () => {
           came = true;
           pair.client.close();
         });
-        const ends = [pair.client.connect(), pair.server.accept(), pair.client.read()].map(each => each.catch(() => {}));
+        const ends = [pair.client.connect(), pair.server.accept(), pair.client.read()].map(each =>
+          each.catch(() => {}),
+        );
         pair.flow();
         await turns(30);
         void pair.server.keyUpdate().catch(() => {});
@@ -140,7 +144,11 @@ describe('events', () => {
     pair.client.on('keylog', () => seen.add(storage.getStore()));
     await storage.run('somebody else', () => pair.handshake());
     assert.deepEqual([...seen], ['the maker']);
-    assert.equal(await storage.run('me', async () => (await pair.client.write(Buffer.from('x')), storage.getStore())), 'me');
+    const after = storage.run('me', async () => {
+      await pair.client.write(Buffer.from('x'));
+      return storage.getStore();
+    });
+    assert.equal(await after, 'me');
   });
 
   // A thrown error is an uncaught one: that is for a process of its own.
@@ -152,7 +160,8 @@ describe('events', () => {
   ] as const) {
     it(`a handler that throws ${what} loses nothing but itself`, async () => {
       const { server, ca } = certificates();
-      const child = nodeScript(`
+      const child = nodeScript(
+        `
         import { readFileSync } from 'node:fs';
         import { Bio, Ssl, SslContext } from 'system-tls';
         const [cert, key, ca] = process.argv.slice(-3).map(file => readFileSync(file, 'utf8'));
@@ -173,7 +182,9 @@ describe('events', () => {
         await new Promise(resolve => setTimeout(resolve, 20));
         console.log(JSON.stringify({ text, lines, updates, uncaught }));
         process.exit(0);
-      `, { args: [server.certFile, server.keyFile, ca.certFile] });
+      `,
+        { args: [server.certFile, server.keyFile, ca.certFile] },
+      );
       const { code } = await child.exited;
       assert.equal(code, 0, child.output);
       const seen = JSON.parse(child.output.trim().split('\n').at(-1) ?? '') as Record<string, number | string>;

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { Ssl } from 'system-tls';
+import { certificates } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { rejected } from './support/errors.ts';
-import { all, clientContext, connectedPair, makePair, serverContext, tls12, tls13, versions } from './support/memory-pair.ts';
-import { certificates } from './support/certificates.ts';
+import {
+  all,
+  clientContext,
+  connectedPair,
+  makePair,
+  serverContext,
+  tls12,
+  tls13,
+  versions,
+} from './support/memory-pair.ts';
 import { watch } from './support/wait.ts';
 
 describe('handshake in memory', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { pattern, readAtLeast } from './support/bytes.ts';
 import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
-import { all, connectedPair, makePair, type MemoryPair, tls12, tls13 } from './support/memory-pair.ts';
+import { all, connectedPair, type MemoryPair, makePair, tls12, tls13 } from './support/memory-pair.ts';
 import { handshakeType, trace } from './support/trace.ts';
 import { turns, watch, within } from './support/wait.ts';
 
@@ -58,10 +58,18 @@ describe('key update', () => {
         await pair.during(peerUpdated as Promise<unknown>);
         await stillCarriesAfter(pair, ours, reading.promise);
 
-        assert.equal(mine.messages.find(({ type, sent }) => sent && type === keyUpdate)?.data[4], 1, 'update_requested');
+        assert.equal(
+          mine.messages.find(({ type, sent }) => sent && type === keyUpdate)?.data[4],
+          1,
+          'update_requested',
+        );
         assert.equal(mine.messages.find(({ type, sent }) => !sent && type === keyUpdate)?.data[4], 0, 'the answer');
         for (const side of ['CLIENT', 'SERVER']) {
-          assert.equal(new Set(mine.secretsOf(new RegExp(`^${side}_TRAFFIC_SECRET_`))).size, 2, `${side} secret changed`);
+          assert.equal(
+            new Set(mine.secretsOf(new RegExp(`^${side}_TRAFFIC_SECRET_`))).size,
+            2,
+            `${side} secret changed`,
+          );
         }
         assert.deepEqual(other.events.slice(0, 1), ['keyUpdate peer requested']);
       });
@@ -204,7 +212,10 @@ describe('key update', () => {
     it('with options that are none', async () => {
       const pair = await connectedPair({ both: tls13 });
       for (const wrong of [7, 'x', { requestPeer: 'yes' }]) {
-        await rejected(Promise.resolve().then(() => pair.client.keyUpdate(wrong as never)), codes.wrongType);
+        await rejected(
+          Promise.resolve().then(() => pair.client.keyUpdate(wrong as never)),
+          codes.wrongType,
+        );
       }
       await stillCarries(pair);
     });
@@ -338,7 +349,11 @@ describe('key update', () => {
   });
 });
 
-async function stillCarriesAfter(pair: MemoryPair, ours: 'client' | 'server', reading: Promise<unknown>): Promise<void> {
+async function stillCarriesAfter(
+  pair: MemoryPair,
+  ours: 'client' | 'server',
+  reading: Promise<unknown>,
+): Promise<void> {
   await pair[ours].write(Buffer.from('to the waiting read'));
   assert.equal(String(await pair.during(reading)), 'to the waiting read');
   await stillCarries(pair);

@@ -4,7 +4,16 @@ import { Bio, Ssl, SslContext, SslSession } from 'system-tls';
 import { pattern } from './support/bytes.ts';
 import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
-import { clientContext, connectedPair, makePair, type MemoryPair, type PairOptions, serverContext, tls12, tls13 } from './support/memory-pair.ts';
+import {
+  clientContext,
+  connectedPair,
+  type MemoryPair,
+  makePair,
+  type PairOptions,
+  serverContext,
+  tls12,
+  tls13,
+} from './support/memory-pair.ts';
 import { turns, watch } from './support/wait.ts';
 
 type Start = (ssl: Ssl) => Promise<unknown>;
@@ -177,7 +186,8 @@ describe('a wrong this', () => {
   const values = [undefined, null, 7, 'text', {}, [], () => 0];
 
   for (const [name, type] of Object.entries(classes)) {
-    const foreign = () => Object.entries(classes).flatMap(([other, { prototype }]) => (other === name ? [] : [Object.create(prototype)]));
+    const foreign = () =>
+      Object.entries(classes).flatMap(([other, { prototype }]) => (other === name ? [] : [Object.create(prototype)]));
 
     it(`on every method of ${name} is a named error`, async () => {
       assert.ok(methods(type).length > 0 || type === SslContext);
@@ -237,10 +247,28 @@ describe('a handle of another class as an argument', () => {
   it('is a named error, and the connection is as it was', async () => {
     const context = clientContext();
     const pair = await connectedPair();
-    const wrong = [Bio.memory(), pair.client, pair.client.session, {}, Object.create(SslContext.prototype), null, undefined, 7];
+    const wrong = [
+      Bio.memory(),
+      pair.client,
+      pair.client.session,
+      {},
+      Object.create(SslContext.prototype),
+      null,
+      undefined,
+      7,
+    ];
     for (const value of wrong) thrown(() => new Ssl(value as never, { side: 'client' }), codes.wrongType);
     const fresh = makePair();
-    for (const value of [context, pair.client, pair.client.session, {}, Object.create(Bio.prototype), null, undefined, 7]) {
+    for (const value of [
+      context,
+      pair.client,
+      pair.client.session,
+      {},
+      Object.create(Bio.prototype),
+      null,
+      undefined,
+      7,
+    ]) {
       thrown(() => fresh.client.setBio(value as never, Bio.memory()), codes.wrongType);
       thrown(() => fresh.client.setBio(Bio.memory(), value as never), codes.wrongType);
       if (value !== pair.client.session) thrown(() => fresh.client.setSession(value as never), codes.wrongType);
@@ -266,7 +294,15 @@ describe('construction', () => {
   });
 
   it('of a SslContext refuses options that are none', () => {
-    for (const options of [null, 7, 'x', { cert: 7 }, { minVersion: 'TLSv9' }, { ALPNProtocols: [''] }, { ciphers: 7 }]) {
+    for (const options of [
+      null,
+      7,
+      'x',
+      { cert: 7 },
+      { minVersion: 'TLSv9' },
+      { ALPNProtocols: [''] },
+      { ciphers: 7 },
+    ]) {
       thrown(() => new SslContext(options as never), /^ERR_/);
     }
   });
@@ -280,7 +316,10 @@ describe('construction', () => {
   it('of thousands, never connected, costs no more than their memory', async () => {
     const [forClient, forServer] = [clientContext(tls13), serverContext(tls13)];
     for (let i = 0; i < 2000; i++) {
-      const ssl = i % 2 === 0 ? new Ssl(forClient, { side: 'client', servername: 'localhost' }) : new Ssl(forServer, { side: 'server' });
+      const ssl =
+        i % 2 === 0
+          ? new Ssl(forClient, { side: 'client', servername: 'localhost' })
+          : new Ssl(forServer, { side: 'server' });
       if (i % 3 === 0) ssl.setBio(Bio.memory(), Bio.memory());
       if (i % 5 === 0) void ssl.handshake().catch(() => {});
       if (i % 2 === 0) ssl.close();

@@ -24,7 +24,12 @@ describe('negotiation', () => {
           pair.during(pair.client.connect()),
           /^ERR_SSL_(TLSV1_ALERT|TLSV13_ALERT|SSLV3_ALERT|TLS_ALERT)_NO_APPLICATION_PROTOCOL$/,
         );
-        assert.deepEqual(error.alert, { level: 'fatal', description: 120, name: 'no_application_protocol', direction: 'received' });
+        assert.deepEqual(error.alert, {
+          level: 'fatal',
+          description: 120,
+          name: 'no_application_protocol',
+          direction: 'received',
+        });
         const other = await rejected(accepting.promise, 'ERR_SSL_NO_APPLICATION_PROTOCOL');
         assert.equal((other.alert as { direction?: string }).direction, 'sent');
       });
@@ -56,7 +61,10 @@ describe('negotiation', () => {
         thrown(() => pair.client.exportKeyingMaterial(32, 'EXPORTER-test'), /^ERR_/);
         await pair.handshake();
         for (const length of [0, -1, 1.5, Number.NaN, 2 ** 40]) {
-          thrown(() => pair.client.exportKeyingMaterial(length, 'x'), [codes.wrongValue, 'ERR_OUT_OF_RANGE', codes.wrongType]);
+          thrown(
+            () => pair.client.exportKeyingMaterial(length, 'x'),
+            [codes.wrongValue, 'ERR_OUT_OF_RANGE', codes.wrongType],
+          );
         }
         thrown(() => pair.client.exportKeyingMaterial('32' as never, 'x'), codes.wrongType);
         thrown(() => pair.client.exportKeyingMaterial(32, 7 as never), codes.wrongType);

@@ -4,7 +4,15 @@ import { pattern, readAtLeast } from './support/bytes.ts';
 import { certificates } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
-import { all, connectedPair, makePair, type MemoryPair, type PairOptions, tls12, tls13 } from './support/memory-pair.ts';
+import {
+  all,
+  connectedPair,
+  type MemoryPair,
+  makePair,
+  type PairOptions,
+  tls12,
+  tls13,
+} from './support/memory-pair.ts';
 import { handshakeType, trace } from './support/trace.ts';
 import { sleep, turns, watch } from './support/wait.ts';
 

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:crypto';
-import { SslSession, type SslContext } from 'system-tls';
+import { type SslContext, SslSession } from 'system-tls';
 import { certificates } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
-import { clientContext, makePair, type MemoryPair, serverContext, tls12, tls13, versions } from './support/memory-pair.ts';
+import {
+  clientContext,
+  type MemoryPair,
+  makePair,
+  serverContext,
+  tls12,
+  tls13,
+  versions,
+} from './support/memory-pair.ts';
 
 interface Contexts {
   readonly clientContext: SslContext;
@@ -87,7 +95,10 @@ describe('sessions', () => {
 
       it('of another host are refused', async () => {
         const { cert, key } = certificates().wrongHost;
-        const elsewhere: Contexts = { clientContext: clientContext(both), serverContext: serverContext({ ...both, cert, key }) };
+        const elsewhere: Contexts = {
+          clientContext: clientContext(both),
+          serverContext: serverContext({ ...both, cert, key }),
+        };
         const pair = makePair({ ...elsewhere, clientSsl: { servername: 'elsewhere.example' } });
         await pair.handshake();
         const read = pair.client.read();
@@ -108,7 +119,10 @@ describe('sessions', () => {
       it('made without verification do not pass a client that verifies', async () => {
         const { cert, key } = certificates().selfSigned;
         const server = serverContext({ ...both, cert, key });
-        const session = await first({ clientContext: clientContext({ ...both, rejectUnauthorized: false }), serverContext: server });
+        const session = await first({
+          clientContext: clientContext({ ...both, rejectUnauthorized: false }),
+          serverContext: server,
+        });
         const pair = makePair({ clientContext: clientContext(both), serverContext: server });
         void pair.server.accept().catch(() => {});
         const resuming = async () => {
@@ -130,8 +144,14 @@ describe('sessions', () => {
   it('tickets keep working across servers that share ticketKeys', async () => {
     const ticketKeys = Buffer.alloc(80, 7);
     for (const [, both] of versions) {
-      const session = await first({ clientContext: clientContext(both), serverContext: serverContext({ ...both, ticketKeys }) });
-      const pair = await resume({ clientContext: clientContext(both), serverContext: serverContext({ ...both, ticketKeys }) }, session);
+      const session = await first({
+        clientContext: clientContext(both),
+        serverContext: serverContext({ ...both, ticketKeys }),
+      });
+      const pair = await resume(
+        { clientContext: clientContext(both), serverContext: serverContext({ ...both, ticketKeys }) },
+        session,
+      );
       assert.equal(pair.client.sessionReused, true);
     }
   });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { SslContext } from 'system-tls';
 import { certificates, type Identity } from './support/certificates.ts';
 import { rejected, thrown } from './support/errors.ts';
 import { connectedPair, makePair, type PairOptions, tls12, tls13, versions } from './support/memory-pair.ts';
-import { SslContext } from 'system-tls';
 import { watch } from './support/wait.ts';
 
 const server = (identity: Identity): PairOptions => ({ server: { cert: identity.cert, key: identity.key } });
@@ -34,7 +34,10 @@ describe('verification', () => {
       it('a server certificate of an unknown CA is refused', async () => {
         const pair = makePair({ both, client: { ca: certificates().otherCa.cert } });
         void pair.server.accept().catch(() => {});
-        await rejected(pair.during(pair.client.connect()), /^UNABLE_TO_(GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)$/);
+        await rejected(
+          pair.during(pair.client.connect()),
+          /^UNABLE_TO_(GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)$/,
+        );
         assert.equal(pair.client.peerCertificate?.subject, 'CN=localhost');
       });
 
@@ -79,7 +82,10 @@ describe('verification', () => {
         it('one of an unknown CA is refused', async () => {
           const pair = makePair({ ...asking, ...client(certificates().stranger) });
           void pair.client.connect().catch(() => {});
-          await rejected(pair.during(pair.server.accept()), /^UNABLE_TO_(GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)$/);
+          await rejected(
+            pair.during(pair.server.accept()),
+            /^UNABLE_TO_(GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)$/,
+          );
           assert.notEqual(pair.server.verifyResult.code, 0);
         });
 
@@ -121,7 +127,10 @@ describe('verification', () => {
 
   it('a servername that is no name is refused', () => {
     for (const servername of ['', 'a'.repeat(300), 'null\0byte']) {
-      thrown(() => makePair({ clientSsl: { servername } }), ['ERR_INVALID_ARG_VALUE', 'ERR_SSL_SSL3_EXT_INVALID_SERVERNAME']);
+      thrown(
+        () => makePair({ clientSsl: { servername } }),
+        ['ERR_INVALID_ARG_VALUE', 'ERR_SSL_SSL3_EXT_INVALID_SERVERNAME'],
+      );
     }
   });
 

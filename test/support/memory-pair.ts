@@ -117,7 +117,10 @@ export class MemoryPair {
   }
 
   /** Waits for `promise` while bytes flow. */
-  async during<T>(promise: Promise<T>, { fragment = all, ms = 10_000 }: PumpOptions & { ms?: number } = {}): Promise<T> {
+  async during<T>(
+    promise: Promise<T>,
+    { fragment = all, ms = 10_000 }: PumpOptions & { ms?: number } = {},
+  ): Promise<T> {
     const started = !this.#flowing;
     if (started) this.flow({ fragment });
     try {

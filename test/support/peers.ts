@@ -1,7 +1,7 @@
 // Foreign peers: other programs that speak TLS with us.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Identity, certificates } from './certificates.ts';
+import { certificates, type Identity } from './certificates.ts';
 import { Child } from './child.ts';
 import { sleep } from './wait.ts';
 
@@ -21,7 +21,10 @@ export async function command(peer: Child, letter: string): Promise<void> {
 
 const identityArgs = (identity: Identity) => ['-cert', identity.certFile, '-key', identity.keyFile];
 
-export async function opensslServer(args: readonly string[] = [], identity = certificates().server): Promise<Listening> {
+export async function opensslServer(
+  args: readonly string[] = [],
+  identity = certificates().server,
+): Promise<Listening> {
   const peer = new Child('openssl', [
     ...['s_server', '-accept', '127.0.0.1:0', '-msg', ...identityArgs(identity), ...args],
   ]);

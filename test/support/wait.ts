@@ -1,5 +1,5 @@
 // Waiting for what happens, with an end to the patience.
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 
 export { sleep, turn };
 
