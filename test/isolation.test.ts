@@ -250,9 +250,10 @@ describe('isolation', () => {
           const first = worker => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
           const own = import('system-tls');
           const kept = Array.from({ length: 4 }, start);
+          const answers = Promise.all(kept.map(first));
           const hasty = Array.from({ length: 8 }, start);
           await Promise.all(hasty.map((worker, i) => new Promise(resolve => setTimeout(resolve, i * 8)).then(() => worker.terminate())));
-          const isolated = await Promise.all(kept.map(first));
+          const isolated = await answers;
           await Promise.all(kept.map(worker => worker.terminate()));
           isolated.push((await own).openssl.isolated);
           console.log(JSON.stringify(isolated));`;
