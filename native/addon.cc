@@ -2,9 +2,13 @@
 
 #include <napi.h>
 
+#include "binding/bio.h"
+#include "binding/connection.h"
 #include "binding/context.h"
+#include "binding/delivery.h"
 #include "binding/environment.h"
 #include "binding/failure.h"
+#include "binding/listener.h"
 #include "binding/openssl_info.h"
 #include "binding/session.h"
 #include "binding/startup.h"
@@ -26,6 +30,10 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!binding::define_failure(env, exports)) return exports;
   if (!binding::define_context(env, exports)) return exports;
   if (!binding::define_session(env, exports)) return exports;
+  if (!binding::define_delivery(env, exports)) return exports;
+  if (!binding::define_bio(env, exports)) return exports;
+  if (!binding::define_connection(env, exports)) return exports;
+  if (!binding::define_listener(env, exports)) return exports;
   return exports;
 }
 

@@ -4,6 +4,7 @@
 
 #include "binding/failure.h"
 #include "binding/options_reader.h"
+#include "engine/hooks.h"
 
 namespace system_tls::binding {
 
@@ -76,7 +77,7 @@ std::unique_ptr<ContextHandle> ContextHandle::construct(const Call& call) {
   read_resumption(reader, options);
   if (!reader.ok()) return nullptr;
 
-  auto [context, failure] = openssl::Context::create(options, {});
+  auto [context, failure] = openssl::Context::create(options, engine::context_hooks());
   if (failure != nullptr) {
     throw_failure(call.env, failure);
     return nullptr;

@@ -9,6 +9,8 @@
 
 namespace system_tls::binding {
 
+class Delivery;
+
 // The classes that this addon wraps; each has one constructor per environment.
 enum class ClassId : std::size_t { Context, Session, Bio, Connection, Listener, Count };
 
@@ -34,8 +36,8 @@ class Environment {
   // Null before it was set.
   napi_value error_factory() const;
 
-  // The reactor of this environment's own loop; known by those who put it here.
-  std::shared_ptr<void> reactor;
+  // Set by setDispatch().
+  std::shared_ptr<Delivery> delivery;
 
   // What new_instance() hands to the constructor that it calls; null at any other time.
   void* adopted = nullptr;

@@ -18,7 +18,7 @@ class ClearTarget {
  public:
   virtual ~ClearTarget() = default;
   // Empty: the memory is gone.
-  virtual std::span<std::uint8_t> bytes() = 0;
+  virtual std::span<std::uint8_t> room() = 0;
 };
 
 }  // namespace system_tls::engine

@@ -49,10 +49,9 @@ bool verification_failed(const openssl::ErrorList& errors) {
 
 }  // namespace
 
-std::unique_ptr<Connection> Connection::create(SSL_CTX* context, const ConnectionOptions& options, ChunkPool& pool,
+std::unique_ptr<Connection> Connection::create(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool,
                                                Events& events, FailurePtr& failure) {
   ERR_clear_error();
-  openssl::SslPtr ssl(SSL_new(context));
   if (!ssl || !configure(ssl.get(), options)) {
     failure = openssl::openssl_failure("The connection could not be set up");
     return nullptr;
@@ -94,9 +93,17 @@ Connection* Connection::from(const SSL* ssl) { return static_cast<Connection*>(S
 
 bool Connection::tls13() const { return !SSL_is_dtls(ssl_.get()) && SSL_version(ssl_.get()) >= TLS1_3_VERSION; }
 
+bool Connection::closed_both_ways() const {
+  return SSL_get_shutdown(ssl_.get()) == (SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 void Connection::advance() {
   while (!dead() && step() == Step::progress) {
   }
+}
+
+std::size_t Connection::readable() const {
+  return read_ahead_.size() + static_cast<std::size_t>(SSL_pending(ssl_.get()));
 }
 
 bool Connection::can_advance() const { return !dead() && !operations_.empty() && out_below_mark(); }

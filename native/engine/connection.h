@@ -39,10 +39,13 @@ struct ConnectionOptions {
   Limits limits;
 };
 
+// A call in the wrong state, as OpenSSL itself names it: `reason` is one of SSL_R_....
+openssl::FailurePtr misuse(int reason, const char* message);
+
 class Connection {
  public:
   // A null result: `failure` says why.
-  static std::unique_ptr<Connection> create(SSL_CTX* context, const ConnectionOptions& options, ChunkPool& pool,
+  static std::unique_ptr<Connection> create(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool,
                                             Events& events, openssl::FailurePtr& failure);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -53,6 +56,8 @@ class Connection {
   bool server() const { return server_; }
   bool established() const { return established_; }
   bool dead() const { return failure_ != nullptr; }
+  // close_notify was sent and received.
+  bool closed_both_ways() const;
   const openssl::FailurePtr& failure() const { return failure_; }
   std::uint32_t renegotiations() const { return renegotiations_; }
   bool tls13() const;
@@ -80,6 +85,8 @@ class Connection {
 
   // Runs as far as possible. Stops at the out mark, so that what was made is sent before more is.
   void advance();
+  // Clear bytes that a read gets without the network.
+  std::size_t readable() const;
   // More can be done without the network.
   bool can_advance() const;
   // Clear bytes are there, but the slab or the flow's memory is taken by events not yet delivered.

@@ -18,12 +18,6 @@ namespace {
 // Encrypted in one SSL_write and sent together: four full records.
 constexpr std::size_t kWriteBatch = 64 * 1024;
 
-FailurePtr misuse(int reason, const char* message) {
-  ERR_clear_error();
-  ERR_raise(ERR_LIB_SSL, reason);
-  return openssl::openssl_failure(message);
-}
-
 FailurePtr peer_has_closed() {
   return openssl::named_failure("ERR_TLS_PEER_CLOSED",
                                 "The peer has closed its side of the connection (close_notify) and will not answer any more");
@@ -45,6 +39,12 @@ const char* before_handshake(Kind kind) {
 }
 
 }  // namespace
+
+FailurePtr misuse(int reason, const char* message) {
+  ERR_clear_error();
+  ERR_raise(ERR_LIB_SSL, reason);
+  return openssl::openssl_failure(message);
+}
 
 void Connection::start(Operation operation) {
   if (dead()) {

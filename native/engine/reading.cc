@@ -59,11 +59,11 @@ Connection::Step Connection::step_reads() {
 bool Connection::pick_target(std::span<std::uint8_t>& target) {
   if (!reads_.empty()) {
     ReadOperation& read = reads_.front();
-    target = read.target ? read.target->bytes() : events_.slab();
+    target = read.target ? read.target->room() : events_.slab();
     target = target.first(std::min(target.size(), read.max));
     blocked_on_delivery_ = target.empty() && !read.target;
   } else if (flow_ && flow_target_) {
-    target = flow_busy_ ? std::span<std::uint8_t>() : flow_target_->bytes();
+    target = flow_busy_ ? std::span<std::uint8_t>() : flow_target_->room();
     blocked_on_delivery_ = flow_busy_;
   } else if (flow_) {
     target = events_.slab();

@@ -1,0 +1,110 @@
+// NativeConnection of types/binding.d.ts.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "binding/context.h"
+#include "binding/delivery.h"
+#include "binding/wrap.h"
+#include "io/channel.h"
+#include "io/socket.h"
+
+namespace system_tls::binding {
+
+class ConnectionHandle {
+ public:
+  static constexpr const char* kName = "NativeConnection";
+  static constexpr ClassId kClass = ClassId::Connection;
+  static constexpr napi_type_tag kTag = {0x3e6a90d5c7814b2f, 0xb1f40c8a5d37e269};
+
+  static std::unique_ptr<ConnectionHandle> construct(const Call& call);
+  ConnectionHandle(std::shared_ptr<const openssl::Context> context, std::shared_ptr<io::Channel> channel)
+      : context_(std::move(context)), channel_(std::move(channel)) {}
+  ~ConnectionHandle();
+
+  // connection_operations.cc
+  napi_value set_fd(const Call& call);
+  napi_value set_bio(const Call& call);
+  napi_value handshake(const Call& call);
+  napi_value write(const Call& call);
+  napi_value writev(const Call& call);
+  napi_value key_update(const Call& call);
+  napi_value renegotiate(const Call& call);
+  napi_value request_client_certificate(const Call& call);
+  napi_value shutdown(const Call& call);
+  napi_value read(const Call& call);
+  napi_value read_into(const Call& call);
+  napi_value start_reading(const Call& call);
+  napi_value stop_reading(const Call& call);
+  napi_value set_read_buffer(const Call& call);
+  napi_value schedule_key_update(const Call& call);
+  napi_value schedule_renegotiate(const Call& call);
+  napi_value cancel(const Call& call);
+  napi_value close(const Call& call);
+  napi_value take_failure(const Call& call);
+  napi_value observe(const Call& call);
+  napi_value ref(const Call& call);
+  napi_value unref(const Call& call);
+  napi_value set_session(const Call& call);
+  napi_value set_verify(const Call& call);
+  napi_value set_no_delay(const Call& call);
+  napi_value set_keep_alive(const Call& call);
+
+  // connection_state.cc
+  napi_value session(const Call& call);
+  napi_value closed(const Call& call);
+  napi_value established(const Call& call);
+  napi_value version(const Call& call);
+  napi_value cipher(const Call& call);
+  napi_value group(const Call& call);
+  napi_value alpn_protocol(const Call& call);
+  napi_value servername(const Call& call);
+  napi_value session_reused(const Call& call);
+  napi_value verify_result(const Call& call);
+  napi_value peer_certificate(const Call& call);
+  napi_value peer_certificate_chain(const Call& call);
+  napi_value certificate(const Call& call);
+  napi_value export_keying_material(const Call& call);
+  napi_value finished(const Call& call);
+  napi_value peer_finished(const Call& call);
+  napi_value key_update_type(const Call& call);
+  napi_value renegotiate_pending(const Call& call);
+  napi_value renegotiations(const Call& call);
+  napi_value buffered_amount(const Call& call);
+  napi_value readable_amount(const Call& call);
+  napi_value state(const Call& call);
+  napi_value local_address(const Call& call);
+  napi_value remote_address(const Call& call);
+
+  static std::vector<napi_property_descriptor> operations();
+  static std::vector<napi_property_descriptor> states();
+
+ private:
+  enum class Status { pending = 0, done = 1, failed = 2 };
+
+  // Null once closed.
+  engine::Connection* connection() const { return channel_->connection(); }
+  SSL* ssl() const { return connection() == nullptr ? nullptr : connection()->ssl(); }
+  napi_value status(napi_env env, Status status) { return to_js(env, static_cast<std::int32_t>(status)); }
+  napi_value fail(napi_env env, openssl::FailurePtr failure);
+  napi_value closed_failure(napi_env env);
+  napi_value finish(napi_env env, io::Channel::Outcome outcome);
+  napi_value start(const Call& call, engine::Operation::Kind kind, const char* flag_name);
+  napi_value start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
+                         std::unique_ptr<engine::ClearSource> (*pin)(const Call& call, std::span<const std::uint8_t> rest));
+  napi_value finish_read(napi_env env, const io::Channel::Outcome& outcome);
+  napi_value transport_result(const Call& call, const openssl::FailurePtr& failure);
+
+  // Outlives the SSL: its SSL_CTX has callbacks that use what the Context holds.
+  std::shared_ptr<const openssl::Context> context_;
+  std::shared_ptr<io::Channel> channel_;
+  openssl::FailurePtr failure_;
+};
+
+bool define_connection(napi_env env, napi_value exports);
+
+// NativeAddress; null in JavaScript if there is none.
+napi_value address_to_js(napi_env env, const std::optional<io::Address>& address);
+
+}  // namespace system_tls::binding

@@ -1,0 +1,410 @@
+// What JavaScript asks a connection to do.
+#include <algorithm>
+#include <utility>
+
+#include "binding/bio.h"
+#include "binding/connection.h"
+#include "binding/failure.h"
+#include "binding/options_reader.h"
+#include "binding/pinned.h"
+#include "binding/session.h"
+#include "io/socket.h"
+
+namespace system_tls::binding {
+
+using Kind = engine::Operation::Kind;
+using openssl::FailurePtr;
+
+namespace {
+
+// Below this, chunks of one writev() are copied together into as few records as they need; above, copying costs more.
+constexpr std::size_t kWorthGathering = 16 * 1024;
+
+engine::ConnectionOptions read_options(OptionsReader& reader, std::int32_t& id) {
+  engine::ConnectionOptions options;
+  std::int64_t window = options.limits.renegotiation_window.count();
+  reader.read("id", id)
+      .read("server", options.server)
+      .read("servername", options.servername)
+      .read("verifyHost", options.verify_host)
+      .read("verifyMode", options.verify_mode)
+      .read("outMark", options.limits.out_mark)
+      .read("readAhead", options.limits.read_ahead)
+      .read("keyUpdateLimit", options.limits.key_updates)
+      .read("renegotiationLimit", options.limits.renegotiations)
+      .read("renegotiationWindow", window);
+  options.limits.renegotiation_window = std::chrono::milliseconds(window);
+  return options;
+}
+
+std::unique_ptr<engine::ClearSource> pin_view(const Call& call, std::span<const std::uint8_t>) {
+  return PinnedView::of(call.env, call[1]);
+}
+
+}  // namespace
+
+std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) {
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  ContextHandle* context = handle_argument<ContextHandle>(call, 0, "context");
+  if (context == nullptr) return nullptr;
+  OptionsReader reader(call.env, call[1], "options");
+  std::int32_t id = 0;
+  const engine::ConnectionOptions options = read_options(reader, id);
+  if (!reader.ok()) return nullptr;
+  const Entry entry(*delivery);
+  FailurePtr failure;
+  auto channel = io::Channel::create(delivery->reactor(), id, context->context()->new_ssl(), options, failure);
+  if (channel) return std::make_unique<ConnectionHandle>(context->context(), std::move(channel));
+  throw_failure(call.env, failure);
+  return nullptr;
+}
+
+ConnectionHandle::~ConnectionHandle() {
+  // A finalizer: nothing here runs JavaScript.
+  const io::Turn turn(channel_->reactor());
+  channel_->close();
+}
+
+napi_value ConnectionHandle::fail(napi_env env, FailurePtr failure) {
+  failure_ = std::move(failure);
+  return status(env, Status::failed);
+}
+
+napi_value ConnectionHandle::closed_failure(napi_env env) {
+  return fail(env, openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed"));
+}
+
+napi_value ConnectionHandle::take_failure(const Call& call) {
+  const FailurePtr failure = std::exchange(failure_, nullptr);
+  return failure ? failure_to_object(call.env, *failure) : null(call.env);
+}
+
+napi_value ConnectionHandle::transport_result(const Call& call, const FailurePtr& failure) {
+  return failure ? throw_failure(call.env, failure) : undefined(call.env);
+}
+
+napi_value ConnectionHandle::set_fd(const Call& call) {
+  int fd = -1;
+  bool take = false;
+  if (!call.read(0, "fd", fd) || !call.read(1, "close", take)) return nullptr;
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  const Entry entry(*delivery);
+  FailurePtr failure = channel_->transport_refused();
+  if (!failure) {
+    io::Fd owned = io::adopt_stream_socket(fd, take, failure);
+    if (owned) failure = channel_->set_socket(std::move(owned));
+  }
+  return transport_result(call, failure);
+}
+
+napi_value ConnectionHandle::set_bio(const Call& call) {
+  BioHandle* read = handle_argument<BioHandle>(call, 0, "read");
+  BioHandle* write = read == nullptr ? nullptr : handle_argument<BioHandle>(call, 1, "write");
+  Delivery* delivery = write == nullptr ? nullptr : Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  const Entry entry(*delivery);
+  FailurePtr failure = channel_->transport_refused();
+  if (!failure && (!read->endpoint() || !write->endpoint())) {
+    failure = openssl::named_failure("ERR_TLS_CLOSED", "The BIO is closed");
+  }
+  if (!failure) failure = channel_->set_bios(read->endpoint(), write->endpoint());
+  return transport_result(call, failure);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Ordered operations
+
+napi_value ConnectionHandle::finish(napi_env env, io::Channel::Outcome outcome) {
+  switch (outcome.kind) {
+    case io::Channel::Outcome::Kind::pending:
+      return status(env, Status::pending);
+    case io::Channel::Outcome::Kind::failed:
+      return fail(env, std::move(outcome.failure));
+    default:
+      return status(env, Status::done);
+  }
+}
+
+napi_value ConnectionHandle::start(const Call& call, Kind kind, const char* flag_name) {
+  engine::Operation operation;
+  operation.kind = kind;
+  if (!call.read(0, "op", operation.id)) return nullptr;
+  if (flag_name != nullptr && !call.read(1, flag_name, operation.flag)) return nullptr;
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  if (connection() == nullptr) return closed_failure(call.env);
+  const Entry entry(*delivery);
+  return finish(call.env, channel_->start(std::move(operation)));
+}
+
+napi_value ConnectionHandle::handshake(const Call& call) { return start(call, Kind::handshake, nullptr); }
+napi_value ConnectionHandle::key_update(const Call& call) { return start(call, Kind::key_update, "requestPeer"); }
+napi_value ConnectionHandle::renegotiate(const Call& call) { return start(call, Kind::renegotiate, "abbreviated"); }
+napi_value ConnectionHandle::request_client_certificate(const Call& call) {
+  return start(call, Kind::client_certificate, "required");
+}
+napi_value ConnectionHandle::shutdown(const Call& call) { return start(call, Kind::shutdown, "wait"); }
+
+// Encrypts what goes at once without pinning anything; the rest becomes an operation.
+napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
+                                         std::unique_ptr<engine::ClearSource> (*pin)(const Call&, std::span<const std::uint8_t>)) {
+  std::size_t taken = 0;
+  if (!clear.empty() && channel_->write_now(clear, taken)) return status(call.env, Status::done);
+  engine::Operation operation;
+  operation.id = id;
+  operation.kind = Kind::write;
+  operation.offset = taken;
+  operation.length = clear.size();
+  if (taken != 0) operation.phase = engine::Operation::Phase::running;
+  if (taken < clear.size()) {
+    operation.source = pin(call, clear);
+    if (!operation.source) return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
+  }
+  return finish(call.env, channel_->start(std::move(operation)));
+}
+
+napi_value ConnectionHandle::write(const Call& call) {
+  engine::OperationId id = 0;
+  View clear;
+  if (!call.read(0, "op", id) || !call.read(1, "data", clear)) return nullptr;
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  if (connection() == nullptr) return closed_failure(call.env);
+  const Entry entry(*delivery);
+  return start_write(call, id, clear, pin_view);
+}
+
+napi_value ConnectionHandle::writev(const Call& call) {
+  engine::OperationId id = 0;
+  std::uint32_t length = 0;
+  if (!call.read(0, "op", id)) return nullptr;
+  if (napi_get_array_length(call.env, call[1], &length) != napi_ok) return call.reject("chunks", "an array of views"), nullptr;
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  if (connection() == nullptr) return closed_failure(call.env);
+  const Entry entry(*delivery);
+  std::vector<std::uint8_t>& gather = delivery->gather();
+  gather.clear();
+  bool refused = false;  // something was not taken: everything behind it waits in one operation
+  for (std::uint32_t index = 0; index < length; ++index) {
+    napi_value element = nullptr;
+    View clear;
+    if (napi_get_element(call.env, call[1], index, &element) != napi_ok || !from_js(call.env, element, clear)) {
+      return call.reject("chunks", "an array of Buffers, TypedArrays or DataViews"), nullptr;
+    }
+    gather.insert(gather.end(), clear.begin(), clear.end());
+    if (!refused && gather.size() >= kWorthGathering * 4) {
+      std::size_t taken = 0;
+      refused = !channel_->write_now(gather, taken);
+      gather.erase(gather.begin(), gather.begin() + static_cast<std::ptrdiff_t>(taken));
+    }
+  }
+  return start_write(call, id, gather, [](const Call& from, std::span<const std::uint8_t> rest) {
+    (void)from;
+    return std::unique_ptr<engine::ClearSource>(std::make_unique<OwnedBytes>(std::vector<std::uint8_t>(rest.begin(), rest.end())));
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Reads
+
+napi_value ConnectionHandle::finish_read(napi_env env, const io::Channel::Outcome& outcome) {
+  using OutcomeKind = io::Channel::Outcome::Kind;
+  switch (outcome.kind) {
+    case OutcomeKind::data: {
+      napi_value bytes = to_js(env, outcome.bytes);
+      channel_->release(outcome);
+      return bytes;
+    }
+    case OutcomeKind::done:
+      return to_js(env, outcome.result);
+    case OutcomeKind::end:
+      return to_js(env, -1);
+    case OutcomeKind::failed:
+      failure_ = outcome.failure;
+      return to_js(env, -2);
+    case OutcomeKind::pending:
+      break;
+  }
+  return to_js(env, 0);
+}
+
+napi_value ConnectionHandle::read(const Call& call) {
+  engine::ReadOperation read;
+  if (!call.read(0, "op", read.id) || !call.read(1, "max", read.max)) return nullptr;
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  if (connection() == nullptr) return closed_failure(call.env), to_js(call.env, -2);
+  const Entry entry(*delivery);
+  return finish_read(call.env, channel_->start_read(std::move(read)));
+}
+
+napi_value ConnectionHandle::read_into(const Call& call) {
+  engine::ReadOperation read;
+  View view;
+  if (!call.read(0, "op", read.id) || !call.read(1, "view", view)) return nullptr;
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  if (connection() == nullptr) return closed_failure(call.env), to_js(call.env, -2);
+  read.max = view.size();
+  read.target = PinnedView::of(call.env, call[1]);
+  if (!read.target) return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced")), to_js(call.env, -2);
+  const Entry entry(*delivery);
+  return finish_read(call.env, channel_->start_read(std::move(read)));
+}
+
+napi_value ConnectionHandle::start_reading(const Call& call) {
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  if (connection() == nullptr) return undefined(call.env);
+  const Entry entry(*delivery);
+  channel_->start_flow();
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::stop_reading(const Call& call) {
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  if (connection() == nullptr) return undefined(call.env);
+  const Entry entry(*delivery);
+  channel_->stop_flow();
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::set_read_buffer(const Call& call) {
+  View view;
+  if (!is_nullish(call.env, call[0]) && !call.read(0, "view", view)) return nullptr;
+  if (connection() == nullptr) return undefined(call.env);
+  connection()->set_flow_target(view.empty() ? nullptr : PinnedView::of(call.env, call[0]));
+  return undefined(call.env);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// At once
+
+napi_value ConnectionHandle::schedule_key_update(const Call& call) {
+  int type = 0;
+  if (!call.read(0, "type", type)) return nullptr;
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  if (connection() == nullptr) return closed_failure(call.env);
+  const Entry entry(*delivery);
+  FailurePtr failure = connection()->schedule_key_update(type);
+  channel_->pump();
+  return failure ? fail(call.env, std::move(failure)) : status(call.env, Status::done);
+}
+
+napi_value ConnectionHandle::schedule_renegotiate(const Call& call) {
+  bool abbreviated = false;
+  if (!call.read(0, "abbreviated", abbreviated)) return nullptr;
+  if (connection() == nullptr) return closed_failure(call.env);
+  FailurePtr failure = connection()->schedule_renegotiate(abbreviated);
+  return failure ? fail(call.env, std::move(failure)) : status(call.env, Status::done);
+}
+
+napi_value ConnectionHandle::cancel(const Call& call) {
+  engine::OperationId id = 0;
+  if (!call.read(0, "op", id)) return nullptr;
+  Delivery* delivery = Delivery::required(call.env);
+  if (delivery == nullptr) return nullptr;
+  if (connection() == nullptr) return to_js(call.env, 0);
+  const Entry entry(*delivery);
+  return to_js(call.env, static_cast<std::int32_t>(channel_->cancel(id)));
+}
+
+napi_value ConnectionHandle::close(const Call& call) {
+  Delivery* delivery = Delivery::of(call.env);
+  if (delivery == nullptr || delivery->reactor()->closed()) return undefined(call.env);
+  const Entry entry(*delivery);
+  channel_->close();
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::observe(const Call& call) {
+  std::uint32_t mask = 0;
+  if (!call.read(0, "mask", mask)) return nullptr;
+  if (connection() != nullptr) connection()->observe(mask);
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::ref(const Call& call) {
+  channel_->set_user_ref(true);
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::unref(const Call& call) {
+  channel_->set_user_ref(false);
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::set_session(const Call& call) {
+  SessionHandle* session = handle_argument<SessionHandle>(call, 0, "session");
+  if (session == nullptr) return nullptr;
+  if (connection() == nullptr) return closed_failure(call.env);
+  if (SSL_in_before(ssl()) == 0) {
+    return fail(call.env, openssl::named_failure("ERR_TLS_HANDSHAKE_STARTED",
+                                                 "A session must be set before the handshake begins: call setSession() before connect()"));
+  }
+  const openssl::SessionPtr copy = session->session()->for_connection();
+  const openssl::ErrorScope errors;
+  if (SSL_set_session(ssl(), copy.get()) == 1) return status(call.env, Status::done);
+  return fail(call.env, openssl::openssl_failure("The session cannot be used on this connection"));
+}
+
+napi_value ConnectionHandle::set_verify(const Call& call) {
+  int mode = 0;
+  if (!call.read(0, "mode", mode)) return nullptr;
+  if (connection() != nullptr) SSL_set_verify(ssl(), mode, nullptr);
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::set_no_delay(const Call& call) {
+  bool on = false;
+  if (!call.read(0, "on", on)) return nullptr;
+  if (channel_->fd() >= 0) io::set_no_delay(channel_->fd(), on);
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::set_keep_alive(const Call& call) {
+  bool on = false;
+  std::uint32_t seconds = 0;
+  if (!call.read(0, "on", on) || !call.read(1, "seconds", seconds)) return nullptr;
+  if (channel_->fd() >= 0) io::set_keep_alive(channel_->fd(), on, seconds);
+  return undefined(call.env);
+}
+
+std::vector<napi_property_descriptor> ConnectionHandle::operations() {
+  using Self = ConnectionHandle;
+  return {
+      method<&Self::set_fd>("setFd"),
+      method<&Self::set_bio>("setBio"),
+      method<&Self::handshake>("handshake"),
+      method<&Self::write>("write"),
+      method<&Self::writev>("writev"),
+      method<&Self::key_update>("keyUpdate"),
+      method<&Self::renegotiate>("renegotiate"),
+      method<&Self::request_client_certificate>("requestClientCertificate"),
+      method<&Self::shutdown>("shutdown"),
+      method<&Self::read>("read"),
+      method<&Self::read_into>("readInto"),
+      method<&Self::start_reading>("startReading"),
+      method<&Self::stop_reading>("stopReading"),
+      method<&Self::set_read_buffer>("setReadBuffer"),
+      method<&Self::schedule_key_update>("scheduleKeyUpdate"),
+      method<&Self::schedule_renegotiate>("scheduleRenegotiate"),
+      method<&Self::cancel>("cancel"),
+      method<&Self::close>("close"),
+      method<&Self::take_failure>("takeFailure"),
+      method<&Self::observe>("observe"),
+      method<&Self::ref>("ref"),
+      method<&Self::unref>("unref"),
+      method<&Self::set_session>("setSession"),
+      method<&Self::set_verify>("setVerify"),
+      method<&Self::set_no_delay>("setNoDelay"),
+      method<&Self::set_keep_alive>("setKeepAlive"),
+  };
+}
+
+}  // namespace system_tls::binding

@@ -1,0 +1,238 @@
+#include "binding/delivery.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "binding/failure.h"
+#include "binding/session.h"
+
+namespace system_tls::binding {
+
+namespace {
+
+constexpr std::size_t kSlab = 256 * 1024;
+constexpr std::size_t kIntegersPerEvent = sizeof(io::Event) / sizeof(std::int32_t);
+
+class HandleScope {
+ public:
+  explicit HandleScope(napi_env env) : env_(env) { napi_open_handle_scope(env, &scope_); }
+  ~HandleScope() { napi_close_handle_scope(env_, scope_); }
+  HandleScope(const HandleScope&) = delete;
+  HandleScope& operator=(const HandleScope&) = delete;
+
+ private:
+  napi_env env_;
+  napi_handle_scope scope_ = nullptr;
+};
+
+napi_value value_of(napi_env env, napi_ref reference) {
+  napi_value value = nullptr;
+  napi_get_reference_value(env, reference, &value);
+  return value;
+}
+
+// An exception left pending would swallow everything that comes after it.
+void report_exception(napi_env env) {
+  napi_value error = nullptr;
+  if (!exception_pending(env) || napi_get_and_clear_last_exception(env, &error) != napi_ok) return;
+  napi_fatal_exception(env, error);
+}
+
+napi_value int32_array(napi_env env, std::size_t length, std::int32_t*& data) {
+  void* memory = nullptr;
+  napi_value buffer = nullptr;
+  napi_value array = nullptr;
+  if (napi_create_arraybuffer(env, length * sizeof(std::int32_t), &memory, &buffer) != napi_ok) return nullptr;
+  if (napi_create_typedarray(env, napi_int32_array, length, buffer, 0, &array) != napi_ok) return nullptr;
+  data = static_cast<std::int32_t*>(memory);
+  return array;
+}
+
+napi_value message_to_js(napi_env env, const io::MessagePayload& message) {
+  napi_value object = nullptr;
+  if (napi_create_object(env, &object) != napi_ok) return nullptr;
+  set_property(env, object, "sent", to_js(env, message.sent));
+  set_property(env, object, "version", to_js(env, message.version));
+  set_property(env, object, "contentType", to_js(env, message.content_type));
+  set_property(env, object, "data", to_js(env, std::span<const std::uint8_t>(message.bytes)));
+  return object;
+}
+
+napi_value payload_to_js(napi_env env, io::Payload& payload) {
+  if (auto* failure = std::get_if<openssl::FailurePtr>(&payload)) return failure_to_object(env, **failure);
+  if (auto* line = std::get_if<std::string>(&payload)) return to_js(env, *line);
+  if (auto* message = std::get_if<io::MessagePayload>(&payload)) return message_to_js(env, *message);
+  auto& session = std::get<openssl::SessionPtr>(payload);
+  return session ? session_to_js(env, std::make_shared<const openssl::Session>(std::move(session))) : null(env);
+}
+
+}  // namespace
+
+Delivery* Delivery::of(napi_env env) noexcept {
+  Environment* environment = Environment::of(env);
+  return environment == nullptr ? nullptr : environment->delivery.get();
+}
+
+Delivery* Delivery::required(napi_env env) {
+  Delivery* delivery = of(env);
+  if (delivery != nullptr && !delivery->reactor_->closed()) return delivery;
+  throw_error(env, "ERR_TLS_CLOSED", "The environment is shutting down, or setDispatch() was not called");
+  return nullptr;
+}
+
+napi_value Delivery::set_dispatch(const Call& call) {
+  Environment* environment = Environment::of(call.env);
+  if (environment == nullptr) return nullptr;
+  if (!is_function(call.env, call[0])) return call.reject("dispatch", "a function"), nullptr;
+  if (!is_function(call.env, call[1])) return call.reject("makeError", "a function"), nullptr;
+  if (environment->delivery) return throw_error(call.env, "ERR_TLS_INTERNAL", "setDispatch() may be called once");
+  auto delivery = std::make_shared<Delivery>(call.env);
+  napi_value result = nullptr;
+  napi_value state = int32_array(call.env, 1, delivery->state_);
+  napi_ref keep = nullptr;
+  const bool opened = state != nullptr && napi_create_reference(call.env, state, 1, &keep) == napi_ok &&
+                      napi_create_object(call.env, &result) == napi_ok && delivery->open(call[0]);
+  if (!opened) return throw_error(call.env, "ERR_TLS_INTERNAL", "The event delivery could not be set up");
+  set_property(call.env, result, "state", state);
+  environment->set_error_factory(call[1]);
+  environment->delivery = std::move(delivery);
+  return result;
+}
+
+bool Delivery::open(napi_value dispatch) {
+  napi_value resource = nullptr;
+  napi_value name = to_js(env_, "system-tls");
+  return napi_create_reference(env_, dispatch, 1, &dispatch_) == napi_ok &&
+         napi_create_object(env_, &resource) == napi_ok && napi_create_reference(env_, resource, 1, &resource_) == napi_ok &&
+         napi_async_init(env_, resource, name, &context_) == napi_ok && make_arrays() && open_reactor();
+}
+
+std::span<std::uint8_t> Delivery::make_slab(std::size_t index) {
+  void* memory = nullptr;
+  napi_value buffer = nullptr;
+  napi_value slab = nullptr;
+  napi_value batch = value_of(env_, batches_[index]);
+  if (napi_create_arraybuffer(env_, kSlab, &memory, &buffer) != napi_ok) return {};
+  if (napi_create_typedarray(env_, napi_uint8_array, kSlab, buffer, 0, &slab) != napi_ok) return {};
+  set_property(env_, batch, "slab", slab);
+  return {static_cast<std::uint8_t*>(memory), kSlab};
+}
+
+bool Delivery::make_arrays() {
+  napi_value events = int32_array(env_, kEventsAtOnce * kIntegersPerEvent, numbers_);
+  if (events == nullptr) return false;
+  for (napi_ref& reference : batches_) {
+    napi_value batch = nullptr;
+    if (napi_create_object(env_, &batch) != napi_ok || napi_create_reference(env_, batch, 1, &reference) != napi_ok) return false;
+    set_property(env_, batch, "events", events);
+  }
+  return true;
+}
+
+bool Delivery::open_reactor() {
+  uv_loop_t* loop = nullptr;
+  const std::span<std::uint8_t> first = make_slab(0);
+  const std::span<std::uint8_t> second = make_slab(1);
+  if (first.empty() || second.empty() || napi_get_uv_event_loop(env_, &loop) != napi_ok) return false;
+  // An open handle at the end of a worker aborts the process: the environment waits until the last one is closed.
+  const auto closed = [this] {
+    const std::shared_ptr<Delivery> self = std::move(keep_);
+    if (cleanup_ != nullptr) napi_remove_async_cleanup_hook(std::exchange(cleanup_, nullptr));
+  };
+  reactor_ = io::Reactor::open(loop, *this, first, second, closed);
+  if (!reactor_) return false;
+  const auto hook = [](napi_async_cleanup_hook_handle, void* self) {
+    const std::unique_ptr<std::shared_ptr<Delivery>> owner(static_cast<std::shared_ptr<Delivery>*>(self));
+    Delivery& delivery = **owner;
+    delivery.keep_ = *owner;
+    delivery.reactor_->close();
+  };
+  auto owner = std::make_unique<std::shared_ptr<Delivery>>(shared_from_this());
+  if (napi_add_async_cleanup_hook(env_, hook, owner.get(), &cleanup_) != napi_ok) return false;
+  owner.release();
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Delivering
+
+void Delivery::deliver(io::EventBatch& batch) {
+  const HandleScope handles(env_);
+  napi_callback_scope scope = nullptr;
+  if (napi_open_callback_scope(env_, value_of(env_, resource_), context_, &scope) != napi_ok) {
+    // Nothing can run any more.
+    reactor_->delivered();
+    return;
+  }
+  dispatch(batch);
+  call_notified();
+  // From here on microtasks and ticks run, when the scope closes: they may find that reads complete at once again.
+  reactor_->delivered();
+  napi_close_callback_scope(env_, scope);
+  report_exception(env_);
+}
+
+void Delivery::dispatch(io::EventBatch& batch) {
+  current_ = &batch;
+  update_state();
+  const std::vector<io::Event>& events = batch.events();
+  for (std::size_t first = 0; first < events.size(); first += kEventsAtOnce) {
+    const HandleScope handles(env_);
+    const std::size_t count = std::min(kEventsAtOnce, events.size() - first);
+    std::memcpy(numbers_, events.data() + first, count * sizeof(io::Event));
+    const napi_value argument = to_js(env_, static_cast<double>(count));
+    call(value_of(env_, dispatch_), {&argument, 1});
+  }
+  current_ = nullptr;
+  current_slab_ ^= 1;
+}
+
+void Delivery::notify(Notified* notified) {
+  if (std::find(notified_.begin(), notified_.end(), notified) != notified_.end()) return;
+  notified_.push_back(notified);
+  // Names no target: it only makes the batch worth delivering.
+  reactor_->recording().record({0, io::EventKind::none, 0, 0, 0});
+}
+
+void Delivery::forget(Notified* notified) { std::erase(notified_, notified); }
+
+void Delivery::call_notified() {
+  // One at a time from the front: a callback may make another one forgotten.
+  for (std::size_t count = notified_.size(); count != 0 && !notified_.empty(); --count) {
+    const HandleScope handles(env_);
+    Notified* notified = notified_.front();
+    notified_.erase(notified_.begin());
+    if (napi_value function = notified->callback(env_)) call(function, {});
+  }
+}
+
+void Delivery::call(napi_value function, std::span<const napi_value> arguments) {
+  napi_value result = nullptr;
+  napi_call_function(env_, value_of(env_, resource_), function, arguments.size(), arguments.data(), &result);
+  report_exception(env_);
+}
+
+napi_value Delivery::batch(const Call& call) {
+  Delivery* delivery = of(call.env);
+  if (delivery == nullptr) return undefined(call.env);
+  return value_of(call.env, delivery->batches_[delivery->current_slab_]);
+}
+
+napi_value Delivery::payload(const Call& call) {
+  Delivery* delivery = of(call.env);
+  std::uint32_t index = 0;
+  if (!call.read(0, "index", index)) return nullptr;
+  if (delivery == nullptr || delivery->current_ == nullptr || index >= delivery->current_->payloads().size()) {
+    return undefined(call.env);
+  }
+  return payload_to_js(call.env, delivery->current_->payloads()[index]);
+}
+
+bool define_delivery(napi_env env, napi_value exports) {
+  return define_function<&Delivery::set_dispatch>(env, exports, "setDispatch") &&
+         define_function<&Delivery::batch>(env, exports, "batch") &&
+         define_function<&Delivery::payload>(env, exports, "payload");
+}
+
+}  // namespace system_tls::binding

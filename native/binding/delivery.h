@@ -1,0 +1,96 @@
+// The crossing: an environment's reactor on its own loop, and the way of its events into JavaScript.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "binding/wrap.h"
+#include "io/bio_endpoint.h"
+#include "io/reactor.h"
+
+namespace system_tls::binding {
+
+// Something that JavaScript wants to be told about in a turn of its own, outside the table of event targets.
+class Notified {
+ public:
+  virtual ~Notified() = default;
+  // The function to call; null: none any more.
+  virtual napi_value callback(napi_env env) = 0;
+};
+
+class Delivery : public io::Reactor::Receiver, public std::enable_shared_from_this<Delivery> {
+ public:
+  // Null before setDispatch(), and once the environment is going.
+  static Delivery* of(napi_env env) noexcept;
+  // The same, for calls that need it: null: an exception is pending.
+  static Delivery* required(napi_env env);
+
+  explicit Delivery(napi_env env) : env_(env) {}
+
+  const std::shared_ptr<io::Reactor>& reactor() const { return reactor_; }
+  // Where small writes are gathered for one SSL_write.
+  std::vector<std::uint8_t>& gather() { return gather_; }
+  // state[0] in JavaScript.
+  void update_state() { state_[0] = static_cast<std::int32_t>(reactor_->recorded()); }
+  void notify(Notified* notified);
+  void forget(Notified* notified);
+
+  // io::Reactor::Receiver
+  void deliver(io::EventBatch& batch) override;
+
+  static napi_value set_dispatch(const Call& call);
+  static napi_value batch(const Call& call);
+  static napi_value payload(const Call& call);
+
+ private:
+  bool open(napi_value dispatch);
+  std::span<std::uint8_t> make_slab(std::size_t index);
+  bool make_arrays();
+  bool open_reactor();
+  void dispatch(io::EventBatch& batch);
+  void call(napi_value function, std::span<const napi_value> arguments);
+  void call_notified();
+
+  static constexpr std::size_t kEventsAtOnce = 1024;
+
+  napi_env env_;
+  std::shared_ptr<io::Reactor> reactor_;
+  // References and what they refer to live as long as the environment, which frees them.
+  napi_ref dispatch_ = nullptr;
+  napi_ref resource_ = nullptr;
+  napi_ref batches_[2] = {};
+  napi_async_context context_ = nullptr;
+  napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  std::int32_t* numbers_ = nullptr;
+  std::int32_t* state_ = nullptr;
+  std::size_t current_slab_ = 0;
+  io::EventBatch* current_ = nullptr;
+  std::vector<Notified*> notified_;
+  // From the beginning of teardown until the last handle is closed.
+  std::shared_ptr<Delivery> keep_;
+  std::vector<std::uint8_t> gather_;
+};
+
+// A call from JavaScript that touches the reactor.
+class Entry {
+ public:
+  explicit Entry(Delivery& delivery) : delivery_(delivery), turn_(*delivery.reactor()) {}
+
+ private:
+  struct StateUpdate {
+    Delivery& delivery;
+    ~StateUpdate() { delivery.update_state(); }
+  };
+  Delivery& delivery_;
+  // Destroyed after the turn, which records more.
+  StateUpdate update_{delivery_};
+  io::Turn turn_;
+};
+
+bool define_delivery(napi_env env, napi_value exports);
+
+}  // namespace system_tls::binding

@@ -1,0 +1,343 @@
+#include "io/channel.h"
+
+#include <openssl/sslerr.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "io/bio_transport.h"
+#include "io/socket_transport.h"
+
+namespace system_tls::io {
+
+using engine::OperationId;
+using openssl::FailurePtr;
+
+std::shared_ptr<Channel> Channel::create(const std::shared_ptr<Reactor>& reactor, std::int32_t id, openssl::SslPtr ssl,
+                                         const engine::ConnectionOptions& options, FailurePtr& failure) {
+  auto channel = std::make_shared<Channel>(*reactor, id);
+  channel->connection_ = engine::Connection::create(std::move(ssl), options, reactor->chunks(), *channel, failure);
+  return channel->connection_ ? channel : nullptr;
+}
+
+FailurePtr Channel::transport_refused() const {
+  if (!connection_) return openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed");
+  if (connection_->dead()) return connection_->failure();
+  if (!transport_) return nullptr;
+  return openssl::named_failure("ERR_TLS_TRANSPORT_SET", "The connection has its file descriptor or BIOs already: make a new Ssl");
+}
+
+FailurePtr Channel::set_socket(Fd fd) {
+  FailurePtr failure;
+  transport_ = SocketTransport::open(*reactor_, std::move(fd), *this, failure);
+  if (transport_) pump();
+  return failure;
+}
+
+FailurePtr Channel::set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write) {
+  transport_ = std::make_unique<BioTransport>(std::move(read), std::move(write), weak_from_this());
+  pump();
+  return nullptr;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// From JavaScript
+
+Channel::Outcome Channel::take_outcome() {
+  starting_ = 0;
+  return std::exchange(outcome_, {});
+}
+
+bool Channel::refuse_without_transport() {
+  if (transport_ || connection_->dead()) return false;
+  outcome_.kind = Outcome::Kind::failed;
+  outcome_.failure = engine::misuse(SSL_R_BIO_NOT_SET, "The connection has nothing to talk through: call setFd() or setBio() first");
+  return true;
+}
+
+Channel::Outcome Channel::start(engine::Operation operation) {
+  if (refuse_without_transport()) return take_outcome();
+  starting_ = operation.id;
+  starting_read_ = false;
+  connection_->start(std::move(operation));
+  pump();
+  return take_outcome();
+}
+
+Channel::Outcome Channel::start_read(engine::ReadOperation read) {
+  if (refuse_without_transport()) return take_outcome();
+  starting_ = read.id;
+  starting_read_ = true;
+  connection_->start_read(std::move(read));
+  pump();
+  return take_outcome();
+}
+
+void Channel::release(const Outcome& outcome) {
+  reactor_->recording().give_slab_back(outcome.slab_offset, outcome.bytes.size());
+}
+
+bool Channel::write_now(std::span<const std::uint8_t> clear, std::size_t& taken) {
+  taken = 0;
+  if (!transport_) return false;
+  while (true) {
+    const std::size_t count = connection_->write_now(clear.subspan(taken));
+    taken += count;
+    const bool sent = flush();
+    if (taken == clear.size() || (count == 0 && !sent) || !connection_->out_below_mark()) break;
+  }
+  settle();
+  return taken == clear.size() && connection_ && connection_->out_below_mark();
+}
+
+engine::Connection::Cancelled Channel::cancel(OperationId id) {
+  const auto cancelled = connection_->cancel(id);
+  pump();
+  return cancelled;
+}
+
+void Channel::start_flow() {
+  connection_->start_flow();
+  pump();
+}
+
+void Channel::stop_flow() {
+  connection_->stop_flow();
+  settle();
+}
+
+void Channel::set_user_ref(bool on) {
+  user_ref_ = on;
+  settle();
+}
+
+void Channel::close() {
+  // SSL_free before the transport: it may still want to say something, which goes nowhere then.
+  if (transport_ && connection_ && !connection_->dead()) flush();
+  connection_.reset();
+  transport_.reset();
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Pumping
+
+void Channel::run() {
+  waits_for_delivery_ = false;
+  if (!connection_) return;
+  if (flow_event_pending_ && last_read_batch_ <= reactor_->delivered_number()) {
+    flow_event_pending_ = false;
+    connection_->flow_delivered();
+  }
+  pump();
+}
+
+void Channel::pump() {
+  if (pumping_ || !connection_) return;
+  pumping_ = true;
+  bool more = true;
+  while (more) {
+    do {
+      connection_->advance();
+    } while (flush() && connection_->can_advance());
+    more = transport_ && transport_->always_readable() && connection_->wants_input() && connection_->enc().in.size() == 0;
+    if (!more) break;
+    const Moved moved = transport_->receive(reactor_->scratch());
+    more = moved.bytes != 0 || (moved.eof && !connection_->enc().in.eof_seen());
+    if (!more) break;
+    connection_->enc().in.lend(reactor_->scratch().first(moved.bytes));
+    if (moved.eof) connection_->enc().in.set_eof();
+    connection_->advance();
+    connection_->enc().in.reclaim();
+  }
+  pumping_ = false;
+  settle();
+}
+
+// True if bytes went out.
+bool Channel::flush() {
+  if (!transport_ || connection_->enc().out.empty()) return false;
+  const Moved moved = transport_->send(connection_->enc().out);
+  if (moved.failure) broken_output(moved.failure);
+  return moved.bytes != 0;
+}
+
+// The peer has closed. What it said last, perhaps an alert that gives the reason, is a better failure than EPIPE.
+void Channel::broken_output(const FailurePtr& failure) {
+  connection_->enc().out.clear();
+  // Both sides have said goodbye: nothing is lost.
+  if (connection_->dead() || connection_->closed_both_ways()) return;
+  if (connection_->enc().in.size() == 0) {
+    const Moved moved = transport_->receive(reactor_->scratch());
+    connection_->enc().in.lend(reactor_->scratch().first(moved.bytes));
+    connection_->advance();
+    connection_->enc().in.reclaim();
+  }
+  connection_->fail(failure);
+}
+
+// After every entry: what does the connection wait for now?
+void Channel::settle() {
+  if (!connection_ || pumping_) return;
+  if (connection_->dead()) {
+    finish_dead();
+    return;
+  }
+  if (connection_->blocked_on_delivery() && !std::exchange(waits_for_delivery_, true)) {
+    reactor_->after_delivery(weak_from_this());
+  }
+  if (!transport_) return;
+  const engine::EncSide& enc = connection_->enc();
+  transport_->watch(connection_->wants_input() && enc.in.size() == 0 && !enc.in.eof_seen(), !enc.out.empty());
+  transport_->set_ref(user_ref_ && (connection_->pending() || !enc.out.empty()));
+}
+
+// A fatal error closes the connection, with the alert that says why ahead of the end.
+void Channel::finish_dead() {
+  if (!transport_) return;
+  if (!connection_->enc().out.empty()) transport_->send(connection_->enc().out);
+  transport_->finish();
+  transport_.reset();
+  connection_->enc().out.clear();
+}
+
+void Channel::transport_ready(bool input, bool output) {
+  const std::shared_ptr<Channel> self = shared_from_this();
+  const Turn turn(*reactor_);
+  if (output) pump();
+  if (input && transport_) receive_input();
+}
+
+void Channel::transport_failed(FailurePtr failure) {
+  const std::shared_ptr<Channel> self = shared_from_this();
+  const Turn turn(*reactor_);
+  connection_->fail(std::move(failure));
+  settle();
+}
+
+void Channel::receive_input() {
+  const std::span<std::uint8_t> buffer = reactor_->receive_buffer();
+  const Moved moved = transport_->receive(buffer);
+  if (moved.failure) {
+    connection_->fail(moved.failure);
+    settle();
+  } else if (moved.bytes != 0 || moved.eof) {
+    pump_input(buffer.first(moved.bytes), moved.eof);
+  }
+}
+
+void Channel::pump_input(std::span<const std::uint8_t> enc, bool eof) {
+  engine::EncIn* in = &connection_->enc().in;
+  in->lend(enc);
+  if (eof) in->set_eof();
+  pump();
+  // Delivering from here, while the bytes are lent, saves copying the rest of them.
+  while (connection_ && connection_->blocked_on_delivery() && !reactor_->delivering()) {
+    reactor_->deliver();
+    if (connection_ && connection_->blocked_on_delivery()) break;
+  }
+  if (!connection_) return;
+  connection_->enc().in.reclaim();
+  settle();
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Recording
+
+void Channel::record(EventKind kind, std::int32_t a, std::int32_t b, std::int32_t c) {
+  reactor_->recording().record({id_, kind, a, b, c});
+}
+
+void Channel::record_read(EventKind kind, std::int32_t a, std::int32_t b, std::int32_t c) {
+  last_read_batch_ = reactor_->recording_number();
+  record(kind, a, b, c);
+}
+
+bool Channel::ends_now(OperationId id) const {
+  if (id != starting_ || outcome_.kind != Outcome::Kind::pending) return false;
+  return !starting_read_ || last_read_batch_ <= reactor_->delivered_number();
+}
+
+void Channel::operation_done(OperationId id, std::int32_t result) {
+  if (ends_now(id)) {
+    outcome_.kind = Outcome::Kind::done;
+    outcome_.result = result;
+    return;
+  }
+  record_read(EventKind::operation_done, static_cast<std::int32_t>(id), result);
+}
+
+void Channel::operation_failed(OperationId id, FailurePtr failure) {
+  if (ends_now(id)) {
+    outcome_.kind = Outcome::Kind::failed;
+    outcome_.failure = std::move(failure);
+    return;
+  }
+  const std::int32_t index = payload(std::move(failure));
+  record_read(EventKind::operation_failed, static_cast<std::int32_t>(id), index);
+}
+
+void Channel::data(OperationId id, std::span<const std::uint8_t> bytes) {
+  const std::int32_t offset = reactor_->recording().take_slab(bytes.size());
+  if (id != engine::kFlow && ends_now(id)) {
+    outcome_.kind = Outcome::Kind::data;
+    outcome_.bytes = bytes;
+    outcome_.slab_offset = offset;
+    return;
+  }
+  record_read(EventKind::data, static_cast<std::int32_t>(id), offset, static_cast<std::int32_t>(bytes.size()));
+}
+
+void Channel::flow_filled(std::size_t count) {
+  flow_event_pending_ = true;
+  record_read(EventKind::data, 0, -1, static_cast<std::int32_t>(count));
+  if (!std::exchange(waits_for_delivery_, true)) reactor_->after_delivery(weak_from_this());
+}
+
+void Channel::end(OperationId id) {
+  if (id != engine::kFlow && ends_now(id)) {
+    outcome_.kind = Outcome::Kind::end;
+    return;
+  }
+  record_read(EventKind::end, static_cast<std::int32_t>(id));
+}
+
+void Channel::peer_updated(OperationId id) { record(EventKind::peer_updated, static_cast<std::int32_t>(id)); }
+
+void Channel::key_update(bool from_peer, bool requested) {
+  record(EventKind::key_update, from_peer ? 1 : 0, requested ? 1 : 0);
+}
+
+void Channel::renegotiated(bool resumed, bool by_peer) {
+  record(EventKind::renegotiated, resumed ? 1 : 0, by_peer ? 1 : 0);
+}
+
+void Channel::session(openssl::SessionPtr session) {
+  const std::int32_t index = payload(std::move(session));
+  record(EventKind::session, index);
+}
+
+void Channel::keylog(std::string line) {
+  const std::int32_t index = payload(std::move(line));
+  record(EventKind::keylog, index);
+}
+
+void Channel::message(bool sent, int version, int content_type, std::span<const std::uint8_t> bytes) {
+  const std::int32_t index = payload(MessagePayload{sent, version, content_type, {bytes.begin(), bytes.end()}});
+  record(EventKind::message, index);
+}
+
+void Channel::info(int where, int result, std::string state) {
+  const std::int32_t index = payload(std::move(state));
+  record(EventKind::info, where, result, index);
+}
+
+void Channel::alert(const openssl::Alert& alert) {
+  record(EventKind::alert, alert.received ? 1 : 0, alert.level, alert.description);
+}
+
+void Channel::failed(FailurePtr failure) {
+  const std::int32_t index = payload(std::move(failure));
+  record(EventKind::failed, index);
+}
+
+}  // namespace system_tls::io

@@ -1,0 +1,124 @@
+// A connection on its transport, on its reactor: pumps between the two and records the connection's events.
+//
+// Belongs to the reactor's thread. JavaScript never runs inside pump(): it runs in Reactor::deliver() alone, after which the channel
+// may have been closed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "engine/connection.h"
+#include "io/bio_endpoint.h"
+#include "io/fd.h"
+#include "io/reactor.h"
+#include "io/transport.h"
+
+namespace system_tls::io {
+
+class Channel : public engine::Events, public TransportOwner, public Resident, public Runnable,
+                public std::enable_shared_from_this<Channel> {
+ public:
+  // How an operation ended that was started just now: without an event, if it could be completed at once.
+  struct Outcome {
+    enum class Kind { pending, done, data, end, failed } kind = Kind::pending;
+    std::int32_t result = 0;
+    // Kind::data: in the slab, to be copied and then given back with release().
+    std::span<const std::uint8_t> bytes;
+    std::int32_t slab_offset = 0;
+    openssl::FailurePtr failure;
+  };
+
+  // Null: `failure` says why.
+  static std::shared_ptr<Channel> create(const std::shared_ptr<Reactor>& reactor, std::int32_t id, openssl::SslPtr ssl,
+                                         const engine::ConnectionOptions& options, openssl::FailurePtr& failure);
+  Channel(Reactor& reactor, std::int32_t id) : Resident(reactor), reactor_(reactor.shared_from_this()), id_(id) {}
+  ~Channel() override { close(); }
+
+  // Null once closed.
+  engine::Connection* connection() const { return connection_.get(); }
+  Reactor& reactor() const { return *reactor_; }
+  bool has_transport() const { return transport_ != nullptr; }
+  int fd() const { return transport_ ? transport_->fd() : -1; }
+
+  // Null, or why no transport can be set; a connection has one in its life.
+  openssl::FailurePtr transport_refused() const;
+  openssl::FailurePtr set_socket(Fd fd);
+  openssl::FailurePtr set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write);
+
+  Outcome start(engine::Operation operation);
+  Outcome start_read(engine::ReadOperation read);
+  void release(const Outcome& outcome);
+  // Encrypts and sends what goes at once. True: `clear` was taken whole and the backlog is below its mark.
+  bool write_now(std::span<const std::uint8_t> clear, std::size_t& taken);
+  engine::Connection::Cancelled cancel(engine::OperationId id);
+  void start_flow();
+  void stop_flow();
+  void pump();
+
+  void set_user_ref(bool on);
+  void close() override;
+
+  // Runnable: another end made something ready, or a delivery is over.
+  void run() override;
+
+  // TransportOwner
+  void transport_ready(bool input, bool output) override;
+  void transport_failed(openssl::FailurePtr failure) override;
+
+  // engine::Events
+  std::span<std::uint8_t> slab() override { return reactor_->recording().slab_room(); }
+  void operation_done(engine::OperationId id, std::int32_t result) override;
+  void operation_failed(engine::OperationId id, openssl::FailurePtr failure) override;
+  void data(engine::OperationId id, std::span<const std::uint8_t> bytes) override;
+  void flow_filled(std::size_t count) override;
+  void end(engine::OperationId id) override;
+  void peer_updated(engine::OperationId id) override;
+  void key_update(bool from_peer, bool requested) override;
+  void renegotiated(bool resumed, bool by_peer) override;
+  void session(openssl::SessionPtr session) override;
+  void keylog(std::string line) override;
+  void message(bool sent, int version, int content_type, std::span<const std::uint8_t> bytes) override;
+  void info(int where, int result, std::string state) override;
+  void alert(const openssl::Alert& alert) override;
+  void failed(openssl::FailurePtr failure) override;
+
+ private:
+  void record(EventKind kind, std::int32_t a = 0, std::int32_t b = 0, std::int32_t c = 0);
+  void record_read(EventKind kind, std::int32_t a, std::int32_t b = 0, std::int32_t c = 0);
+  template <typename T>
+  std::int32_t payload(T value) {
+    return reactor_->recording().add_payload(std::move(value));
+  }
+  // Is this the operation whose start() is on the stack, and may it end without an event?
+  bool ends_now(engine::OperationId id) const;
+  Outcome take_outcome();
+
+  // Started without a transport: an outcome is set.
+  bool refuse_without_transport();
+  void receive_input();
+  void pump_input(std::span<const std::uint8_t> enc, bool eof);
+  bool flush();
+  void broken_output(const openssl::FailurePtr& failure);
+  void settle();
+  void finish_dead();
+
+  std::shared_ptr<Reactor> reactor_;
+  std::unique_ptr<engine::Connection> connection_;
+  std::unique_ptr<Transport> transport_;
+  const std::int32_t id_;
+
+  engine::OperationId starting_ = 0;
+  bool starting_read_ = false;
+  Outcome outcome_;
+  // Reads must not overtake reads: one whose event is not delivered yet makes the next one pend.
+  std::uint64_t last_read_batch_ = 0;
+  bool flow_event_pending_ = false;
+  bool pumping_ = false;
+  bool user_ref_ = true;
+  bool waits_for_delivery_ = false;
+};
+
+}  // namespace system_tls::io

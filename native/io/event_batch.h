@@ -1,0 +1,110 @@
+// Events recorded on a reactor and not yet delivered: numbers, clear bytes in a slab, and payloads for what is rare.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "openssl/failure.h"
+#include "openssl/handles.h"
+
+namespace system_tls::io {
+
+// The numbers of EventKind in types/binding.d.ts.
+enum class EventKind : std::int32_t {
+  none = 0,
+  operation_done = 1,
+  operation_failed = 2,
+  data = 3,
+  end = 4,
+  peer_updated = 5,
+  key_update = 6,
+  renegotiated = 7,
+  session = 8,
+  keylog = 9,
+  message = 10,
+  info = 11,
+  alert = 12,
+  failed = 13,
+  accepted = 14,
+  accept_failed = 15,
+};
+
+struct Event {
+  std::int32_t target;
+  EventKind kind;
+  std::int32_t a;
+  std::int32_t b;
+  std::int32_t c;
+};
+static_assert(sizeof(Event) == 5 * sizeof(std::int32_t), "copied as it is into an Int32Array");
+
+struct MessagePayload {
+  bool sent = false;
+  int version = 0;
+  int content_type = 0;
+  std::vector<std::uint8_t> bytes;
+};
+
+using Payload = std::variant<openssl::FailurePtr, openssl::SessionPtr, std::string, MessagePayload>;
+
+class EventBatch {
+ public:
+  void set_slab(std::span<std::uint8_t> slab) { slab_ = slab; }
+
+  bool empty() const { return events_.empty(); }
+  const std::vector<Event>& events() const { return events_; }
+  std::vector<Payload>& payloads() { return payloads_; }
+
+  void record(const Event& event) { events_.push_back(event); }
+
+  // In place: GCC 12 takes the move of a variant for a use of what it does not hold.
+  template <typename T>
+  std::int32_t add_payload(T payload) {
+    payloads_.emplace_back(std::in_place_type<T>, std::move(payload));
+    return static_cast<std::int32_t>(payloads_.size() - 1);
+  }
+
+  // Empty when there is no room for one whole record: half-filled deliveries cost more than an early one.
+  std::span<std::uint8_t> slab_room() const {
+    constexpr std::size_t kRecord = 16 * 1024;
+    const std::span<std::uint8_t> room = slab_.subspan(used_);
+    return room.size() < kRecord ? std::span<std::uint8_t>() : room;
+  }
+  std::int32_t take_slab(std::size_t count) {
+    const auto offset = static_cast<std::int32_t>(used_);
+    used_ += count;
+    return offset;
+  }
+
+  // Takes back what was recorded for a target that will not be there any more.
+  template <typename Dispose>
+  void withdraw(std::int32_t target, EventKind kind, Dispose dispose) {
+    for (Event& event : events_) {
+      if (event.target != target || event.kind != kind) continue;
+      dispose(event);
+      event = {0, EventKind::none, 0, 0, 0};
+    }
+  }
+
+  // Undoes the last take_slab(), when its bytes were copied at once.
+  void give_slab_back(std::int32_t offset, std::size_t count) {
+    if (used_ == static_cast<std::size_t>(offset) + count) used_ = static_cast<std::size_t>(offset);
+  }
+
+  void clear() {
+    events_.clear();
+    payloads_.clear();
+    used_ = 0;
+  }
+
+ private:
+  std::vector<Event> events_;
+  std::vector<Payload> payloads_;
+  std::span<std::uint8_t> slab_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace system_tls::io

@@ -1,0 +1,102 @@
+#include "io/listener.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace system_tls::io {
+
+using openssl::FailurePtr;
+using openssl::system_failure;
+
+namespace {
+// In one turn: a flood of connections must not starve those that exist.
+constexpr int kAcceptsPerTurn = 32;
+constexpr std::uint64_t kPauseMilliseconds = 100;
+
+// Gone between arrival and accept(2), or for this connection alone: the next one may be fine.
+bool passing(int error) {
+  return error == ECONNABORTED || error == EPROTO || error == ENETDOWN || error == ENOPROTOOPT || error == EHOSTDOWN ||
+         error == EHOSTUNREACH || error == EOPNOTSUPP || error == ENETUNREACH || error == EINTR || error == EPERM;
+}
+}  // namespace
+
+FailurePtr Listener::listen(const ListenOptions& options) {
+  FailurePtr failure;
+  Fd fd = listen_socket(options, failure);
+  if (!fd) return failure;
+  const int result = poll_.open(reactor_->lease(), this,
+                                [&](uv_poll_t* poll) { return uv_poll_init(reactor_->loop(), poll, fd.get()); });
+  if (result != 0) return system_failure(-result, "uv_poll_init");
+  fd_ = std::move(fd);
+  path_ = options.path;
+  set_ref(referenced_);
+  poll_again();
+  return nullptr;
+}
+
+void Listener::poll_again() { uv_poll_start(poll_.get(), UV_READABLE, on_poll); }
+
+// Out of descriptors, poll(2) says "readable" at every turn: without a pause the loop would do nothing else.
+void Listener::pause() {
+  uv_poll_stop(poll_.get());
+  if (!pause_) {
+    const auto init = [this](uv_timer_t* timer) { return uv_timer_init(reactor_->loop(), timer); };
+    if (pause_.open(reactor_->lease(), this, init) != 0) return;
+    pause_.set_ref(false);
+  }
+  uv_timer_start(pause_.get(), [](uv_timer_t* timer) { static_cast<Listener*>(timer->data)->poll_again(); }, kPauseMilliseconds, 0);
+}
+
+void Listener::set_ref(bool on) {
+  referenced_ = on;
+  if (poll_) poll_.set_ref(on);
+}
+
+void Listener::close() {
+  // Accepted, but JavaScript will never hear of them.
+  if (fd_ && !reactor_->closed()) {
+    reactor_->recording().withdraw(id_, EventKind::accepted, [](const Event& event) { Fd dropped(event.a); });
+  }
+  poll_.reset();
+  pause_.reset();
+  if (fd_ && !path_.empty()) ::unlink(path_.c_str());
+  fd_.reset();
+}
+
+void Listener::on_poll(uv_poll_t* poll, int status, int) {
+  auto& self = *static_cast<Listener*>(poll->data);
+  const Turn turn(*self.reactor_);
+  if (status < 0) {
+    self.record_failure(system_failure(-status, "poll"));
+  } else {
+    self.accept_some();
+  }
+}
+
+void Listener::accept_some() {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+#ifdef SOCK_CLOEXEC
+    const int fd = ::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+#else
+    const int fd = ::accept(fd_.get(), nullptr, nullptr);
+#endif
+    if (fd >= 0) {
+      reactor_->recording().record({id_, EventKind::accepted, fd, 0, 0});
+      continue;
+    }
+    if (passing(errno)) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) record_failure(system_failure(errno, "accept"));
+    return;
+  }
+}
+
+void Listener::record_failure(FailurePtr failure) {
+  pause();
+  const std::int32_t index = reactor_->recording().add_payload(std::move(failure));
+  reactor_->recording().record({id_, EventKind::accept_failed, index, 0, 0});
+}
+
+}  // namespace system_tls::io

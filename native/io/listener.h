@@ -1,0 +1,41 @@
+// A listening socket: accepts, and hands over descriptors.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "io/reactor.h"
+#include "io/socket.h"
+
+namespace system_tls::io {
+
+class Listener : public Resident, public std::enable_shared_from_this<Listener> {
+ public:
+  Listener(Reactor& reactor, std::int32_t id) : Resident(reactor), reactor_(reactor.shared_from_this()), id_(id) {}
+  ~Listener() override { close(); }
+
+  // Null, or why not.
+  openssl::FailurePtr listen(const ListenOptions& options);
+  bool listening() const { return static_cast<bool>(fd_); }
+  std::optional<Address> address() const { return local_address(fd_.get()); }
+  void set_ref(bool on);
+  void close() override;
+
+ private:
+  static void on_poll(uv_poll_t* poll, int status, int events);
+  void accept_some();
+  void record_failure(openssl::FailurePtr failure);
+  void poll_again();
+  void pause();
+
+  std::shared_ptr<Reactor> reactor_;
+  const std::int32_t id_;
+  Fd fd_;
+  UvHandle<uv_poll_t> poll_;
+  UvHandle<uv_timer_t> pause_;
+  std::string path_;  // a Unix socket that this listener made
+  bool referenced_ = true;
+};
+
+}  // namespace system_tls::io

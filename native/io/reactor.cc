@@ -1,0 +1,119 @@
+#include "io/reactor.h"
+
+#include <utility>
+
+namespace system_tls::io {
+
+namespace {
+constexpr std::size_t kReceiveBuffer = 128 * 1024;
+constexpr std::size_t kScratch = 32 * 1024;
+// Connections that feed each other in memory must not keep the loop to themselves.
+constexpr int kReadyRounds = 64;
+}  // namespace
+
+Resident::Resident(Reactor& reactor) : home_(reactor.weak_from_this()), next_(reactor.residents_) {
+  if (next_ != nullptr) next_->previous_ = this;
+  reactor.residents_ = this;
+}
+
+Resident::~Resident() {
+  if (next_ != nullptr) next_->previous_ = previous_;
+  if (previous_ != nullptr) {
+    previous_->next_ = next_;
+  } else if (const std::shared_ptr<Reactor> reactor = home_.lock(); reactor && reactor->residents_ == this) {
+    reactor->residents_ = next_;
+  }
+}
+
+std::shared_ptr<Reactor> Reactor::open(uv_loop_t* loop, Receiver& receiver, std::span<std::uint8_t> first_slab,
+                                       std::span<std::uint8_t> second_slab, std::function<void()> closed) {
+  std::shared_ptr<Reactor> reactor(new Reactor(loop, receiver));
+  reactor->batches_[0].set_slab(first_slab);
+  reactor->batches_[1].set_slab(second_slab);
+  // Owns nothing: its deleter is the message that the last holder is gone.
+  reactor->lease_ = LoopLease(static_cast<void*>(reactor.get()), [closed = std::move(closed)](void*) { closed(); });
+  if (!reactor->open_handles()) return nullptr;
+  return reactor;
+}
+
+bool Reactor::open_handles() {
+  if (check_.open(lease_, this, [this](uv_check_t* check) { return uv_check_init(loop_, check); }) != 0) return false;
+  if (idle_.open(lease_, this, [this](uv_idle_t* idle) { return uv_idle_init(loop_, idle); }) != 0) return false;
+  uv_check_start(check_.get(), [](uv_check_t* check) { static_cast<Reactor*>(check->data)->deliver(); });
+  // Delivery alone keeps no process alive; undelivered events do, through the idle handle.
+  check_.set_ref(false);
+  return true;
+}
+
+Reactor::~Reactor() { close(); }
+
+void Reactor::close() {
+  if (std::exchange(closed_, true)) return;
+  for (Resident* resident = residents_; resident != nullptr;) {
+    Resident* next = resident->next_;
+    resident->close();
+    resident = next;
+  }
+  check_.reset();
+  idle_.reset();
+  lease_.reset();
+}
+
+std::span<std::uint8_t> Reactor::receive_buffer() {
+  if (!receive_buffer_) receive_buffer_.reset(new std::uint8_t[kReceiveBuffer]);
+  return {receive_buffer_.get(), kReceiveBuffer};
+}
+
+std::span<std::uint8_t> Reactor::scratch() {
+  if (!scratch_) scratch_.reset(new std::uint8_t[kScratch]);
+  return {scratch_.get(), kScratch};
+}
+
+void Reactor::set_idle(bool on) {
+  if (closed_ || on == idle_on_) return;
+  idle_on_ = on;
+  if (on) {
+    uv_idle_start(idle_.get(), [](uv_idle_t*) {});
+  } else {
+    uv_idle_stop(idle_.get());
+  }
+}
+
+void Reactor::leave_turn() {
+  if (depth_ == 1) run_ready();
+  --depth_;
+  // Inside a delivery the loop of deliver() takes care; otherwise the check phase must come soon, I/O or not.
+  if (depth_ == 0 && !delivering_ && (!recording_->empty() || !ready_.empty() || !awaiting_delivery_.empty())) set_idle(true);
+}
+
+void Reactor::run_ready() {
+  for (int round = 0; round < kReadyRounds && !ready_.empty(); ++round) {
+    for (const std::weak_ptr<Runnable>& each : std::exchange(ready_, {})) {
+      if (const std::shared_ptr<Runnable> runnable = each.lock()) runnable->run();
+    }
+  }
+}
+
+void Reactor::deliver() {
+  if (delivering_ || closed_) return;
+  const std::shared_ptr<Reactor> self = shared_from_this();  // JavaScript can end the environment
+  set_idle(false);
+  delivering_ = true;
+  // Bounded: handlers that cause events without end must let the loop go on.
+  for (int round = 0; round < kReadyRounds && !closed_; ++round) {
+    if (!recording_->empty()) {
+      EventBatch* batch = std::exchange(recording_, recording_ == &batches_[0] ? &batches_[1] : &batches_[0]);
+      ++recording_number_;
+      receiver_.deliver(*batch);
+      batch->clear();
+    } else if (ready_.empty() && awaiting_delivery_.empty()) {
+      break;
+    }
+    const Turn turn(*this);
+    for (const std::weak_ptr<Runnable>& each : std::exchange(awaiting_delivery_, {})) make_ready(each);
+  }
+  delivering_ = false;
+  if (!recording_->empty() || !ready_.empty() || !awaiting_delivery_.empty()) set_idle(true);
+}
+
+}  // namespace system_tls::io

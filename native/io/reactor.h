@@ -1,0 +1,132 @@
+// One loop and everything that lives on it. All of it, and all that hangs on it, belongs to the thread that runs the loop.
+//
+// Entries (a poll callback, a call from JavaScript) open a Turn. Inside it connections work and events are recorded; when the
+// outermost Turn closes, connections that others made ready have run too. Events are delivered together, once per loop iteration,
+// in the check phase; an idle handle brings that phase about when no I/O does.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/byte_queue.h"
+#include "io/event_batch.h"
+#include "io/uv_handle.h"
+
+namespace system_tls::io {
+
+class Reactor;
+
+// Something with handles on a reactor's loop, which has to let go of them when the reactor closes.
+class Resident {
+ public:
+  explicit Resident(Reactor& reactor);
+  virtual ~Resident();
+  Resident(const Resident&) = delete;
+  Resident& operator=(const Resident&) = delete;
+  virtual void close() = 0;
+
+ private:
+  friend class Reactor;
+  std::weak_ptr<Reactor> home_;
+  Resident* previous_ = nullptr;
+  Resident* next_ = nullptr;
+};
+
+// Connections that wait for a turn of their own, or for delivery.
+class Runnable {
+ public:
+  virtual ~Runnable() = default;
+  virtual void run() = 0;
+};
+
+class Reactor : public std::enable_shared_from_this<Reactor> {
+ public:
+  class Receiver {
+   public:
+    virtual ~Receiver() = default;
+    // Everything in the batch has been handed over when this calls delivered() on the reactor; JavaScript may run after that too.
+    virtual void deliver(EventBatch& batch) = 0;
+  };
+
+  // `closed` runs on the loop's thread when the last handle is closed.
+  static std::shared_ptr<Reactor> open(uv_loop_t* loop, Receiver& receiver, std::span<std::uint8_t> first_slab,
+                                       std::span<std::uint8_t> second_slab, std::function<void()> closed);
+  ~Reactor();
+
+  uv_loop_t* loop() const { return loop_; }
+  const LoopLease& lease() const { return lease_; }
+  engine::ChunkPool& chunks() { return chunks_; }
+  // Where sockets receive: 128 KiB for the whole reactor, so that its pages stay warm.
+  std::span<std::uint8_t> receive_buffer();
+  // The same for what can happen while a socket's bytes are lent out of receive_buffer() and JavaScript runs.
+  std::span<std::uint8_t> scratch();
+
+  EventBatch& recording() { return *recording_; }
+  std::uint64_t recording_number() const { return recording_number_; }
+  std::uint64_t delivered_number() const { return delivered_number_; }
+  bool delivering() const { return delivering_; }
+  // Delivers at once what is recorded, unless a delivery is on the stack.
+  void deliver();
+  // By the receiver: the batch it was given is done with.
+  void delivered() { delivered_number_ = recording_number_ - 1; }
+  // Undelivered events of this reactor.
+  std::size_t recorded() const { return recording_->events().size(); }
+
+  // Runs at the end of the outermost turn.
+  void make_ready(std::weak_ptr<Runnable> runnable) { ready_.push_back(std::move(runnable)); }
+  // Runs after the next delivery.
+  void after_delivery(std::weak_ptr<Runnable> runnable) { awaiting_delivery_.push_back(std::move(runnable)); }
+
+  // Lets go of everything; `closed` follows.
+  void close();
+  bool closed() const { return closed_; }
+
+ private:
+  friend class Turn;
+  friend class Resident;
+
+  Reactor(uv_loop_t* loop, Receiver& receiver) : loop_(loop), receiver_(receiver) {}
+  bool open_handles();
+  void leave_turn();
+  void run_ready();
+  void set_idle(bool on);
+
+  uv_loop_t* loop_;
+  Receiver& receiver_;
+  LoopLease lease_;
+  UvHandle<uv_check_t> check_;
+  UvHandle<uv_idle_t> idle_;
+  engine::ChunkPool chunks_;
+  std::unique_ptr<std::uint8_t[]> receive_buffer_;
+  std::unique_ptr<std::uint8_t[]> scratch_;
+
+  EventBatch batches_[2];
+  EventBatch* recording_ = &batches_[0];
+  std::uint64_t recording_number_ = 1;
+  std::uint64_t delivered_number_ = 0;
+  bool delivering_ = false;
+  bool idle_on_ = false;
+  bool closed_ = false;
+  int depth_ = 0;
+  std::vector<std::weak_ptr<Runnable>> ready_;
+  std::vector<std::weak_ptr<Runnable>> awaiting_delivery_;
+  Resident* residents_ = nullptr;
+};
+
+class Turn {
+ public:
+  explicit Turn(Reactor& reactor) : reactor_(reactor) { ++reactor_.depth_; }
+  ~Turn() { reactor_.leave_turn(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Reactor& reactor_;
+};
+
+}  // namespace system_tls::io

@@ -1,0 +1,44 @@
+// Socket calls that more than one file needs. Failures are errno values, 0 for success, unless said otherwise.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "io/fd.h"
+#include "openssl/failure.h"
+
+struct sockaddr_storage;
+
+namespace system_tls::io {
+
+struct Address {
+  enum class Family { ipv4, ipv6, unix_path } family = Family::ipv4;
+  std::string text;  // numeric address, or the path
+  std::uint16_t port = 0;
+};
+
+int set_non_blocking(int fd);
+// Takes `fd` over, or, if not `take`, a duplicate: the caller may close its own whenever it likes, and a descriptor that is polled
+// after its number was given to another socket would hang that one. Refuses what is no stream socket.
+Fd adopt_stream_socket(int fd, bool take, openssl::FailurePtr& failure);
+
+std::optional<Address> local_address(int fd);
+std::optional<Address> remote_address(int fd);
+
+int set_no_delay(int fd, bool on);
+int set_keep_alive(int fd, bool on, unsigned seconds);
+
+struct ListenOptions {
+  std::string address;  // numeric
+  std::uint16_t port = 0;
+  std::string path;  // not empty: a Unix socket
+  int fd = -1;       // not -1: bound already
+  int backlog = 511;
+  bool ipv6_only = false;
+  bool reuse_port = false;
+};
+
+Fd listen_socket(const ListenOptions& options, openssl::FailurePtr& failure);
+
+}  // namespace system_tls::io

@@ -1,0 +1,117 @@
+#include "io/socket_transport.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace system_tls::io {
+
+using openssl::FailurePtr;
+using openssl::system_failure;
+
+namespace {
+constexpr int kPieces = 16;
+
+#ifdef MSG_NOSIGNAL
+constexpr int kSendFlags = MSG_NOSIGNAL;
+#else
+constexpr int kSendFlags = 0;  // SO_NOSIGPIPE is set on the socket
+#endif
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+}  // namespace
+
+std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd fd, TransportOwner& owner, FailurePtr& failure) {
+  std::unique_ptr<SocketTransport> transport(new SocketTransport(std::move(fd), owner));
+  const int result = transport->poll_.open(reactor.lease(), transport.get(), [&](uv_poll_t* poll) {
+    return uv_poll_init(reactor.loop(), poll, transport->fd_.get());
+  });
+  if (result == 0) return transport;
+  failure = system_failure(-result, "uv_poll_init");
+  return nullptr;
+}
+
+Moved SocketTransport::send(engine::ByteQueue& out) {
+  Moved moved;
+  while (!out.empty()) {
+    iovec pieces[kPieces];
+    msghdr message{};
+    std::size_t offered = 0;
+    out.for_each([&](std::span<const std::uint8_t> piece) {
+      pieces[message.msg_iovlen++] = {const_cast<std::uint8_t*>(piece.data()), piece.size()};
+      offered += piece.size();
+      return message.msg_iovlen < kPieces;
+    });
+    message.msg_iov = pieces;
+    const ssize_t sent = ::sendmsg(fd_.get(), &message, kSendFlags);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (!would_block(errno)) moved.failure = system_failure(errno, "write");
+      return moved;
+    }
+    out.consume(static_cast<std::size_t>(sent));
+    moved.bytes += static_cast<std::size_t>(sent);
+    // The socket's buffer is full: another call would only say so.
+    if (static_cast<std::size_t>(sent) < offered) return moved;
+  }
+  return moved;
+}
+
+Moved SocketTransport::receive(std::span<std::uint8_t> to) {
+  Moved moved;
+  ssize_t received = 0;
+  do {
+    received = ::recv(fd_.get(), to.data(), to.size(), 0);
+  } while (received < 0 && errno == EINTR);
+  if (received > 0) {
+    moved.bytes = static_cast<std::size_t>(received);
+  } else if (received == 0) {
+    moved.eof = true;
+  } else if (!would_block(errno)) {
+    moved.failure = system_failure(errno, "read");
+  }
+  return moved;
+}
+
+// Interest in input is given up lazily, when input comes that nobody wants: a reader that asks again after each chunk would otherwise
+// cost two epoll_ctl(2) a chunk.
+void SocketTransport::watch(bool input, bool output) {
+  wanted_ = (input ? UV_READABLE : 0) | (output ? UV_WRITABLE : 0);
+  const int keep = polled_ & UV_READABLE;
+  set_polled(wanted_ | keep);
+}
+
+void SocketTransport::set_polled(int events) {
+  if (events == polled_) return;
+  polled_ = events;
+  if (events == 0) {
+    uv_poll_stop(poll_.get());
+  } else {
+    uv_poll_start(poll_.get(), events, on_poll);
+  }
+}
+
+void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
+  auto& self = *static_cast<SocketTransport*>(poll->data);
+  if (status < 0) {
+    self.set_polled(0);
+    self.owner_.transport_failed(system_failure(-status, "poll"));
+    return;
+  }
+  const bool input = (events & UV_READABLE) != 0;
+  if (input && (self.wanted_ & UV_READABLE) == 0) self.set_polled(self.wanted_);
+  // `self` may be gone after this.
+  self.owner_.transport_ready(input && (self.wanted_ & UV_READABLE) != 0, (events & UV_WRITABLE) != 0);
+}
+
+// Closing a socket with unread bytes in it sends a reset, which can overtake the alert that says why.
+void SocketTransport::finish() {
+  ::shutdown(fd_.get(), SHUT_WR);
+  std::uint8_t discarded[4096];
+  for (int i = 0; i < 64 && ::recv(fd_.get(), discarded, sizeof discarded, 0) > 0; ++i) {
+  }
+}
+
+}  // namespace system_tls::io

@@ -1,0 +1,38 @@
+// A stream socket, polled on the reactor's loop.
+#pragma once
+
+#include <memory>
+
+#include "io/fd.h"
+#include "io/reactor.h"
+#include "io/transport.h"
+
+namespace system_tls::io {
+
+class SocketTransport : public Transport {
+ public:
+  // Null: `failure` says why, and `fd` is closed.
+  static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd fd, TransportOwner& owner, openssl::FailurePtr& failure);
+
+  Moved send(engine::ByteQueue& out) override;
+  Moved receive(std::span<std::uint8_t> to) override;
+  bool always_readable() const override { return false; }
+  void watch(bool input, bool output) override;
+  void set_ref(bool on) override { poll_.set_ref(on); }
+  void finish() override;
+  int fd() const override { return fd_.get(); }
+
+ private:
+  SocketTransport(Fd fd, TransportOwner& owner) : fd_(std::move(fd)), owner_(owner) {}
+  static void on_poll(uv_poll_t* poll, int status, int events);
+  void set_polled(int events);
+
+  // Before poll_, so that it is closed after polling has ended.
+  Fd fd_;
+  UvHandle<uv_poll_t> poll_;
+  TransportOwner& owner_;
+  int polled_ = 0;
+  int wanted_ = 0;
+};
+
+}  // namespace system_tls::io

@@ -1,0 +1,48 @@
+// How ciphertext gets in and out of this process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "engine/byte_queue.h"
+#include "openssl/failure.h"
+
+namespace system_tls::io {
+
+struct Moved {
+  std::size_t bytes = 0;
+  bool eof = false;
+  openssl::FailurePtr failure;
+};
+
+class Transport {
+ public:
+  // Closes.
+  virtual ~Transport() = default;
+
+  // Takes as much from `out` as goes without waiting.
+  virtual Moved send(engine::ByteQueue& out) = 0;
+  // Fills `to`; no bytes, no eof, no failure: nothing there now.
+  virtual Moved receive(std::span<std::uint8_t> to) = 0;
+  // May receive() be called without having been told that there is something?
+  virtual bool always_readable() const = 0;
+  // Tells the channel when there is input, or room for output.
+  virtual void watch(bool input, bool output) = 0;
+  // Does waiting here keep the process alive?
+  virtual void set_ref(bool on) = 0;
+  // The connection is over: what was sent last (an alert) should reach the peer before the end does.
+  virtual void finish() = 0;
+  // -1: none.
+  virtual int fd() const = 0;
+};
+
+// What a transport tells its channel.
+class TransportOwner {
+ public:
+  virtual ~TransportOwner() = default;
+  virtual void transport_ready(bool input, bool output) = 0;
+  virtual void transport_failed(openssl::FailurePtr failure) = 0;
+};
+
+}  // namespace system_tls::io
