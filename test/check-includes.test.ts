@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { findCircle, importedFiles, includeProblems } from '#scripts/check-includes.mjs';
+
+describe('check-includes', () => {
+  const allowed: [string, string][] = [
+    ['engine/a.h', '#include "openssl/handles.h"\n#include "engine/b.h"\n#include <openssl/ssl.h>'],
+    ['io/a.cc', '#include <uv.h>\n#include "engine/connection.h"'],
+    ['binding/a.cc', '#include <napi.h>\n#include <uv.h>\n#include "io/reactor.h"'],
+    ['addon.cc', '#include <napi.h>\n#include "binding/a.h"'],
+    ['test/a.cc', '#include <uv.h>\n#include "engine/connection.h"'],
+  ];
+  for (const [file, text] of allowed) {
+    it(`lets ${file} include what lies below`, () => assert.deepEqual(includeProblems(file, text), []));
+  }
+
+  const forbidden: [string, string][] = [
+    ['openssl/a.h', '#include "engine/b.h"'],
+    ['engine/a.cc', '  #  include "io/b.h"'],
+    ['io/a.cc', '#include "binding/b.h"'],
+    ['engine/a.cc', '#include <uv.h>'],
+    ['openssl/a.cc', '#include <uv/version.h>'],
+    ['io/a.cc', '#include <napi.h>'],
+    ['engine/a.cc', '#include <node_api.h>'],
+    ['binding/a.cc', '#include <v8.h>'],
+    ['binding/a.cc', '#include <node.h>'],
+    ['engine/a.cc', '#include "connection.h"'],
+  ];
+  for (const [file, text] of forbidden) {
+    it(`finds ${text.trim()} in ${file}`, () => assert.equal(includeProblems(file, text).length, 1));
+  }
+
+  it('reads the imports that remain at run time', () => {
+    const text = `import a from './a.ts';
+      import { b, type B } from '../b.ts';
+      import type { C } from './c.ts';
+      export * from './d.ts';
+      export type { E } from './e.ts';
+      import {
+        f,
+      } from './f.ts';
+      import './g.ts';
+      import fs from 'node:fs';`;
+    assert.deepEqual(importedFiles('lib/x/y.ts', text), [
+      'lib/x/a.ts',
+      'lib/b.ts',
+      'lib/x/d.ts',
+      'lib/x/f.ts',
+      'lib/x/g.ts',
+    ]);
+  });
+
+  it('finds a circle, and none in a diamond', () => {
+    const circle = new Map([
+      ['a', ['b']],
+      ['b', ['c']],
+      ['c', ['b']],
+    ]);
+    assert.deepEqual(findCircle(circle), ['b', 'c', 'b']);
+    const diamond = new Map([
+      ['a', ['b', 'c']],
+      ['b', ['d']],
+      ['c', ['d']],
+      ['d', []],
+    ]);
+    assert.equal(findCircle(diamond), undefined);
+  });
+});
