@@ -53,7 +53,10 @@ describe('contexts', () => {
           { key: `${cert}${key}` },
         ];
         for (const form of forms) {
-          assert.equal(new SslContext({ cert, ...form }).certificate?.fingerprint256, new X509Certificate(cert).fingerprint256);
+          assert.equal(
+            new SslContext({ cert, ...form }).certificate?.fingerprint256,
+            new X509Certificate(cert).fingerprint256,
+          );
         }
       }
     });
@@ -84,7 +87,8 @@ describe('contexts', () => {
 
     it('PKCS #12, with its authorities both trusted and sent', async () => {
       const pfx = sealedBundle('taken.p12');
-      const pair = await connectedPair({ server: { pfx, passphrase }, client: { pfx, passphrase } });
+      const identity = { pfx, passphrase, cert: undefined, key: undefined, ca: undefined };
+      const pair = await connectedPair({ server: identity, client: identity });
       assert.deepEqual(
         pair.client.peerCertificateChain.map(({ subject }) => subject),
         ['CN=localhost', 'CN=Test CA'],
@@ -101,7 +105,11 @@ describe('contexts', () => {
     it('of a key', () => {
       const { cert, key } = certificates().server;
       for (const format of ['pem', 'der'] as const) {
-        refused({ cert, key: sealed(key, format) }, 'ERR_TLS_PASSPHRASE_REQUIRED', /key\[0\] is encrypted: give its passphrase/);
+        refused(
+          { cert, key: sealed(key, format) },
+          'ERR_TLS_PASSPHRASE_REQUIRED',
+          /key\[0\] is encrypted: give its passphrase/,
+        );
       }
     });
 
@@ -119,9 +127,17 @@ describe('contexts', () => {
     it('a wrong passphrase', () => {
       const { key } = certificates().server;
       for (const format of ['pem', 'der'] as const) {
-        refused({ key: sealed(key, format), passphrase: 'wrong' }, 'ERR_OSSL_BAD_DECRYPT', /key\[0\].*passphrase is wrong/);
+        refused(
+          { key: sealed(key, format), passphrase: 'wrong' },
+          'ERR_OSSL_BAD_DECRYPT',
+          /key\[0\].*passphrase is wrong/,
+        );
       }
-      refused({ pfx: sealedBundle('wrong.p12'), passphrase: 'wrong' }, 'ERR_OSSL_PKCS12_MAC_VERIFY_FAILURE', /pfx\[0\]/);
+      refused(
+        { pfx: sealedBundle('wrong.p12'), passphrase: 'wrong' },
+        'ERR_OSSL_PKCS12_MAC_VERIFY_FAILURE',
+        /pfx\[0\]/,
+      );
     });
 
     it('a key of another certificate', () => {
@@ -129,7 +145,11 @@ describe('contexts', () => {
       const code = 'ERR_OSSL_X509_KEY_VALUES_MISMATCH';
       refused({ cert: server.cert, key: client.key }, code, /key\[0\] does not belong to the certificate cert\[0\]/);
       const both = [server.cert, serverRsa.cert];
-      refused({ cert: both, key: [serverRsa.key, client.key] }, /^ERR_OSSL_/, /key\[1\] belongs to none of the certificates/);
+      refused(
+        { cert: both, key: [serverRsa.key, client.key] },
+        /^ERR_OSSL_/,
+        /key\[1\] belongs to none of the certificates/,
+      );
     });
 
     it('a public key, or a certificate, in place of a private key', () => {
@@ -147,7 +167,11 @@ describe('contexts', () => {
 
     it('two certificates for one type of key, of which OpenSSL would silently drop one', () => {
       const { server, client } = certificates();
-      refused({ cert: [server.cert, client.cert] }, 'ERR_TLS_INVALID_INPUT', /cert\[1\].*same type as cert\[0\].*one PEM/);
+      refused(
+        { cert: [server.cert, client.cert] },
+        'ERR_TLS_INVALID_INPUT',
+        /cert\[1\].*same type as cert\[0\].*one PEM/,
+      );
     });
 
     it('no certificate, and a damaged one', () => {
@@ -211,7 +235,8 @@ describe('sessions from bytes', () => {
     for (const wrong of [Buffer.alloc(0), Buffer.from('garbage'), Buffer.concat([bytes, Buffer.from([0])])]) {
       thrown(() => SslSession.from(wrong), code);
     }
-    for (let length = 0; length < bytes.length; length++) thrown(() => SslSession.from(bytes.subarray(0, length)), code);
+    for (let length = 0; length < bytes.length; length++)
+      thrown(() => SslSession.from(bytes.subarray(0, length)), code);
   });
 
   it('may be tampered with in any byte without harm', async () => {
