@@ -28,3 +28,7 @@ export type {
   SslOptions,
 } from './ssl-options.ts';
 export type { CipherInfo } from './ssl-state.ts';
+export { connect, type ConnectOptions } from './connect.ts';
+export type { OnReadOptions } from './internal/receiver.ts';
+export { type AddressInfo, createServer, type ListenOptions, Server, type ServerEvents, type ServerOptions } from './server.ts';
+export { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';

@@ -11,10 +11,10 @@ export interface SslOptions {
   /** Name that a client sends: SSL_set_tlsext_host_name(3). */
   readonly servername?: string | undefined;
   /**
-   * Name or IP address that the server's certificate must carry, default `servername`: SSL_set1_host(3). With neither
-   * only the chain is checked.
+   * Name or IP address that the server's certificate must carry, default `servername`: SSL_set1_host(3). With neither,
+   * or with false, only the chain is checked.
    */
-  readonly host?: string | undefined;
+  readonly host?: string | false | undefined;
   /** Instead of the context's. */
   readonly rejectUnauthorized?: boolean | undefined;
   /** Instead of the context's. */

@@ -317,7 +317,7 @@ export class Ssl extends SslState {
     const connection = connectionOf(this);
     connection.assertOpen();
     const native = connection.native.session();
-    return native === null ? null : makeSession(native, this.#options.host ?? null);
+    return native === null ? null : makeSession(native, this.#options.sessionHost ?? null);
   }
 
   /**
@@ -329,7 +329,7 @@ export class Ssl extends SslState {
     const connection = connectionOf(this);
     connection.assertOpen();
     const { native, host } = sessionInternals(ArrayBuffer.isView(session) ? SslSession.from(session) : session);
-    if (this.#options.rejectUnauthorized) assertSessionFits(host, this.#options.host);
+    if (this.#options.rejectUnauthorized) assertSessionFits(host, this.#options.sessionHost);
     connection.started(connection.native.setSession(native));
   }
 
@@ -395,7 +395,7 @@ export class Ssl extends SslState {
   }
 
   #inform(kind: number, a: number, b: number, c: number): void {
-    const event = informed(kind, a, b, c, this.#options.host ?? null);
+    const event = informed(kind, a, b, c, this.#options.sessionHost ?? null);
     if (event === undefined) return;
     if (event[0] === 'renegotiate') this.forgetCertificates();
     (this.emit as (...args: readonly unknown[]) => boolean).call(this, ...event);

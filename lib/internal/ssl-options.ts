@@ -21,6 +21,8 @@ export interface CheckedSslOptions {
   readonly servername: string | undefined;
   /** What the peer's certificate must carry. */
   readonly host: string | undefined;
+  /** What sessions are kept for. */
+  readonly sessionHost: string | undefined;
   readonly rejectUnauthorized: boolean;
   readonly requestCert: boolean;
 }
@@ -43,10 +45,12 @@ export function checkSslOptions(options: SslOptions, policy: ContextPolicy): Che
   const server = options.side === 'server';
   const servername = server ? undefined : checkServername(hostName(options.servername, 'options.servername'));
   const { rejectUnauthorized, requestCert } = policy;
+  const host = options.host === false ? undefined : (hostName(options.host, 'options.host') ?? servername);
   return {
     server,
     servername,
-    host: hostName(options.host, 'options.host') ?? servername,
+    host,
+    sessionHost: host ?? servername,
     rejectUnauthorized: optionalBoolean(options.rejectUnauthorized, 'options.rejectUnauthorized', rejectUnauthorized),
     requestCert: optionalBoolean(options.requestCert, 'options.requestCert', requestCert),
   };

@@ -1,0 +1,181 @@
+import type { X509Certificate } from 'node:crypto';
+import { isIP, Socket, type NetConnectOpts, type TcpNetConnectOpts } from 'node:net';
+import { Duplex } from 'node:stream';
+import { SslContext, type SslContextOptions } from './context.ts';
+import { abortError, invalidArgType, timeoutError, tlsError } from './internal/coded-error.ts';
+import { Deadline } from './internal/deadline.ts';
+import { DuplexTransport } from './internal/duplex-transport.ts';
+import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
+import type { OperationOptions } from './internal/operations.ts';
+import { checkLimits } from './internal/operations.ts';
+import { connectTcp, isFresh, whenConnected } from './internal/tcp-connect.ts';
+import { optionalBoolean, optionalFunction, optionalString, validateObject, validateTimeout } from './internal/validate.ts';
+import type { SslSession } from './session.ts';
+import { Ssl } from './ssl.ts';
+import type { SslListeners } from './ssl-events.ts';
+import { connectionOf } from './ssl-state.ts';
+import { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';
+
+/** Options of node:net's connect() that find the way to the peer. */
+type RouteOptions = Partial<
+  Pick<
+    TcpNetConnectOpts,
+    'localAddress' | 'localPort' | 'family' | 'hints' | 'lookup' | 'autoSelectFamily' | 'autoSelectFamilyAttemptTimeout'
+  >
+>;
+
+/**
+ * Where to connect to, and how. `signal` and `timeout` bound the whole: name, transport and handshake.
+ */
+export interface ConnectOptions extends SslContextOptions, TlsSocketOptions, RouteOptions, OperationOptions {
+  /** Name or IP address; default `'localhost'`. */
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  /** A Unix socket, instead of host and port. */
+  readonly path?: string | undefined;
+  /**
+   * A transport instead of host, port and path. A net.Socket that was not used yet is taken over (and destroyed: its
+   * descriptor lives on), everything else is pumped.
+   */
+  readonly socket?: Duplex | undefined;
+  /** Name to send to the server, default `host` if that is a name; `''` sends none. SSL_set_tlsext_host_name(3). */
+  readonly servername?: string | undefined;
+  /** A ready context, instead of the options that would make one. */
+  readonly secureContext?: SslContext | undefined;
+  /** To resume. */
+  readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
+  /**
+   * Replaces the check of the name, which OpenSSL makes in the handshake. Called after it with the name and the
+   * certificate; what it returns (an Error) or throws ends the connection.
+   */
+  readonly checkServerIdentity?: ((hostname: string, certificate: X509Certificate) => Error | undefined) | undefined;
+  /** Milliseconds for the handshake alone (`ERR_TLS_HANDSHAKE_TIMEOUT`); default 120000, Infinity for no limit. */
+  readonly handshakeTimeout?: number | undefined;
+  /** TCP_NODELAY; default true: records are put together before they are sent. */
+  readonly noDelay?: boolean | undefined;
+  /** SO_KEEPALIVE; default false. */
+  readonly keepAlive?: boolean | undefined;
+  /** Milliseconds. */
+  readonly keepAliveInitialDelay?: number | undefined;
+  /** Listeners that hear the handshake too. */
+  readonly on?: SslListeners | undefined;
+}
+
+interface Target {
+  /** What the certificate is checked against. */
+  readonly host: string;
+  readonly servername: string | undefined;
+  /** For messages. */
+  readonly label: string;
+}
+
+function targetOf(options: ConnectOptions): Target {
+  const host = optionalString(options.host, 'options.host') || 'localhost';
+  const named = optionalString(options.servername, 'options.servername') ?? (isIP(host) === 0 ? host : undefined);
+  const servername = named === '' || named === undefined ? undefined : named;
+  const place = options.path ?? (options.port === undefined ? host : joined(host, options.port));
+  return { host: servername ?? host, servername, label: place };
+}
+
+const joined = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+
+function makeSsl(options: ConnectOptions, target: Target): Ssl {
+  const { secureContext } = options;
+  if (secureContext !== undefined && secureContext !== null && !(secureContext instanceof SslContext)) {
+    throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
+  }
+  const ssl = new Ssl(secureContext ?? new SslContext(options), {
+    side: 'client',
+    servername: target.servername,
+    host: options.checkServerIdentity === undefined ? target.host : false,
+    rejectUnauthorized: options.rejectUnauthorized,
+    session: options.session,
+    on: options.on,
+  });
+  connectionOf(ssl).peer = target.label;
+  return ssl;
+}
+
+/** Gives `ssl` its transport; something to look after it if it is not a descriptor. */
+async function openTransport(ssl: Ssl, options: ConnectOptions, signal: AbortSignal): Promise<DuplexTransport | undefined> {
+  const take = (fd: number): void => ssl.setFd(fd, { close: false });
+  const { socket } = options;
+  if (socket === undefined || socket === null) {
+    await connectTcp(routeOf(options), signal, take);
+    return undefined;
+  }
+  if (!(socket instanceof Duplex)) throw invalidArgType('options.socket', 'a stream.Duplex', socket);
+  if (socket.destroyed) throw tlsError('ERR_TLS_CLOSED', '"options.socket" is closed');
+  if (socket instanceof Socket && isFresh(socket)) {
+    await whenConnected(socket, signal, take);
+    return undefined;
+  }
+  return new DuplexTransport(socket, ssl);
+}
+
+function routeOf(options: ConnectOptions): NetConnectOpts {
+  const path = optionalString(options.path, 'options.path');
+  if (path !== undefined) return { path };
+  if (options.port === undefined) throw invalidArgType('options.port', 'a number, unless there is a path or socket', undefined);
+  const { port, localAddress, localPort, family, hints, lookup, autoSelectFamily, autoSelectFamilyAttemptTimeout } = options;
+  const given = { localAddress, localPort, family, hints, lookup, autoSelectFamily, autoSelectFamilyAttemptTimeout };
+  const route = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { host: options.host || 'localhost', port, ...route };
+}
+
+/** node:net names an address where it failed, not the name that the user gave; several failures it does not name at all. */
+function located(error: unknown, label: string): unknown {
+  if (!(error instanceof Error) || error.message.includes(label)) return error;
+  const inner = error instanceof AggregateError ? error.errors.map(each => String(each.message)).join('; ') : '';
+  error.message = `Connecting to ${label}: ${error.message || inner}`;
+  return error;
+}
+
+function checkIdentity(ssl: Ssl, options: ConnectOptions, host: string): void {
+  const check = options.checkServerIdentity;
+  const certificate = check === undefined ? null : ssl.peerCertificate;
+  if (check === undefined || certificate === null) return;
+  const error = check(host, certificate);
+  if (error !== undefined && error !== null && options.rejectUnauthorized !== false) throw error;
+}
+
+function configureSocket(ssl: Ssl, options: ConnectOptions): void {
+  const { native } = connectionOf(ssl);
+  if (optionalBoolean(options.noDelay, 'options.noDelay', true)) native.setNoDelay(true);
+  if (optionalBoolean(options.keepAlive, 'options.keepAlive', false)) {
+    native.setKeepAlive(true, Math.floor((options.keepAliveInitialDelay ?? 0) / 1000));
+  }
+}
+
+/**
+ * Connects to a TLS server.
+ *
+ * @returns the socket, after the handshake and with the server's certificate checked
+ * @throws what went wrong first: an error of DNS or TCP with node's own code (`ECONNREFUSED`), an OpenSslError of the
+ * handshake (`CERT_HAS_EXPIRED`), `ERR_TLS_TIMEOUT`, `ERR_TLS_HANDSHAKE_TIMEOUT`, `ABORT_ERR`. Its message names the host
+ */
+export async function connect(options: ConnectOptions): Promise<TlsSocket> {
+  validateObject(options, 'options');
+  const { signal, timeout } = checkLimits(options);
+  const handshakeTimeout = validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout');
+  optionalFunction(options.checkServerIdentity, 'options.checkServerIdentity');
+  const target = targetOf(options);
+  const ssl = makeSsl(options, target);
+  const deadline = new Deadline(timeout, signal);
+  let transport: DuplexTransport | undefined;
+  try {
+    transport = await openTransport(ssl, options, deadline.signal);
+    if (transport === undefined) configureSocket(ssl, options);
+    await performHandshake(ssl, handshakeTimeout, deadline.signal);
+    checkIdentity(ssl, options, target.host);
+    return new TlsSocket(ssl, options, transport);
+  } catch (error) {
+    ssl.close();
+    const cause = transport?.error ?? error;
+    transport?.close(cause as Error);
+    if (deadline.expired) throw timeoutError(`Connecting to ${target.label}`, timeout ?? 0);
+    throw signal?.aborted ? abortError(signal) : located(cause, target.label);
+  } finally {
+    deadline.clear();
+  }
+}

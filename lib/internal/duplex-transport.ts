@@ -1,0 +1,88 @@
+// Any Duplex as the transport of a connection: bytes are pumped between it and two memory BIOs.
+import type { Duplex } from 'node:stream';
+import { Bio } from '../bio.ts';
+import type { Ssl } from '../ssl.ts';
+
+/** Ciphertext that may wait for the connection before the Duplex is told to wait. */
+const inputMark = 256 * 1024;
+const pieceSize = 64 * 1024;
+
+export class DuplexTransport {
+  readonly #duplex: Duplex;
+  readonly #input = Bio.memory();
+  readonly #output = Bio.memory();
+  readonly #waiting: (() => void)[] = [];
+  #blocked = false;
+  #closed = false;
+  /** What the Duplex failed with: closer to the cause than what the connection makes of it. */
+  error: Error | null = null;
+
+  constructor(duplex: Duplex, ssl: Ssl) {
+    this.#duplex = duplex;
+    ssl.setBio(this.#input, this.#output);
+    this.#output.on('readable', () => this.#pump());
+    duplex.on('data', chunk => this.#received(chunk));
+    duplex.on('end', () => this.#ended());
+    duplex.on('close', () => this.#ended());
+    duplex.on('drain', () => this.#drained());
+    duplex.on('error', error => this.#failed(error));
+  }
+
+  /** Continues what {@link inputMark} stopped, once the connection has read on. */
+  resumeInput(): void {
+    if (this.#duplex.isPaused() && !this.#closed && this.#input.pending < inputMark) this.#duplex.resume();
+  }
+
+  /** Calls back when the Duplex takes more. */
+  whenReady(callback: () => void): void {
+    if (this.#blocked) this.#waiting.push(callback);
+    else callback();
+  }
+
+  /** What the connection wrote last still goes out, except after an error. */
+  close(error: Error | null): void {
+    if (this.#closed) return;
+    this.#blocked = false;
+    this.#pump();
+    this.#closed = true;
+    this.#release();
+    if (error === null) this.#duplex.end();
+    else this.#duplex.destroy();
+  }
+
+  #received(chunk: unknown): void {
+    if (this.#closed) return;
+    if (!(chunk instanceof Uint8Array)) return this.#failed(new TypeError('the transport must carry bytes: no encoding'));
+    this.#input.write(chunk);
+    if (this.#input.pending >= inputMark) this.#duplex.pause();
+  }
+
+  #ended(): void {
+    if (!this.#input.ended) this.#input.end();
+    // The other direction may be open still; if it is not, its own error says so.
+    this.#drained();
+  }
+
+  #failed(error: Error): void {
+    this.error ??= error;
+    this.#ended();
+  }
+
+  #pump(): void {
+    while (!this.#blocked && !this.#closed && this.#duplex.writable) {
+      const piece = this.#output.read(pieceSize);
+      if (piece === null || piece.length === 0) return;
+      this.#blocked = !this.#duplex.write(piece);
+    }
+  }
+
+  #drained(): void {
+    this.#blocked = false;
+    this.#pump();
+    if (!this.#blocked) this.#release();
+  }
+
+  #release(): void {
+    for (const callback of this.#waiting.splice(0)) callback();
+  }
+}

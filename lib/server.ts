@@ -1,0 +1,331 @@
+import { EventEmitter } from 'node:events';
+import { closeSync } from 'node:fs';
+import { SslContext, type SslContextOptions } from './context.ts';
+import { Acceptor } from './internal/acceptor.ts';
+import { abortError, invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
+import { throwLater } from './internal/dispatch.ts';
+import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
+import { type ListenOptions, placeOf } from './internal/listen.ts';
+import {
+  optionalBoolean,
+  optionalFunction,
+  optionalInteger,
+  validateObject,
+  validateTimeout,
+} from './internal/validate.ts';
+import { Ssl } from './ssl.ts';
+import type { SslListeners } from './ssl-events.ts';
+import { connectionOf } from './ssl-state.ts';
+import { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';
+
+export type { ListenOptions };
+
+/** Options of the context, of the sockets, and of the server itself. */
+export interface ServerOptions extends SslContextOptions, TlsSocketOptions {
+  /** A ready context, instead of the options that would make one. */
+  readonly secureContext?: SslContext | undefined;
+  /** Milliseconds for a client to finish its handshake (`ERR_TLS_HANDSHAKE_TIMEOUT`); default 120000. */
+  readonly handshakeTimeout?: number | undefined;
+  /** TCP_NODELAY; default true: records are put together before they are sent. */
+  readonly noDelay?: boolean | undefined;
+  /** SO_KEEPALIVE; default false. */
+  readonly keepAlive?: boolean | undefined;
+  /** Milliseconds. */
+  readonly keepAliveInitialDelay?: number | undefined;
+  /** Connections at a time, in their handshake or after it; those over it are closed at once. Default: no limit. */
+  readonly maxConnections?: number | undefined;
+  /** Listeners that every connection gets before its handshake. */
+  readonly on?: SslListeners | undefined;
+}
+
+/** Events of a {@link Server}. */
+export interface ServerEvents {
+  listening: [];
+  /** After the handshake. */
+  secureConnection: [socket: TlsSocket];
+  /** A handshake failed; the socket is closed afterwards. Never `'error'`: any client can cause it. */
+  tlsClientError: [error: Error, socket: TlsSocket];
+  /** A connection was closed because of maxConnections. */
+  drop: [];
+  /** Accepting failed in a way that lasts, such as too many open files; without a listener it is a warning. */
+  error: [error: Error];
+  /** It no longer listens, and its last connection has ended. */
+  close: [];
+}
+
+/** What `address()` tells of a server on TCP. */
+export interface AddressInfo {
+  readonly address: string;
+  readonly family: string;
+  readonly port: number;
+}
+
+/** Settings of each connection. */
+interface Settings {
+  readonly socket: TlsSocketOptions;
+  readonly handshakeTimeout: number | undefined;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+  readonly keepAliveDelay: number;
+  readonly on: SslListeners | undefined;
+}
+
+function settingsOf(options: ServerOptions): Settings {
+  const { allowHalfOpen, onread, pauseOnConnect, on } = options;
+  return {
+    socket: { allowHalfOpen, onread, pauseOnConnect },
+    handshakeTimeout: validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout'),
+    noDelay: optionalBoolean(options.noDelay, 'options.noDelay', true),
+    keepAlive: optionalBoolean(options.keepAlive, 'options.keepAlive', false),
+    keepAliveDelay: Math.floor((optionalInteger(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1) ?? 0) / 1000),
+    on,
+  };
+}
+
+/** close() has been called. */
+interface Closing {
+  readonly ended: Promise<void>;
+  resolve(): void;
+}
+
+/** Promise.withResolvers is not in Node 20. */
+function makeClosing(): Closing {
+  let resolve!: () => void;
+  const ended = new Promise<void>(onResolve => {
+    resolve = onResolve;
+  });
+  return { ended, resolve };
+}
+
+function contextOf(options: ServerOptions): SslContext {
+  const { secureContext } = options;
+  if (secureContext === undefined || secureContext === null) return new SslContext(options);
+  if (!(secureContext instanceof SslContext)) throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
+  return secureContext;
+}
+
+let own: (server: unknown) => Server;
+
+/** Accepts TLS connections. Made by {@link createServer}. */
+export class Server extends EventEmitter<ServerEvents> {
+  /** As the option; may be changed at any time. */
+  maxConnections: number | undefined;
+  readonly #settings: Settings;
+  readonly #connections = new Set<Ssl>();
+  #context: SslContext;
+  #acceptor: Acceptor | null = null;
+  #closing: Closing | null = null;
+  #referenced = true;
+  #detach: (() => void) | undefined;
+
+  /** @internal */
+  constructor(options: ServerOptions, onConnection?: (socket: TlsSocket) => void) {
+    super();
+    validateObject(options, 'options');
+    this.#settings = settingsOf(options);
+    this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
+    this.#context = contextOf(options);
+    if (optionalFunction(onConnection, 'onConnection') !== undefined) this.on('secureConnection', onConnection as () => void);
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @throws Error with the code of the system call: `EADDRINUSE`, `EACCES`; `ERR_TLS_SERVER_LISTENING` if it listens
+   */
+  async listen(options: ListenOptions = {}): Promise<this> {
+    const server = own(this);
+    if (server.#acceptor !== null) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server listens already');
+    const acceptor = new Acceptor({ accepted: fd => server.#accepted(fd), failed: error => server.#acceptFailed(error) });
+    server.#acceptor = acceptor;
+    server.#closing = null;
+    try {
+      const place = await placeOf(options);
+      if (place.signal?.aborted) throw abortError(place.signal);
+      if (server.#acceptor !== acceptor) throw tlsError('ERR_TLS_CLOSED', 'the server was closed before it listened');
+      acceptor.listen(place);
+      if (!server.#referenced) acceptor.unref();
+      server.#closeOn(place.signal);
+    } catch (error) {
+      acceptor.close();
+      if (server.#acceptor === acceptor) server.#acceptor = null;
+      throw error;
+    }
+    server.emit('listening');
+    return this;
+  }
+
+  #closeOn(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    const onAbort = (): void => void this.close();
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#detach = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  /** Whether it accepts connections. */
+  get listening(): boolean {
+    return own(this).#acceptor?.address() != null;
+  }
+
+  /** Where it listens: address and port, or the path; null if it does not. */
+  address(): AddressInfo | string | null {
+    return own(this).#acceptor?.address() ?? null;
+  }
+
+  /** Connections that are open, in their handshake or after it. */
+  get connections(): number {
+    return own(this).#connections.size;
+  }
+
+  /** As net.Server's. */
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    const { size } = own(this).#connections;
+    process.nextTick(callback, null, size);
+    return this;
+  }
+
+  /** Certificates and policy for connections to come: those that there are keep theirs. */
+  setSecureContext(options: SslContextOptions | SslContext): void {
+    own(this).#context = options instanceof SslContext ? options : new SslContext(options);
+  }
+
+  /** Stops listening at once; resolves when the last connection has ended. Idempotent. */
+  async close(): Promise<void> {
+    const server = own(this);
+    server.#acceptor?.close();
+    server.#acceptor = null;
+    server.#detach?.();
+    if (server.#closing === null) {
+      server.#closing = makeClosing();
+      server.#closeIfIdle();
+    }
+    return server.#closing.ended;
+  }
+
+  /** Destroys all connections, also those in their handshake. */
+  closeAllConnections(): void {
+    for (const ssl of [...own(this).#connections]) ssl.close();
+  }
+
+  /** Closes the server and all its connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = this.close();
+    this.closeAllConnections();
+    await closed;
+  }
+
+  /** Listening keeps the process running again. */
+  ref(): this {
+    const server = own(this);
+    server.#referenced = true;
+    server.#acceptor?.ref();
+    return this;
+  }
+
+  /** Listening no longer keeps the process running. */
+  unref(): this {
+    const server = own(this);
+    server.#referenced = false;
+    server.#acceptor?.unref();
+    return this;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // A connection's way
+
+  #accepted(fd: number): void {
+    if (this.maxConnections !== undefined && this.#connections.size >= this.maxConnections) {
+      closeSync(fd);
+      this.emit('drop');
+      return;
+    }
+    const ssl = this.#makeSsl(fd);
+    if (ssl !== undefined) void this.#handshake(ssl);
+  }
+
+  /** The client may be gone already: then there is nobody to tell, and nothing to keep. */
+  #makeSsl(fd: number): Ssl | undefined {
+    const { noDelay, keepAlive, keepAliveDelay, on } = this.#settings;
+    const ssl = new Ssl(this.#context, { side: 'server', on });
+    const connection = connectionOf(ssl);
+    try {
+      ssl.setFd(fd, { close: true });
+      if (noDelay) connection.native.setNoDelay(true);
+      if (keepAlive) connection.native.setKeepAlive(true, keepAliveDelay);
+      const remote = connection.native.remoteAddress();
+      connection.peer = remote === null || remote.family === 'unix' ? '' : `${remote.address}:${remote.port}`;
+    } catch {
+      ssl.close();
+      return undefined;
+    }
+    this.#connections.add(ssl);
+    ssl.once('close', () => this.#closed(ssl));
+    return ssl;
+  }
+
+  async #handshake(ssl: Ssl): Promise<void> {
+    try {
+      await performHandshake(ssl, this.#settings.handshakeTimeout);
+    } catch (error) {
+      return this.#handshakeFailed(ssl, error as Error);
+    }
+    this.#emitSafely('secureConnection', () => new TlsSocket(ssl, this.#settings.socket), ssl);
+  }
+
+  #handshakeFailed(ssl: Ssl, error: Error): void {
+    // Closed by the server's own wish, or by a user's.
+    if (ssl.closed && (error as NodeJS.ErrnoException).code === 'ERR_TLS_CLOSED') return;
+    try {
+      const socket = new TlsSocket(ssl, { pauseOnConnect: true });
+      // The error is told once, below.
+      socket.on('error', () => undefined);
+      this.emit('tlsClientError', error, socket);
+      socket.destroy();
+    } catch (thrown) {
+      throwLater(thrown);
+    } finally {
+      ssl.close();
+    }
+  }
+
+  /** A handler that throws is an uncaught exception, as in node, and not a rejection that nobody caught. */
+  #emitSafely(name: 'secureConnection', makeSocket: () => TlsSocket, ssl: Ssl): void {
+    try {
+      if (!ssl.closed) this.emit(name, makeSocket());
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+
+  #acceptFailed(error: Error): void {
+    if (this.listenerCount('error') > 0) this.emit('error', error);
+    else process.emitWarning(error);
+  }
+
+  #closed(ssl: Ssl): void {
+    this.#connections.delete(ssl);
+    this.#closeIfIdle();
+  }
+
+  #closeIfIdle(): void {
+    if (this.#closing === null || this.#connections.size > 0) return;
+    this.#closing.resolve();
+    process.nextTick(() => this.emit('close'));
+  }
+
+  static {
+    own = server => {
+      if (typeof server !== 'object' || server === null || !(#settings in server)) throw invalidThis('Server');
+      return server;
+    };
+  }
+}
+
+/**
+ * Makes a TLS server; `await server.listen({ port })` starts it.
+ *
+ * @param onConnection - called with each connection after its handshake (event `'secureConnection'`)
+ */
+export function createServer(options: ServerOptions, onConnection?: (socket: TlsSocket) => void): Server {
+  return new Server(options, onConnection);
+}

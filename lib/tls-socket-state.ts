@@ -1,0 +1,304 @@
+import type { X509Certificate } from 'node:crypto';
+import { Duplex } from 'node:stream';
+import type { NativeAddress } from '../types/binding.d.ts';
+import { codeOfVerifyResult } from './errors.ts';
+import { invalidThis } from './internal/coded-error.ts';
+import type { Connection } from './internal/connection.ts';
+import { IdleTimer } from './internal/idle-timer.ts';
+import { longestTimeout, validateFunction, validateInteger } from './internal/validate.ts';
+import type { Ssl } from './ssl.ts';
+import type {
+  KeyUpdateOptions,
+  KeyUpdateResult,
+  RenegotiateOptions,
+  RequestClientCertificateOptions,
+} from './ssl-options.ts';
+import { connectionOf } from './ssl-state.ts';
+
+interface Addresses {
+  local?: NativeAddress | null;
+  remote?: NativeAddress | null;
+}
+
+interface Verified {
+  readonly authorized: boolean;
+  readonly error: string | null;
+}
+
+/** Events of the Ssl that a socket passes on as soon as somebody listens. */
+const forwarded: ReadonlySet<unknown> = new Set(['keyUpdate', 'renegotiate', 'session', 'keylog']);
+
+const maxSeconds = 32767;
+
+let own: (socket: unknown) => TlsSocketState;
+
+/** What users of net.Socket and tls.TLSSocket expect of a socket beside its bytes. */
+export abstract class TlsSocketState extends Duplex {
+  /** Always true, as in node:tls. */
+  readonly encrypted = true;
+  /** Always false: a TlsSocket is connected when it is made. */
+  readonly connecting = false;
+  readonly #ssl: Ssl;
+  readonly #state: Connection;
+  readonly #idle = new IdleTimer(() => this.#state.inScope(() => void this.emit('timeout'), undefined));
+  readonly #forwarding = new Set<unknown>();
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  #addresses: Addresses = {};
+  #verified: Verified | undefined;
+
+  /** @internal */
+  constructor(ssl: Ssl, allowHalfOpen: boolean) {
+    super({ allowHalfOpen, autoDestroy: true, emitClose: true });
+    this.#ssl = ssl;
+    this.#state = connectionOf(ssl);
+    this.on('newListener', this.#forward);
+  }
+
+  /** The connection under the stream. */
+  get ssl(): Ssl {
+    return own(this).#ssl;
+  }
+
+  #forward(name: string | symbol): void {
+    if (!forwarded.has(name) || this.#forwarding.has(name)) return;
+    this.#forwarding.add(name);
+    this.#ssl.on(name as 'keylog', (...args) => void this.emit(name, ...args));
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // New keys
+
+  /** See {@link Ssl.keyUpdate}. */
+  async keyUpdate(options?: KeyUpdateOptions): Promise<KeyUpdateResult> {
+    return own(this).#ssl.keyUpdate(options);
+  }
+
+  /** See {@link Ssl.renegotiate}. */
+  async renegotiate(options?: RenegotiateOptions): Promise<void> {
+    await own(this).#ssl.renegotiate(options);
+    this.#verified = undefined;
+  }
+
+  /** See {@link Ssl.requestClientCertificate}. */
+  async requestClientCertificate(options?: RequestClientCertificateOptions): Promise<void> {
+    await own(this).#ssl.requestClientCertificate(options);
+    this.#verified = undefined;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // The peer
+
+  /** Whether the peer showed a certificate and it was verified. */
+  get authorized(): boolean {
+    return own(this).#verify().authorized;
+  }
+
+  /** Why not, with the name that node:tls gives it (`'DEPTH_ZERO_SELF_SIGNED_CERT'`); null if nothing was wrong. */
+  get authorizationError(): string | null {
+    return own(this).#verify().error;
+  }
+
+  #verify(): Verified {
+    if (this.#verified !== undefined) return this.#verified;
+    if (this.#state.closed) return { authorized: false, error: null };
+    const { verifyResult } = this.#state.native;
+    const error = verifyResult === 0 ? null : codeOfVerifyResult(verifyResult);
+    this.#verified = { authorized: error === null && this.#state.native.peerCertificate() !== null, error };
+    return this.#verified;
+  }
+
+  /** As tls.TLSSocket's: a plain object, empty if the peer sent none; null when closed. */
+  getPeerCertificate(): ReturnType<X509Certificate['toLegacyObject']> | Record<string, never> | null {
+    if (own(this).#state.closed) return null;
+    return this.#ssl.peerCertificate?.toLegacyObject() ?? {};
+  }
+
+  /** As tls.TLSSocket's. */
+  getPeerX509Certificate(): X509Certificate | undefined {
+    return own(this).#state.closed ? undefined : (this.#ssl.peerCertificate ?? undefined);
+  }
+
+  /** The own certificate. */
+  getX509Certificate(): X509Certificate | undefined {
+    return own(this).#state.closed ? undefined : (this.#ssl.certificate ?? undefined);
+  }
+
+  /** As tls.TLSSocket's: the name, or false if no protocol was agreed on. */
+  get alpnProtocol(): string | false {
+    return own(this).#state.closed ? false : (this.#ssl.alpnProtocol ?? false);
+  }
+
+  /** As tls.TLSSocket's: the name that the client sent, or false. */
+  get servername(): string | false {
+    return own(this).#state.closed ? false : (this.#ssl.servername ?? false);
+  }
+
+  getProtocol(): string | null {
+    return own(this).#state.closed ? null : this.#ssl.version;
+  }
+
+  getCipher(): { name: string; standardName: string; version: string } | undefined {
+    const cipher = own(this).#state.closed ? null : this.#ssl.cipher;
+    return cipher === null ? undefined : { name: cipher.name, standardName: cipher.standardName, version: cipher.version };
+  }
+
+  /** What {@link SslSession.serialize} gives; the option `session` takes it. */
+  getSession(): Buffer | undefined {
+    return own(this).#state.closed ? undefined : this.#ssl.session?.serialize();
+  }
+
+  isSessionReused(): boolean {
+    return !own(this).#state.closed && this.#ssl.sessionReused;
+  }
+
+  exportKeyingMaterial(length: number, label: string, context?: Buffer): Buffer {
+    return own(this).#ssl.exportKeyingMaterial(length, label, context);
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // The transport
+
+  get remoteAddress(): string | undefined {
+    return own(this).#remote()?.address;
+  }
+
+  get remotePort(): number | undefined {
+    return own(this).#remote()?.port;
+  }
+
+  get remoteFamily(): string | undefined {
+    return own(this).#remote()?.family;
+  }
+
+  get localAddress(): string | undefined {
+    return own(this).#local()?.address;
+  }
+
+  get localPort(): number | undefined {
+    return own(this).#local()?.port;
+  }
+
+  get localFamily(): string | undefined {
+    return own(this).#local()?.family;
+  }
+
+  /** The local address, as net.Socket gives it. */
+  address(): { address: string; family: string; port: number } | Record<string, never> {
+    const local = own(this).#local();
+    return local === undefined ? {} : { address: local.address, family: local.family, port: local.port };
+  }
+
+  #remote(): NativeAddress | undefined {
+    if (this.#addresses.remote === undefined && !this.#state.closed) {
+      this.#addresses.remote = this.#state.native.remoteAddress();
+    }
+    return internet(this.#addresses.remote);
+  }
+
+  #local(): NativeAddress | undefined {
+    if (this.#addresses.local === undefined && !this.#state.closed) {
+      this.#addresses.local = this.#state.native.localAddress();
+    }
+    return internet(this.#addresses.local);
+  }
+
+  setNoDelay(noDelay = true): this {
+    if (!own(this).#state.closed) this.#state.native.setNoDelay(Boolean(noDelay));
+    return this;
+  }
+
+  /** @param initialDelay - milliseconds, as in net.Socket; TCP counts in seconds */
+  setKeepAlive(enable = false, initialDelay = 0): this {
+    const seconds = Math.min(Math.floor(Number(initialDelay) / 1000) || 0, maxSeconds);
+    if (!own(this).#state.closed) this.#state.native.setKeepAlive(Boolean(enable), seconds);
+    return this;
+  }
+
+  ref(): this {
+    own(this).#ssl.ref();
+    return this;
+  }
+
+  unref(): this {
+    own(this).#ssl.unref();
+    return this;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Activity
+
+  /** Emits `'timeout'` after so many milliseconds without data in either direction; 0: never. The socket lives on. */
+  setTimeout(milliseconds: number, callback?: () => void): this {
+    const socket = own(this);
+    validateInteger(Math.trunc(milliseconds), 'milliseconds', 0, longestTimeout);
+    socket.#idle.set(socket.destroyed ? 0 : milliseconds);
+    if (callback === undefined) return this;
+    validateFunction(callback, 'callback');
+    if (milliseconds === 0) this.removeListener('timeout', callback);
+    else this.once('timeout', callback);
+    return this;
+  }
+
+  /** Milliseconds as given to {@link setTimeout}. */
+  get timeout(): number | undefined {
+    return own(this).#idle.milliseconds || undefined;
+  }
+
+  /** Clear bytes. */
+  get bytesRead(): number {
+    return own(this).#bytesRead;
+  }
+
+  /** Clear bytes, including those that wait in the stream. */
+  get bytesWritten(): number {
+    return own(this).#bytesWritten + this.writableLength;
+  }
+
+  /** Bytes that wait: clear ones in the stream, and ciphertext. */
+  get bufferSize(): number {
+    const { closed, native } = own(this).#state;
+    return this.writableLength + (closed ? 0 : native.bufferedAmount);
+  }
+
+  /** As net.Socket's. */
+  get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.readable && this.writable) return 'open';
+    if (this.readable) return 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+
+  /** @internal */
+  protected noteRead(bytes: number): void {
+    this.#bytesRead += bytes;
+    this.#idle.touch();
+  }
+
+  /** @internal */
+  protected noteWritten(bytes: number): void {
+    this.#bytesWritten += bytes;
+    this.#idle.touch();
+  }
+
+  /** @internal */
+  protected touch(): void {
+    this.#idle.touch();
+  }
+
+  /** @internal */
+  protected stopTimer(): void {
+    this.#idle.stop();
+  }
+
+  static {
+    own = socket => {
+      if (typeof socket !== 'object' || socket === null || !(#ssl in socket)) throw invalidThis('TlsSocket');
+      return socket;
+    };
+  }
+}
+
+/** Unix sockets have no address to tell, as in net.Socket. */
+function internet(address: NativeAddress | null | undefined): NativeAddress | undefined {
+  return address === null || address === undefined || address.family === 'unix' ? undefined : address;
+}

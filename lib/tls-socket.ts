@@ -1,0 +1,172 @@
+import { closedError, tlsError } from './internal/coded-error.ts';
+import type { Connection, Pending } from './internal/connection.ts';
+import type { DuplexTransport } from './internal/duplex-transport.ts';
+import { BufferReceiver, ChunkReceiver, type OnReadOptions, type Receiver } from './internal/receiver.ts';
+import { optionalBoolean, validateObject } from './internal/validate.ts';
+import type { Ssl } from './ssl.ts';
+import { connectionOf } from './ssl-state.ts';
+import { TlsSocketState } from './tls-socket-state.ts';
+
+export interface TlsSocketOptions {
+  /** Whether the writable side stays open after the peer's close_notify; default false, as in net.Socket. */
+  readonly allowHalfOpen?: boolean | undefined;
+  /** Data goes into memory of the caller's, without a copy and without garbage; default: `'data'` events. */
+  readonly onread?: OnReadOptions | undefined;
+  /** Reading waits for `resume()`, `read()` or a listener of `'data'`; default false. */
+  readonly pauseOnConnect?: boolean | undefined;
+}
+
+type WriteCallback = (error?: Error | null) => void;
+type Chunk = { readonly chunk: Buffer };
+
+/**
+ * A connection as a stream. Its clear bytes are read and written; `ssl` is the connection under it.
+ *
+ * The end of the stream is the peer's close_notify. If the transport ends without, the stream is destroyed with
+ * `ERR_SSL_UNEXPECTED_EOF`. Ending the writable side sends our close_notify. A fatal error closes everything.
+ */
+export class TlsSocket extends TlsSocketState {
+  readonly #connection: Connection;
+  readonly #transport: DuplexTransport | undefined;
+  readonly #receiver: Receiver;
+  readonly #ownBuffer: boolean;
+  #peerEnded = false;
+
+  /**
+   * @param ssl - with its transport; from now on it is the socket that reads. A handshake that was not made is made.
+   * @param transport - internal
+   */
+  constructor(ssl: Ssl, options: TlsSocketOptions = {}, transport?: DuplexTransport) {
+    validateObject(options, 'options');
+    const connection = connectionOf(ssl);
+    connection.assertOpen();
+    if (connection.flow !== null) throw tlsError('ERR_TLS_SSL_IN_USE', `${connection.description} has a TlsSocket already`);
+    super(ssl, optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false));
+    this.#connection = connection;
+    this.#transport = transport;
+    this.#ownBuffer = options.onread !== undefined && options.onread !== null;
+    this.#receiver =
+      options.onread === undefined || options.onread === null
+        ? new ChunkReceiver(chunk => this.push(chunk))
+        : new BufferReceiver(connection, options.onread);
+    this.#attach();
+    if (!optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false)) this.read(0);
+  }
+
+  #attach(): void {
+    this.#connection.flow = {
+      data: (bytes, offset, length) => this.#data(bytes, offset, length),
+      end: () => this.#end(),
+      failed: error => this.#failed(error),
+      closed: error => this.destroy(error ?? undefined),
+    };
+    this.#connection.pin();
+    // It may have died between its handshake and this moment.
+    if (this.#connection.error !== null) this.destroy(this.#connection.error);
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Coming in
+
+  override _read(): void {
+    this.#connection.startFlow();
+    this.#transport?.resumeInput();
+  }
+
+  #data(bytes: Uint8Array, offset: number, length: number): void {
+    this.noteRead(length);
+    if (!this.#receiver.receive(bytes, offset, length)) this.#connection.stopFlow();
+    this.#transport?.resumeInput();
+  }
+
+  #end(): void {
+    this.#peerEnded = true;
+    this.push(null);
+    // Nothing was ever put into the stream, so nobody reads it to its end.
+    if (this.#ownBuffer) this.read(0);
+  }
+
+  #failed(error: Error): void {
+    // Both sides have said all they had to say: how the transport ends after that is nobody's concern.
+    if (this.#peerEnded && this.writableEnded && this.writableLength === 0) this.destroy();
+    else this.destroy(this.#transport?.error ?? error);
+  }
+
+  /** With `onread` the stream has nothing to pause: reading itself stops. */
+  override pause(): this {
+    if (this.#ownBuffer) this.#connection.stopFlow();
+    return super.pause();
+  }
+
+  override resume(): this {
+    if (this.#ownBuffer && !this.#peerEnded) this.#connection.startFlow();
+    return super.resume();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Going out
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
+    this.#send(chunk.length, callback, op => this.#connection.native.write(op, chunk));
+  }
+
+  override _writev(chunks: readonly Chunk[], callback: WriteCallback): void {
+    const buffers = chunks.map(({ chunk }) => chunk).filter(chunk => chunk.length > 0);
+    const length = buffers.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#send(length, callback, op => this.#connection.native.writev(op, buffers));
+  }
+
+  #send(length: number, callback: WriteCallback, start: (op: number) => 0 | 1 | 2): void {
+    if (length === 0) return callback();
+    this.noteWritten(length);
+    this.#run(error => (error === null ? this.#taken(callback) : callback(error)), start);
+  }
+
+  #taken(callback: WriteCallback): void {
+    this.touch();
+    if (this.#transport === undefined) callback();
+    else this.#transport.whenReady(callback);
+  }
+
+  override _final(callback: WriteCallback): void {
+    // Nobody is left to say goodbye to.
+    if (this.#connection.closed || this.#connection.error !== null) return callback();
+    this.#run(
+      error => callback(this.#peerEnded ? null : error),
+      op => this.#connection.native.shutdown(op, false),
+    );
+  }
+
+  /** An operation of the stream's own; without a promise, since there is one for each write. */
+  #run(ended: (error: Error | null) => void, start: (op: number) => 0 | 1 | 2): void {
+    const connection = this.#connection;
+    if (connection.closed) return ended(closedError(connection.description));
+    if (connection.error !== null) return ended(connection.error);
+    const op = connection.nextOp();
+    // `start` holds the data, and the pending operation holds `start`.
+    const pending: Pending & { start: unknown } = { start, done: () => ended(null), failed: ended };
+    try {
+      if (connection.started(start(op))) ended(null);
+      else connection.expect(op, pending);
+    } catch (error) {
+      ended(error as Error);
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Ending
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.stopTimer();
+    this.#connection.close(error);
+    this.#transport?.close(error);
+    callback(error);
+  }
+
+  /** Ends the writable side, and destroys the socket when everything was handed to the transport. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+}
