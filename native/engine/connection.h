@@ -134,6 +134,7 @@ class Connection {
   Step done(std::int32_t result = 0);
   Step fail_operation(openssl::FailurePtr failure);
   bool flush_scheduled();
+  openssl::FailurePtr perform_key_update();
   bool write_clear(std::span<const std::uint8_t> clear);
   bool renegotiating() const;
   void begin_renegotiation();

@@ -170,12 +170,23 @@ std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
 // A KeyUpdate that the application scheduled or the peer is owed; as long as one is pending, OpenSSL counts as "in init" and refuses
 // the next one, a shutdown, and loses a certificate request.
 bool Connection::flush_scheduled() {
-  if (!tls13() || SSL_get_key_update_type(ssl_.get()) == SSL_KEY_UPDATE_NONE) return true;
-  ERR_clear_error();
-  const int result = SSL_do_handshake(ssl_.get());
-  if (result == 1) return true;
-  fail(failure_after(result, "A scheduled key update failed"));
+  FailurePtr failure = perform_key_update();
+  if (!failure) return true;
+  fail(std::move(failure));
   return false;
+}
+
+FailurePtr Connection::perform_key_update() {
+  if (!tls13()) return nullptr;
+  const int type = SSL_get_key_update_type(ssl_.get());
+  if (type == SSL_KEY_UPDATE_NONE) return nullptr;
+  ERR_clear_error();
+  // What the peer is owed is noted, but not scheduled: SSL_do_handshake would do nothing.
+  if (SSL_in_init(ssl_.get()) == 0 && SSL_key_update(ssl_.get(), type) != 1) {
+    return openssl::openssl_failure("The peer's key update could not be answered");
+  }
+  const int result = SSL_do_handshake(ssl_.get());
+  return result == 1 ? nullptr : failure_after(result, "A key update failed");
 }
 
 Connection::Step Connection::run_key_update(Operation& operation) {

@@ -179,11 +179,7 @@ FailurePtr Connection::after_read() {
 
 // OpenSSL answers a request with the next write, which may never come.
 FailurePtr Connection::answer_key_update() {
-  if (!tls13() || SSL_get_key_update_type(ssl_.get()) == SSL_KEY_UPDATE_NONE) return nullptr;
-  if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return nullptr;
-  ERR_clear_error();
-  const int result = SSL_do_handshake(ssl_.get());
-  return result == 1 ? nullptr : failure_after(result, "Answering the peer's key update failed");
+  return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0 ? nullptr : perform_key_update();
 }
 
 }  // namespace system_tls::engine
