@@ -54,7 +54,7 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
   if (!reader.ok()) return nullptr;
   const Entry entry(*delivery);
   FailurePtr failure;
-  auto channel = io::Channel::create(delivery->reactor(), id, context->context()->new_ssl(), options, failure);
+  auto channel = io::Channel::create(delivery->reactor(), id, context->context()->new_ssl(options.server), options, failure);
   if (channel) return std::make_unique<ConnectionHandle>(context->context(), std::move(channel));
   throw_failure(call.env, failure);
   return nullptr;

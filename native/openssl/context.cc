@@ -84,9 +84,13 @@ std::vector<std::string> Context::ciphers() const {
 
 Bytes Context::certificate() const { return to_der_bytes(SSL_CTX_get0_certificate(get())); }
 
-SslPtr Context::new_ssl() const {
+SslPtr Context::new_ssl(bool server) const {
   SslPtr ssl(SSL_new(get()));
   if (ssl == nullptr || !note_initial_context(ssl.get(), get())) return nullptr;
+  // The id context is for servers. A client with one ends the connection with "attempt to reuse session in different
+  // context" where it meets a session of another policy; what a resumed session is worth is checked afterwards instead.
+  static constexpr unsigned char kNone = 0;
+  if (!server && SSL_set_session_id_context(ssl.get(), &kNone, 0) != 1) return nullptr;
   return ssl;
 }
 

@@ -35,7 +35,7 @@ class Context {
 
   // SSL_new(3). Connections come from here alone: a session belongs to the cache of the context that its connection began
   // with, even if SNI has changed it since, and this is where that context is noted. Null: see the error queue.
-  SslPtr new_ssl() const;
+  SslPtr new_ssl(bool server) const;
 
   SSL_CTX* get() const noexcept { return context_.get(); }
 
