@@ -1,0 +1,309 @@
+// The engine alone, in memory: every piece size, every order, no clock and no system call.
+#include <openssl/sslerr.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+
+#include "test/check.h"
+#include "test/peers.h"
+
+namespace system_tls::test {
+namespace {
+
+using engine::Operation;
+using engine::OperationId;
+using Kind = Operation::Kind;
+
+constexpr std::size_t kFragments[] = {1, 7, 1000, 1 << 20};
+
+std::string text(std::size_t size, char seed = 'a') {
+  std::string bytes(size, seed);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(seed + static_cast<char>(i % 23));
+  return bytes;
+}
+
+bool data_both_ways(int version) {
+  for (const std::size_t fragment : kFragments) {
+    Pair pair(version);
+    CHECK(pair.handshake(fragment));
+    const std::string sent = text(fragment == 1 ? 20'000 : 300'000);
+    const OperationId write = pair.client.write(sent);
+    pair.server.write("back");
+    const OperationId read = pair.client.read();
+    pair.server.connection->start_flow();
+    pair.pump(fragment);
+    CHECK(pair.client.events.done.contains(write));
+    CHECK(pair.server.events.flow == sent);
+    CHECK(pair.client.events.reads[read] == "back");
+  }
+  return true;
+}
+
+const Register kData12("data both ways, TLS 1.2, all fragment sizes", [] { return data_both_ways(TLS1_2_VERSION); });
+const Register kData13("data both ways, TLS 1.3, all fragment sizes", [] { return data_both_ways(TLS1_3_VERSION); });
+
+const Register kIdle("an idle connection holds no buffer", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  pair.server.connection->start_flow();
+  pair.client.write(text(100'000));
+  pair.pump();
+  CHECK(pair.client.connection->enc().out.empty());
+  CHECK(pair.client.connection->enc().out.front().empty());
+  CHECK(pair.server.connection->enc().in.size() == 0);
+  return true;
+});
+
+const Register kKeyUpdate("key updates in both directions, crossing, between writes", [] {
+  for (const std::size_t fragment : kFragments) {
+    Pair pair(TLS1_3_VERSION);
+    CHECK(pair.handshake(fragment));
+    pair.server.connection->start_flow();
+    pair.client.connection->start_flow();
+    pair.client.write("one ");
+    const OperationId requested = pair.client.start(Kind::key_update, true);
+    const OperationId crossing = pair.server.start(Kind::key_update, true);
+    const OperationId plain = pair.client.start(Kind::key_update, false);
+    pair.client.write("two");
+    pair.pump(fragment);
+    CHECK(pair.client.events.done.contains(requested) && pair.client.events.done.contains(plain));
+    CHECK(pair.server.events.done.contains(crossing));
+    CHECK(pair.client.events.peer_updated_count == 1 && pair.server.events.peer_updated_count == 1);
+    CHECK(pair.server.events.peer_key_updates == pair.client.events.own_key_updates);
+    CHECK(pair.server.events.flow == "one two");
+  }
+  return true;
+});
+
+const Register kStorm("a storm of key updates ends the connection and not the loop", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  pair.server.connection->start_flow();
+  for (int i = 0; i < 1000; ++i) pair.client.start(Kind::key_update, false);
+  pair.pump();
+  CHECK(pair.server.connection->dead());
+  CHECK(pair.server.events.failure->code == "ERR_TLS_TOO_MANY_KEY_UPDATES");
+  CHECK(pair.server.events.peer_key_updates < 100);
+  return true;
+});
+
+const Register kKeyUpdateMisuse("a key update out of place is an error and nothing else", [] {
+  Pair pair(TLS1_2_VERSION);
+  const OperationId early = pair.client.start(Kind::key_update);
+  pair.client.connection->advance();
+  CHECK(pair.client.events.failures.contains(early));
+  CHECK(pair.handshake());
+  const OperationId late = pair.client.start(Kind::key_update);
+  pair.pump();
+  CHECK(pair.client.events.failures[late]->errors[0].reason == SSL_R_WRONG_SSL_VERSION);
+  CHECK(!pair.client.connection->dead());
+  return true;
+});
+
+const Register kRenegotiateServer("a server's renegotiation, with data crossing it", [] {
+  for (const std::size_t fragment : kFragments) {
+    Pair pair(TLS1_2_VERSION);
+    CHECK(pair.handshake(fragment));
+    pair.server.connection->start_flow();
+    pair.client.connection->start_flow();
+    const OperationId request = pair.server.start(Kind::renegotiate);
+    pair.server.connection->advance();
+    pair.server.write("from server");
+    pair.client.write("from client");
+    pair.pump(fragment);
+    CHECK(pair.server.events.done.contains(request));
+    CHECK(pair.client.events.renegotiated_count == 1 && pair.server.events.renegotiated_count == 1);
+    CHECK(pair.client.events.flow == "from server");
+    CHECK(pair.server.events.flow == "from client");
+  }
+  return true;
+});
+
+bool client_renegotiates(bool abbreviated) {
+  for (const std::size_t fragment : kFragments) {
+    Pair pair(TLS1_2_VERSION);
+    SSL_set_options(pair.server.connection->ssl(), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+    CHECK(pair.handshake(fragment));
+    pair.server.connection->start_flow();
+    pair.server.write("crossing");
+    const OperationId request = pair.client.start(Kind::renegotiate, abbreviated);
+    pair.client.write("behind it");
+    pair.pump(fragment);
+    CHECK(pair.client.events.done.contains(request));
+    CHECK((SSL_session_reused(pair.client.connection->ssl()) != 0) == abbreviated);
+    CHECK(pair.server.events.flow == "behind it");
+    const OperationId read = pair.client.read();
+    pair.pump(fragment);
+    CHECK(pair.client.events.reads[read] == "crossing");
+  }
+  return true;
+}
+
+const Register kFull("a client's full renegotiation, with data crossing it", [] { return client_renegotiates(false); });
+const Register kAbbreviated("a client's abbreviated renegotiation, with data crossing it", [] { return client_renegotiates(true); });
+
+const Register kLimit("renegotiations beyond the limit end the connection", [] {
+  engine::Limits limits;
+  limits.renegotiations = 2;
+  Pair pair(TLS1_2_VERSION, limits);
+  SSL_set_options(pair.server.connection->ssl(), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+  CHECK(pair.handshake());
+  pair.server.connection->start_flow();
+  for (int i = 0; i < 3; ++i) pair.client.start(Kind::renegotiate);
+  pair.pump();
+  CHECK(pair.client.events.renegotiated_count == 2);
+  CHECK(pair.server.events.failure->code == "ERR_TLS_TOO_MANY_RENEGOTIATIONS");
+  return true;
+});
+
+const Register kRefused("a refused renegotiation is a named error and the connection's end", [] {
+  Pair pair(TLS1_2_VERSION);
+  CHECK(pair.handshake());
+  pair.server.connection->start_flow();
+  const OperationId request = pair.client.start(Kind::renegotiate);
+  pair.pump();
+  CHECK(pair.client.events.failures[request]->errors[0].reason == SSL_R_NO_RENEGOTIATION);
+  CHECK(pair.client.connection->dead());
+  return true;
+});
+
+const Register kShutdown("a two-way shutdown with data in flight", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  pair.server.write("last words");
+  pair.server.connection->advance();
+  const OperationId shutdown = pair.client.start(Kind::shutdown, true);
+  pair.server.connection->start_flow();
+  pair.pump();
+  CHECK(!pair.client.events.done.contains(shutdown));
+  CHECK(pair.server.events.ended[engine::kFlow]);
+  pair.server.start(Kind::shutdown, false);
+  pair.pump();
+  CHECK(pair.client.events.done.contains(shutdown));
+  const OperationId read = pair.client.read();
+  const OperationId after = pair.client.read();
+  pair.pump();
+  CHECK(pair.client.events.reads[read] == "last words");
+  CHECK(pair.client.events.ended[after]);
+  return true;
+});
+
+const Register kTruncation("a truncation is never a clean end", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  const OperationId read = pair.client.read();
+  pair.client.connection->enc().in.set_eof();
+  pair.client.connection->advance();
+  CHECK(!pair.client.events.ended.contains(read));
+  CHECK(pair.client.events.failures[read]->errors[0].reason == SSL_R_UNEXPECTED_EOF_WHILE_READING);
+  CHECK(pair.client.events.failed_count == 1);
+  return true;
+});
+
+const Register kOrder("operations end in the order in which they were started", [] {
+  Pair pair(TLS1_3_VERSION);
+  pair.client.start(Kind::handshake);
+  pair.client.write(text(200'000));
+  pair.client.start(Kind::key_update);
+  pair.client.write("x");
+  pair.client.start(Kind::shutdown);
+  pair.server.connection->start_flow();
+  pair.pump(1000);
+  CHECK((pair.client.events.order == std::vector<OperationId>{1, 2, 3, 4, 5}));
+  CHECK(pair.server.events.flow.size() == 200'001);
+  return true;
+});
+
+const Register kMany("ten thousand writes wait their turn", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  for (int i = 0; i < 10'000; ++i) pair.client.write("0123456789");
+  pair.server.connection->start_flow();
+  pair.pump();
+  CHECK(pair.server.events.flow.size() == 100'000);
+  CHECK(pair.client.events.done.size() == 10'001);
+  return true;
+});
+
+// Any bytes, at any moment: an error with a name, never a crash. The seed is fixed, so that a failure can be repeated.
+const Register kGarbage("damaged records", [] {
+  std::mt19937 random(20260101);
+  for (int round = 0; round < 400; ++round) {
+    Pair pair(round % 2 == 0 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    const bool in_handshake = round % 3 == 0;
+    if (!in_handshake) {
+      CHECK(pair.handshake());
+    } else {
+      pair.client.start(Kind::handshake);
+      pair.server.start(Kind::handshake);
+    }
+    const OperationId read = pair.server.read();
+    pair.client.write(text(5000));
+    pair.client.connection->advance();
+    std::vector<std::uint8_t> bytes(pair.client.connection->enc().out.size());
+    pair.client.connection->enc().out.take(bytes);
+    bytes[random() % bytes.size()] ^= static_cast<std::uint8_t>(1 + random() % 255);
+    pair.server.connection->enc().in.lend(bytes);
+    pair.server.connection->advance();
+    pair.server.connection->enc().in.reclaim();
+    pair.server.connection->enc().in.set_eof();
+    pair.server.connection->advance();
+    CHECK(pair.server.connection->dead());
+    CHECK(pair.server.events.failures.contains(read));
+    CHECK(pair.server.events.failed_count == 1);
+  }
+  return true;
+});
+
+// Operations of all kinds in any order, cancelled at any time: nothing hangs, each ends exactly once.
+const Register kRandom("any operations, in any order, cancelled at any time", [] {
+  std::mt19937 random(7);
+  for (int round = 0; round < 300; ++round) {
+    const int version = round % 2 == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    Pair pair(version);
+    SSL_set_options(pair.server.connection->ssl(), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+    End* ends[] = {&pair.client, &pair.server};
+    for (int step = 0; step < 60; ++step) {
+      End& end = *ends[random() % 2];
+      switch (random() % 9) {
+        case 0:
+        case 1:
+          end.write(text(random() % 40'000));
+          break;
+        case 2:
+          end.read(1 + random() % 20'000);
+          break;
+        case 3:
+          end.start(Kind::key_update, random() % 2 == 0);
+          break;
+        case 4:
+          end.start(Kind::renegotiate, random() % 2 == 0);
+          break;
+        case 5:
+          end.start(Kind::handshake);
+          break;
+        case 6:
+          end.connection->cancel(1 + random() % end.next);
+          break;
+        case 7:
+          (void)end.connection->schedule_key_update(static_cast<int>(random() % 2));
+          break;
+        default:
+          pair.pump(1 + random() % 5000);
+          break;
+      }
+    }
+    for (End* end : ends) end->connection->start_flow();
+    pair.pump();
+    for (End* end : ends) {
+      std::vector<OperationId> order = end->events.order;
+      std::sort(order.begin(), order.end());
+      CHECK(std::adjacent_find(order.begin(), order.end()) == order.end());
+    }
+  }
+  return true;
+});
+
+}  // namespace
+}  // namespace system_tls::test
