@@ -30,9 +30,7 @@ void Environment::set_constructor(ClassId id, napi_value constructor) {
   replace(constructors_[static_cast<std::size_t>(id)], constructor);
 }
 
-napi_value Environment::constructor(ClassId id) const {
-  return value_of(constructors_[static_cast<std::size_t>(id)]);
-}
+napi_value Environment::constructor(ClassId id) const { return value_of(constructors_[static_cast<std::size_t>(id)]); }
 
 void Environment::set_error_factory(napi_value function) { replace(error_factory_, function); }
 

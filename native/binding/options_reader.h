@@ -12,6 +12,10 @@
 
 namespace system_tls::binding {
 
+// A vector of bytes is bytes, not an array of numbers.
+template <typename T>
+concept NoByte = !std::is_same_v<T, std::uint8_t>;
+
 class OptionsReader {
  public:
   // Throws ERR_INVALID_ARG_TYPE unless `object` is an object; `path` is what messages call it.
@@ -38,8 +42,7 @@ class OptionsReader {
   }
 
   // An array whose elements from_js() understands.
-  template <typename T>
-    requires(!std::is_same_v<T, std::uint8_t>)
+  template <NoByte T>
   OptionsReader& read(const char* name, std::vector<T>& out) {
     return each(name, [&](napi_value element, const std::string& path) {
       T converted{};

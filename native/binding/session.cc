@@ -5,7 +5,8 @@
 namespace system_tls::binding {
 
 std::unique_ptr<SessionHandle> SessionHandle::construct(const Call& call) {
-  throw_type_error(call.env, "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor: sessions come from connections and from()");
+  throw_type_error(call.env, "ERR_ILLEGAL_CONSTRUCTOR",
+                   "Illegal constructor: sessions come from connections and from()");
   return nullptr;
 }
 

@@ -23,9 +23,7 @@ bool is_object(napi_env env, napi_value value) { return type_of(env, value) == n
 
 bool from_js(napi_env env, napi_value value, bool& out) { return napi_get_value_bool(env, value, &out) == napi_ok; }
 
-bool from_js(napi_env env, napi_value value, double& out) {
-  return napi_get_value_double(env, value, &out) == napi_ok;
-}
+bool from_js(napi_env env, napi_value value, double& out) { return napi_get_value_double(env, value, &out) == napi_ok; }
 
 bool from_js(napi_env env, napi_value value, std::string& out) {
   std::size_t length = 0;

@@ -19,6 +19,12 @@ namespace system_tls::binding {
 // the view alive, and JavaScript may change them at any time.
 using View = std::span<std::uint8_t>;
 
+template <typename T>
+concept WholeNumber = std::numeric_limits<T>::is_integer && !std::is_same_v<T, bool>;
+
+template <typename T>
+concept ByteContainer = std::is_same_v<typename T::value_type, std::uint8_t>;
+
 bool is_nullish(napi_env env, napi_value value);
 bool is_function(napi_env env, napi_value value);
 bool is_object(napi_env env, napi_value value);
@@ -29,8 +35,7 @@ bool from_js(napi_env env, napi_value value, std::string& out);
 bool from_js(napi_env env, napi_value value, View& out);
 
 // A number that is whole and fits; a double carries whole numbers up to 2^53 only.
-template <typename Integer>
-  requires(std::numeric_limits<Integer>::is_integer && !std::is_same_v<Integer, bool>)
+template <WholeNumber Integer>
 bool from_js(napi_env env, napi_value value, Integer& out) {
   constexpr double kSafe = 9007199254740991.0;
   constexpr double kLowest = static_cast<double>(std::numeric_limits<Integer>::lowest());
@@ -45,8 +50,7 @@ bool from_js(napi_env env, napi_value value, Integer& out) {
   return true;
 }
 
-template <typename Container>
-  requires(std::is_same_v<typename Container::value_type, std::uint8_t>)
+template <ByteContainer Container>
 bool from_js(napi_env env, napi_value value, Container& out) {
   View view;
   if (!from_js(env, value, view)) return false;
@@ -79,8 +83,7 @@ napi_value to_js(napi_env env, std::string_view value);
 // A Buffer that holds a copy.
 napi_value to_js(napi_env env, std::span<const std::uint8_t> bytes);
 
-template <typename Integer>
-  requires(std::numeric_limits<Integer>::is_integer && !std::is_same_v<Integer, bool>)
+template <WholeNumber Integer>
 napi_value to_js(napi_env env, Integer value) {
   return to_js(env, static_cast<double>(value));
 }

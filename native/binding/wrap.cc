@@ -48,7 +48,8 @@ bool define_constructor(napi_env env, napi_value exports, ClassId id, const char
     return false;
   }
   napi_value function = nullptr;
-  if (napi_define_class(env, name, NAPI_AUTO_LENGTH, constructor, nullptr, 0, nullptr, &function) != napi_ok) return false;
+  if (napi_define_class(env, name, NAPI_AUTO_LENGTH, constructor, nullptr, 0, nullptr, &function) != napi_ok)
+    return false;
   if (!define_members(env, function, properties)) return false;
   environment->set_constructor(id, function);
   return napi_set_named_property(env, exports, name, function) == napi_ok;

@@ -10,9 +10,9 @@
 // and is registered with
 //   define_class<T>(env, exports, {method<&T::read>("read"), getter<&T::version>("version")});
 //
-// Node-API checks the receiver of a method only, not that of an accessor, and no argument at all, so each of them is
-// checked here by type tag before it is unwrapped. T's destructor runs in a finalizer: perhaps long after teardown of the
-// environment has begun, and without any right to call JavaScript.
+// Node-API checks neither the receiver of an accessor nor any argument, and V8's own check of a method's receiver gives
+// an error without a code, so each of them is checked here by type tag before it is unwrapped. T's destructor runs in a
+// finalizer: perhaps long after teardown of the environment has begun, and without any right to call JavaScript.
 #pragma once
 
 #include <node_api.h>

@@ -11,8 +11,8 @@ namespace system_tls::openssl {
 
 namespace {
 
-// What this library promises whatever openssl.cnf says: truncation is never taken for the peer's close_notify, and who may
-// renegotiate is decided by the application. Everything else there is the operator's policy and stays.
+// What this library promises whatever openssl.cnf says: truncation is never taken for the peer's close_notify, and who
+// may renegotiate is decided by the application. Everything else there is the operator's policy and stays.
 constexpr std::uint64_t kOff =
     SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION | SSL_OP_ALLOW_CLIENT_RENEGOTIATION;
 

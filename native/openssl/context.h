@@ -33,8 +33,8 @@ class Context {
   // Reads caFile and caPath itself; nothing else touches the file system, and nothing ever asks on the terminal.
   static ContextResult create(const ContextOptions& options, const ContextHooks& hooks);
 
-  // SSL_new(3). Connections come from here alone: a session belongs to the cache of the context that its connection began
-  // with, even if SNI has changed it since, and this is where that context is noted. Null: see the error queue.
+  // SSL_new(3). Connections come from here alone: a session belongs to the cache of the context that its connection
+  // began with, even if SNI has changed it since, and this is where that context is noted. Null: see the error queue.
   SslPtr new_ssl(bool server) const;
 
   SSL_CTX* get() const noexcept { return context_.get(); }

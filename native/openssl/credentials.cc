@@ -26,9 +26,7 @@ BioPtr open_memory(ByteView input) {
   return BioPtr(BIO_new_mem_buf(input.data(), static_cast<int>(input.size())));
 }
 
-FailurePtr unreadable(const std::string& name, const char* what) {
-  return openssl_failure(name + " is not " + what);
-}
+FailurePtr unreadable(const std::string& name, const char* what) { return openssl_failure(name + " is not " + what); }
 
 FailurePtr empty_input(const std::string& name, const char* what) {
   return named_failure("ERR_TLS_INVALID_INPUT", name + " is empty: expected " + what);
@@ -56,7 +54,9 @@ Outcome<std::vector<Pointer>> read_all(ByteView input, const std::string& name, 
     return {std::move(objects), nullptr};
   }
   PassphraseRequest nobody;
-  while (Pointer object{FromPem(bio.get(), nullptr, passphrase_callback, &nobody)}) objects.push_back(std::move(object));
+  while (Pointer object{FromPem(bio.get(), nullptr, passphrase_callback, &nobody)}) {
+    objects.push_back(std::move(object));
+  }
   if (objects.empty() || !at_end_of_pem()) return {{}, unreadable(name, what)};
   return {std::move(objects), nullptr};
 }
@@ -66,25 +66,25 @@ FailurePtr key_failure(const PassphraseRequest& request, const std::string& name
     return failure_with_code("ERR_TLS_PASSPHRASE_REQUIRED", name + " is encrypted: give its passphrase");
   }
   if (request.too_long) {
-    return failure_with_code("ERR_TLS_PASSPHRASE_TOO_LONG",
-                             "the passphrase of " + name + " is longer than the " + std::to_string(PEM_BUFSIZE) +
-                                 " bytes that OpenSSL takes");
+    return failure_with_code("ERR_TLS_PASSPHRASE_TOO_LONG", "the passphrase of " + name + " is longer than the " +
+                                                                std::to_string(PEM_BUFSIZE) +
+                                                                " bytes that OpenSSL takes");
   }
   return openssl_failure(name + " cannot be read as a private key");
 }
 
 // Unlike PEM's readers, this one knows encrypted PKCS #8 in DER.
 PkeyPtr decode_der_key(ByteView input, PassphraseRequest& request) {
-  EVP_PKEY* key = nullptr;
+  EVP_PKEY* decoded = nullptr;
   const DecoderPtr decoder(
-      OSSL_DECODER_CTX_new_for_pkey(&key, "DER", nullptr, nullptr, EVP_PKEY_KEYPAIR, nullptr, nullptr));
+      OSSL_DECODER_CTX_new_for_pkey(&decoded, "DER", nullptr, nullptr, EVP_PKEY_KEYPAIR, nullptr, nullptr));
   if (decoder == nullptr) return nullptr;
   OSSL_DECODER_CTX_set_pem_password_cb(decoder.get(), passphrase_callback, &request);
   const unsigned char* cursor = input.data();
   std::size_t left = input.size();
-  if (OSSL_DECODER_from_data(decoder.get(), &cursor, &left) == 1) return PkeyPtr(key);
-  EVP_PKEY_free(key);
-  return nullptr;
+  const bool complete = OSSL_DECODER_from_data(decoder.get(), &cursor, &left) == 1;
+  PkeyPtr key(decoded);
+  return complete ? std::move(key) : nullptr;
 }
 
 bool mac_failed() {
@@ -129,9 +129,8 @@ Outcome<PkeyPtr> read_private_key(const SealedInput& input, const std::string& n
   PassphraseRequest request{&input.passphrase};
   const BioPtr bio = open_memory(input.data);
   if (bio == nullptr) return {nullptr, key_failure(request, name)};
-  PkeyPtr key = is_pem(input.data)
-                    ? PkeyPtr(PEM_read_bio_PrivateKey(bio.get(), nullptr, passphrase_callback, &request))
-                    : decode_der_key(input.data, request);
+  PkeyPtr key = is_pem(input.data) ? PkeyPtr(PEM_read_bio_PrivateKey(bio.get(), nullptr, passphrase_callback, &request))
+                                   : decode_der_key(input.data, request);
   if (key == nullptr) return {nullptr, key_failure(request, name)};
   return {std::move(key), nullptr};
 }

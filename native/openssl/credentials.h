@@ -1,4 +1,5 @@
-// Certificates, keys, CRLs and PKCS #12 bundles out of bytes. Every failure names the input ("key[1]") that it is about.
+// Certificates, keys, CRLs and PKCS #12 bundles out of bytes. Every failure names the input ("key[1]") that it is
+// about.
 #pragma once
 
 #include <string>

@@ -38,14 +38,15 @@ int key_type(const Chain& chain) {
   return key == nullptr ? EVP_PKEY_NONE : EVP_PKEY_get_base_id(key);
 }
 
-// OpenSSL keeps one certificate for each type of key and would replace the first without a word; most often the second is
-// an intermediate that belongs into the first one's PEM.
+// OpenSSL keeps one certificate for each type of key and would replace the first without a word; most often the second
+// is an intermediate that belongs into the first one's PEM.
 FailurePtr check_distinct(const std::vector<Chain>& chains, const Chain& chain) {
   for (const Chain& other : chains) {
     if (key_type(other) != key_type(chain)) continue;
-    return named_failure("ERR_TLS_INVALID_INPUT",
-                         chain.name + " has a key of the same type as " + other.name +
-                             ", and a context holds one certificate for each type; a chain goes into one PEM, leaf first");
+    return named_failure(
+        "ERR_TLS_INVALID_INPUT",
+        chain.name + " has a key of the same type as " + other.name +
+            ", and a context holds one certificate for each type; a chain goes into one PEM, leaf first");
   }
   return nullptr;
 }
@@ -107,7 +108,8 @@ FailurePtr apply_keys(SSL_CTX* context, const std::vector<SealedInput>& keys, co
 }
 
 // The other certificates of a bundle are both the chain to send and, as in node:tls, authorities to trust.
-FailurePtr apply_pkcs12(SSL_CTX* context, const SealedInput& input, const std::string& name, std::vector<Chain>& chains) {
+FailurePtr apply_pkcs12(SSL_CTX* context, const SealedInput& input, const std::string& name,
+                        std::vector<Chain>& chains) {
   auto [contents, failure] = read_pkcs12(input, name);
   if (failure != nullptr) return failure;
   Chain chain{name, std::move(contents.certificate), std::move(contents.others)};

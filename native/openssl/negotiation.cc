@@ -47,12 +47,12 @@ FailurePtr apply_ciphers(SSL_CTX* context, const ContextOptions& options) {
 FailurePtr apply_algorithms(SSL_CTX* context, const ContextOptions& options) {
   const ErrorScope scope;
   if (options.sigalgs && SSL_CTX_set1_sigalgs_list(context, options.sigalgs->c_str()) != 1) {
-    return failure_with_code("ERR_INVALID_ARG_VALUE", quoted("sigalgs", *options.sigalgs) +
-                                                          ": a name in it is not known to this OpenSSL");
+    return failure_with_code("ERR_INVALID_ARG_VALUE",
+                             quoted("sigalgs", *options.sigalgs) + ": a name in it is not known to this OpenSSL");
   }
   if (options.groups && SSL_CTX_set1_groups_list(context, options.groups->c_str()) != 1) {
-    return failure_with_code("ERR_INVALID_ARG_VALUE", quoted("ecdhCurve", *options.groups) +
-                                                          ": a name in it is not known to this OpenSSL");
+    return failure_with_code("ERR_INVALID_ARG_VALUE",
+                             quoted("ecdhCurve", *options.groups) + ": a name in it is not known to this OpenSSL");
   }
   return nullptr;
 }
@@ -88,8 +88,8 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* out_length, 
                     unsigned int offered_length, void* argument) {
   const Bytes& own = static_cast<const Attachment*>(argument)->alpn;
   unsigned char* selected = nullptr;
-  const int found = SSL_select_next_proto(&selected, out_length, own.data(), static_cast<unsigned int>(own.size()), offered,
-                                          offered_length);
+  const int found = SSL_select_next_proto(&selected, out_length, own.data(), static_cast<unsigned int>(own.size()),
+                                          offered, offered_length);
   *out = selected;
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -98,7 +98,8 @@ FailurePtr apply_alpn(SSL_CTX* context, const ContextOptions& options, Attachmen
   if (!options.alpn || options.alpn->empty()) return nullptr;
   const Bytes& list = *options.alpn;
   if (!is_protocol_list(list)) {
-    return named_failure("ERR_INVALID_ARG_VALUE", "ALPNProtocols must be names of 1 to 255 bytes, each after its length");
+    return named_failure("ERR_INVALID_ARG_VALUE",
+                         "ALPNProtocols must be names of 1 to 255 bytes, each after its length");
   }
   // Unlike the rest of OpenSSL, 0 is success.
   if (SSL_CTX_set_alpn_protos(context, list.data(), static_cast<unsigned int>(list.size())) != 0) {

@@ -10,8 +10,8 @@ namespace system_tls::openssl {
 // Passed to every reader, together with passphrase_callback: a reader without a callback would ask on the terminal.
 struct PassphraseRequest {
   const std::optional<SecretBytes>* passphrase = nullptr;  // null: there is none to give
-  bool missing = false;   // set when one was asked for and there is none
-  bool too_long = false;  // set when OpenSSL has no room for the one there is
+  bool missing = false;                                    // set when one was asked for and there is none
+  bool too_long = false;                                   // set when OpenSSL has no room for the one there is
 };
 
 // pem_password_cb(3); `request` is a PassphraseRequest.

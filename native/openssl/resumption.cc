@@ -45,9 +45,9 @@ FailurePtr apply_id_context(SSL_CTX* context, const std::optional<Bytes>& given)
   const auto* id = given ? given->data() : reinterpret_cast<const std::uint8_t*>(kDefaultIdContext.data());
   const std::size_t length = given ? given->size() : kDefaultIdContext.size();
   if (length > SSL_MAX_SID_CTX_LENGTH) {
-    return named_failure("ERR_INVALID_ARG_VALUE",
-                         "sessionIdContext has " + std::to_string(length) + " bytes; OpenSSL keeps at most " +
-                             std::to_string(SSL_MAX_SID_CTX_LENGTH));
+    return named_failure("ERR_INVALID_ARG_VALUE", "sessionIdContext has " + std::to_string(length) +
+                                                      " bytes; OpenSSL keeps at most " +
+                                                      std::to_string(SSL_MAX_SID_CTX_LENGTH));
   }
   if (SSL_CTX_set_session_id_context(context, id, static_cast<unsigned int>(length)) != 1) {
     return openssl_failure("sessionIdContext is refused");

@@ -115,14 +115,22 @@ Bytes Session::peer_certificate() const { return to_der_bytes(SSL_SESSION_get0_p
 
 std::string protocol_name(int version) {
   switch (version) {
-    case SSL3_VERSION: return "SSLv3";
-    case TLS1_VERSION: return "TLSv1";
-    case TLS1_1_VERSION: return "TLSv1.1";
-    case TLS1_2_VERSION: return "TLSv1.2";
-    case TLS1_3_VERSION: return "TLSv1.3";
-    case DTLS1_VERSION: return "DTLSv1";
-    case DTLS1_2_VERSION: return "DTLSv1.2";
-    default: return "unknown";
+    case SSL3_VERSION:
+      return "SSLv3";
+    case TLS1_VERSION:
+      return "TLSv1";
+    case TLS1_1_VERSION:
+      return "TLSv1.1";
+    case TLS1_2_VERSION:
+      return "TLSv1.2";
+    case TLS1_3_VERSION:
+      return "TLSv1.3";
+    case DTLS1_VERSION:
+      return "DTLSv1";
+    case DTLS1_2_VERSION:
+      return "DTLSv1.2";
+    default:
+      return "unknown";
   }
 }
 

@@ -15,8 +15,8 @@ std::string location(const char* variable, const char* fallback) {
   return value != nullptr ? value : fallback;
 }
 
-// What tells one state of the system's store from another. The folder of single certificates needs no part in it but its
-// name: OpenSSL looks into it whenever an issuer is missing.
+// What tells one state of the system's store from another. The folder of single certificates needs no part in it but
+// its name: OpenSSL looks into it whenever an issuer is missing.
 std::string fingerprint() {
   const std::string file = location(X509_get_default_cert_file_env(), X509_get_default_cert_file());
   const std::string folder = location(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());

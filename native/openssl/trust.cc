@@ -82,7 +82,8 @@ int continue_verification(int, X509_STORE_CTX*) { return 1; }
 }  // namespace
 
 FailurePtr trust_authority(SSL_CTX* context, X509* authority, const std::string& name) {
-  if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority) != 1) return openssl_failure(name + " is refused");
+  if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority) != 1)
+    return openssl_failure(name + " is refused");
   if (SSL_CTX_add_client_CA(context, authority) != 1) return openssl_failure(name + " has a name that is refused");
   return nullptr;
 }
