@@ -1,5 +1,6 @@
 import type { NativeBio } from '../types/binding.d.ts';
 import { invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
+import type { Connection } from './internal/connection.ts';
 import { throwLater } from './internal/dispatch.ts';
 import { binding } from './internal/load-binding.ts';
 import { asBytes, optionalBoolean, optionalInteger, validateInteger, validateObject } from './internal/validate.ts';
@@ -22,15 +23,16 @@ export interface BioSocketOptions {
 }
 
 /** What an object of the class is made of. */
-type Content =
+export type BioContent = { /** The connection that uses it. */ owner?: Connection } & (
   | { readonly native: NativeBio; readonly socket?: undefined }
-  | { readonly socket: SocketTransport; readonly native?: undefined };
+  | { readonly socket: SocketTransport; readonly native?: undefined }
+);
 
 const maxSize = 2 ** 31 - 1;
 const defaultPairSize = 65536;
 const key = Symbol('Bio');
 
-let contentOf: (bio: unknown) => Content;
+let contentOf: (bio: unknown, argument?: string) => BioContent;
 
 /**
  * A source and sink of bytes: BIO. Gives a connection any transport that is not a socket.
@@ -39,17 +41,17 @@ let contentOf: (bio: unknown) => Content;
  * once for any number of writes.
  */
 export class Bio extends WatchedEmitter<{ readable: [] }> {
-  readonly #content: Content;
+  readonly #content: BioContent;
 
   static {
-    contentOf = bio => {
-      if (typeof bio !== 'object' || bio === null || !(#content in bio)) throw invalidThis('Bio');
-      return bio.#content;
+    contentOf = (bio, argument) => {
+      if (typeof bio === 'object' && bio !== null && #content in bio) return bio.#content;
+      throw argument === undefined ? invalidThis('Bio') : invalidArgType(argument, 'a Bio', bio);
     };
   }
 
   /** @internal */
-  private constructor(token: typeof key, content: Content) {
+  private constructor(token: typeof key, content: BioContent) {
     if (token !== key) throw invalidArgType('Bio', 'made by Bio.memory(), Bio.pair() or Bio.socket()', undefined);
     super();
     this.#content = content;
@@ -120,7 +122,7 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
   }
 
   [Symbol.dispose](): void {
-    this.close();
+    contentOf(this).native?.close();
   }
 
   /** @internal */
@@ -139,7 +141,9 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
 }
 
 /** @internal What a connection is given. */
-export { contentOf as bioContent };
+export function bioArgument(bio: unknown, name: string): BioContent {
+  return contentOf(bio, name);
+}
 
 function memoryOf(bio: unknown): NativeBio {
   const content = contentOf(bio);

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { isIP, Socket, type NetConnectOpts, type TcpNetConnectOpts } from 'node:net';
+import { isIP, type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 import { Duplex } from 'node:stream';
 import { SslContext, type SslContextOptions } from './context.ts';
 import { abortError, invalidArgType, timeoutError, tlsError } from './internal/coded-error.ts';
@@ -9,7 +9,13 @@ import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.
 import type { OperationOptions } from './internal/operations.ts';
 import { checkLimits } from './internal/operations.ts';
 import { connectTcp, isFresh, whenConnected } from './internal/tcp-connect.ts';
-import { optionalBoolean, optionalFunction, optionalString, validateObject, validateTimeout } from './internal/validate.ts';
+import {
+  optionalBoolean,
+  optionalFunction,
+  optionalString,
+  validateObject,
+  validateTimeout,
+} from './internal/validate.ts';
 import type { SslSession } from './session.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
@@ -97,7 +103,11 @@ function makeSsl(options: ConnectOptions, target: Target): Ssl {
 }
 
 /** Gives `ssl` its transport; something to look after it if it is not a descriptor. */
-async function openTransport(ssl: Ssl, options: ConnectOptions, signal: AbortSignal): Promise<DuplexTransport | undefined> {
+async function openTransport(
+  ssl: Ssl,
+  options: ConnectOptions,
+  signal: AbortSignal,
+): Promise<DuplexTransport | undefined> {
   const take = (fd: number): void => ssl.setFd(fd, { close: false });
   const { socket } = options;
   if (socket === undefined || socket === null) {
@@ -116,8 +126,10 @@ async function openTransport(ssl: Ssl, options: ConnectOptions, signal: AbortSig
 function routeOf(options: ConnectOptions): NetConnectOpts {
   const path = optionalString(options.path, 'options.path');
   if (path !== undefined) return { path };
-  if (options.port === undefined) throw invalidArgType('options.port', 'a number, unless there is a path or socket', undefined);
-  const { port, localAddress, localPort, family, hints, lookup, autoSelectFamily, autoSelectFamilyAttemptTimeout } = options;
+  if (options.port === undefined)
+    throw invalidArgType('options.port', 'a number, unless there is a path or socket', undefined);
+  const { port, localAddress, localPort, family, hints, lookup, autoSelectFamily, autoSelectFamilyAttemptTimeout } =
+    options;
   const given = { localAddress, localPort, family, hints, lookup, autoSelectFamily, autoSelectFamilyAttemptTimeout };
   const route = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { host: options.host || 'localhost', port, ...route };
@@ -157,7 +169,10 @@ function configureSocket(ssl: Ssl, options: ConnectOptions): void {
 export async function connect(options: ConnectOptions): Promise<TlsSocket> {
   validateObject(options, 'options');
   const { signal, timeout } = checkLimits(options);
-  const handshakeTimeout = validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout');
+  const handshakeTimeout = validateTimeout(
+    options.handshakeTimeout ?? defaultHandshakeTimeout,
+    'options.handshakeTimeout',
+  );
   optionalFunction(options.checkServerIdentity, 'options.checkServerIdentity');
   const target = targetOf(options);
   const ssl = makeSsl(options, target);

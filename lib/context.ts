@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { NativeContext } from '../types/binding.d.ts';
 import type { AlpnProtocols } from './internal/alpn.ts';
-import { invalidThis } from './internal/coded-error.ts';
+import { invalidArgType, invalidThis } from './internal/coded-error.ts';
 import { type ContextPolicy, contextPolicy, nativeContextOptions } from './internal/context-options.ts';
 import type { CertificateOption, KeyOption, PemOrDer, PfxOption } from './internal/credentials.ts';
 import { binding } from './internal/load-binding.ts';
@@ -87,7 +87,7 @@ export interface SslContextOptions {
   readonly keyUpdateLimit?: number | undefined;
 }
 
-let internals: (context: unknown) => ContextInternals;
+let internals: (context: unknown, argument?: string) => ContextInternals;
 
 interface ContextInternals {
   readonly native: NativeContext;
@@ -104,9 +104,9 @@ export class SslContext {
   readonly #internals: ContextInternals;
 
   static {
-    internals = context => {
-      if (typeof context !== 'object' || context === null || !(#internals in context)) throw invalidThis('SslContext');
-      return context.#internals;
+    internals = (context, argument) => {
+      if (typeof context === 'object' && context !== null && #internals in context) return context.#internals;
+      throw argument === undefined ? invalidThis('SslContext') : invalidArgType(argument, 'an SslContext', context);
     };
   }
 
@@ -135,9 +135,7 @@ export class SslContext {
   }
 }
 
-export function isContext(value: unknown): value is SslContext {
-  return value instanceof SslContext;
+/** @internal The native part and the policy of a context; throws for what is none. */
+export function contextArgument(context: unknown, name: string): ContextInternals {
+  return internals(context, name);
 }
-
-/** The native part and the policy of a context; throws for what is none. */
-export { internals as contextInternals };

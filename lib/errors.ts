@@ -3,7 +3,14 @@ import type { NativeErrorEntry, NativeFailure } from '../types/binding.d.ts';
 import { adviceFor } from './internal/advice.ts';
 import { alertLevel, alertName } from './internal/alerts.ts';
 import { tlsError } from './internal/coded-error.ts';
-import { alertOfEntry, codeOfEntry, isCommonReason, sslLibrary, verifyResultName } from './internal/error-codes.ts';
+import {
+  alertOfEntry,
+  codeOfEntry,
+  isCommonReason,
+  pointsElsewhere,
+  sslLibrary,
+  verifyResultName,
+} from './internal/error-codes.ts';
 import { binding } from './internal/load-binding.ts';
 
 /** One entry of OpenSSL's error queue: ERR_get_error_all(3). */
@@ -83,7 +90,11 @@ export class OpenSslError extends Error {
 
   static {
     // As for built-in errors: on the prototype, out of the way of inspection.
-    Object.defineProperty(this.prototype, 'name', { value: 'OpenSslError', configurable: true, writable: true });
+    Object.defineProperty(OpenSslError.prototype, 'name', {
+      value: 'OpenSslError',
+      configurable: true,
+      writable: true,
+    });
   }
 }
 
@@ -109,7 +120,8 @@ const publicEntry = (entry: NativeErrorEntry): OpenSslErrorEntry => ({
 
 /** The root cause comes first, but what libssl says of its own is what users know by name. */
 function mainEntry(entries: readonly NativeErrorEntry[]): NativeErrorEntry | undefined {
-  return entries.find(entry => entry.libraryCode === sslLibrary && !isCommonReason(entry)) ?? entries[0];
+  const own = entries.filter(entry => entry.libraryCode === sslLibrary);
+  return own.find(entry => !isCommonReason(entry)) ?? own.find(entry => !pointsElsewhere(entry)) ?? entries[0];
 }
 
 function alertOf(failure: NativeFailure, main: NativeErrorEntry | undefined): TlsAlert | undefined {
@@ -140,9 +152,10 @@ function toOpenSslError(failure: NativeFailure, where: string): OpenSslError {
   const native = mainEntry(failure.errors);
   const main = native === undefined ? undefined : publicEntry(native);
   const verifyResult = failure.verifyResult === 0 ? undefined : makeVerifyResult(failure.verifyResult);
-  const code =
-    verifyResult === undefined ? (main?.code ?? 'ERR_OSSL_UNKNOWN') : codeOfVerifyResult(verifyResult.code);
-  const message = sentence(where, [failure.message, main?.reason, main?.data, verifyResult?.message], code);
+  const code = verifyResult === undefined ? (main?.code ?? 'ERR_OSSL_UNKNOWN') : codeOfVerifyResult(verifyResult.code);
+  const [root] = failure.errors;
+  const cause = root === native ? undefined : root?.reason;
+  const message = sentence(where, [failure.message, main?.reason, cause, main?.data, verifyResult?.message], code);
   const errors = failure.errors.map(publicEntry);
   return new OpenSslError(message, { code, errors, main, alert: alertOf(failure, native), verifyResult });
 }

@@ -1,11 +1,21 @@
-export { LoadError } from './internal/load-failure.ts';
-export { openssl, type OpenSsl, type OpensslFeatures } from './openssl.ts';
 export { Bio, type BioPairOptions, type BioSocketOptions } from './bio.ts';
+export { type ConnectOptions, connect } from './connect.ts';
 export { type ClientRenegotiation, SslContext, type SslContextOptions } from './context.ts';
 export { OpenSslError, type OpenSslErrorEntry, type TlsAlert, type VerifyResult } from './errors.ts';
 export type { AlpnProtocols } from './internal/alpn.ts';
 export type { CertificateOption, KeyOption, PemOrDer, PfxOption } from './internal/credentials.ts';
+export { LoadError } from './internal/load-failure.ts';
+export type { OnReadOptions } from './internal/receiver.ts';
 export type { TlsVersion } from './internal/versions.ts';
+export { type OpenSsl, type OpensslFeatures, openssl } from './openssl.ts';
+export {
+  type AddressInfo,
+  createServer,
+  type ListenOptions,
+  Server,
+  type ServerEvents,
+  type ServerOptions,
+} from './server.ts';
 export { SslSession } from './session.ts';
 export { Ssl } from './ssl.ts';
 export type {
@@ -28,7 +38,4 @@ export type {
   SslOptions,
 } from './ssl-options.ts';
 export type { CipherInfo } from './ssl-state.ts';
-export { connect, type ConnectOptions } from './connect.ts';
-export type { OnReadOptions } from './internal/receiver.ts';
-export { type AddressInfo, createServer, type ListenOptions, Server, type ServerEvents, type ServerOptions } from './server.ts';
 export { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';

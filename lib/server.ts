@@ -77,7 +77,9 @@ function settingsOf(options: ServerOptions): Settings {
     handshakeTimeout: validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout'),
     noDelay: optionalBoolean(options.noDelay, 'options.noDelay', true),
     keepAlive: optionalBoolean(options.keepAlive, 'options.keepAlive', false),
-    keepAliveDelay: Math.floor((optionalInteger(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1) ?? 0) / 1000),
+    keepAliveDelay: Math.floor(
+      (optionalInteger(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1) ?? 0) / 1000,
+    ),
     on,
   };
 }
@@ -100,7 +102,8 @@ function makeClosing(): Closing {
 function contextOf(options: ServerOptions): SslContext {
   const { secureContext } = options;
   if (secureContext === undefined || secureContext === null) return new SslContext(options);
-  if (!(secureContext instanceof SslContext)) throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
+  if (!(secureContext instanceof SslContext))
+    throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
   return secureContext;
 }
 
@@ -125,7 +128,8 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#settings = settingsOf(options);
     this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
     this.#context = contextOf(options);
-    if (optionalFunction(onConnection, 'onConnection') !== undefined) this.on('secureConnection', onConnection as () => void);
+    if (optionalFunction(onConnection, 'onConnection') !== undefined)
+      this.on('secureConnection', onConnection as () => void);
   }
 
   /**
@@ -136,7 +140,10 @@ export class Server extends EventEmitter<ServerEvents> {
   async listen(options: ListenOptions = {}): Promise<this> {
     const server = own(this);
     if (server.#acceptor !== null) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server listens already');
-    const acceptor = new Acceptor({ accepted: fd => server.#accepted(fd), failed: error => server.#acceptFailed(error) });
+    const acceptor = new Acceptor({
+      accepted: fd => server.#accepted(fd),
+      failed: error => server.#acceptFailed(error),
+    });
     server.#acceptor = acceptor;
     server.#closing = null;
     try {
@@ -252,7 +259,7 @@ export class Server extends EventEmitter<ServerEvents> {
       ssl.setFd(fd, { close: true });
       if (noDelay) connection.native.setNoDelay(true);
       if (keepAlive) connection.native.setKeepAlive(true, keepAliveDelay);
-      const remote = connection.native.remoteAddress();
+      const remote = connection.remoteAddress;
       connection.peer = remote === null || remote.family === 'unix' ? '' : `${remote.address}:${remote.port}`;
     } catch {
       ssl.close();

@@ -12,7 +12,7 @@ interface SessionInternals {
   readonly host: string | null;
 }
 
-let internals: (session: unknown) => SessionInternals;
+let internals: (session: unknown, argument?: string) => SessionInternals;
 let make: (content: SessionInternals) => SslSession;
 
 /** Only this module can make sessions: everyone else gets them from a connection or from bytes. */
@@ -28,9 +28,11 @@ export class SslSession {
   readonly #internals: SessionInternals;
 
   static {
-    internals = session => {
-      if (typeof session !== 'object' || session === null || !(#internals in session)) throw invalidThis('SslSession');
-      return session.#internals;
+    internals = (session, argument) => {
+      if (typeof session === 'object' && session !== null && #internals in session) return session.#internals;
+      throw argument === undefined
+        ? invalidThis('SslSession')
+        : invalidArgType(argument, 'an SslSession or a Buffer', session);
     };
     make = content => new SslSession(key, content);
   }
@@ -147,7 +149,9 @@ function parse(der: Uint8Array): NativeSession {
 }
 
 /** @internal Content of a session; throws for what is none. */
-export { internals as sessionInternals };
+export function sessionArgument(session: unknown, name: string): SessionInternals {
+  return internals(session, name);
+}
 
 /** @internal */
 export function makeSession(native: NativeSession, host: string | null): SslSession {

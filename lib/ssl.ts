@@ -1,13 +1,13 @@
-import type { Bio } from './bio.ts';
-import { bioContent } from './bio.ts';
-import { contextInternals, type SslContext } from './context.ts';
-import { invalidArgValue, tlsError } from './internal/coded-error.ts';
+import { type Bio, bioArgument } from './bio.ts';
+import { contextArgument, type SslContext } from './context.ts';
+import { invalidArgValue } from './internal/coded-error.ts';
 import type { Connection, Sink } from './internal/connection.ts';
 import { ReadStatus } from './internal/constants.ts';
 import { informed, observeMask } from './internal/inform.ts';
 import { binding } from './internal/load-binding.ts';
 import { checkLimits, type Limits, type OperationOptions, run, waitFor } from './internal/operations.ts';
 import { assertSessionFits } from './internal/session-policy.ts';
+import { assertNoTransport, assertSide, claimBios, peerUpdate } from './internal/ssl-checks.ts';
 import { type CheckedSslOptions, checkSslOptions, nativeSslOptions, verifyMode } from './internal/ssl-options.ts';
 import {
   asBytes,
@@ -18,7 +18,7 @@ import {
   validateObject,
 } from './internal/validate.ts';
 import { listenersChanged } from './internal/watched-emitter.ts';
-import { makeSession, SslSession, sessionInternals } from './session.ts';
+import { makeSession, SslSession, sessionArgument } from './session.ts';
 import type { SslListeners } from './ssl-events.ts';
 import type {
   KeyUpdateOptions,
@@ -72,7 +72,7 @@ export class Ssl extends SslState {
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    */
   constructor(context: SslContext, options: SslOptions) {
-    const { native, policy } = contextInternals(context);
+    const { native, policy } = contextArgument(context, 'context');
     const checked = checkSslOptions(options, policy);
     super(checked.server, id => new binding.NativeConnection(native, nativeSslOptions(id, checked, policy, options)));
     const connection = connectionOf(this);
@@ -112,15 +112,17 @@ export class Ssl extends SslState {
   /** Uses any transport; both may be the same Bio: SSL_set_bio(3). */
   setBio(read: Bio, write: Bio): void {
     const connection = connectionOf(this);
-    const from = bioContent(read);
-    const to = bioContent(write);
+    const from = bioArgument(read, 'read');
+    const to = bioArgument(write, 'write');
     if (from.socket !== undefined || to.socket !== undefined) {
       if (from.socket === undefined || from !== to) {
         throw invalidArgValue('write', 'must be the same socket Bio as "read"', write);
       }
-      return this.setFd(from.socket.fd, { close: from.socket.close });
+      this.setFd(from.socket.fd, { close: from.socket.close });
+      return;
     }
     assertNoTransport(connection);
+    claimBios(connection, [from, to]);
     connection.native.setBio(from.native, to.native);
     connection.hasTransport = true;
     connection.noteEvents();
@@ -193,7 +195,10 @@ export class Ssl extends SslState {
   ): Promise<number | Buffer | null> {
     if (result === ReadStatus.End) return null;
     if (result !== ReadStatus.Pending) throw connection.takeError();
-    return waitFor(connection, op, 'read', limits, bytes => (void target, bytes));
+    return waitFor(connection, op, 'read', limits, bytes => {
+      void target;
+      return bytes;
+    });
   }
 
   /**
@@ -214,6 +219,7 @@ export class Ssl extends SslState {
 
   /** Chunks until the peer's close_notify. Leaving the loop early does not close the connection. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
+    connectionOf(this);
     for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk;
   }
 
@@ -328,16 +334,26 @@ export class Ssl extends SslState {
   setSession(session: SslSession | NodeJS.ArrayBufferView): void {
     const connection = connectionOf(this);
     connection.assertOpen();
-    const { native, host } = sessionInternals(ArrayBuffer.isView(session) ? SslSession.from(session) : session);
+    const { native, host } = sessionArgument(
+      ArrayBuffer.isView(session) ? SslSession.from(session) : session,
+      'session',
+    );
     if (this.#options.rejectUnauthorized) assertSessionFits(host, this.#options.sessionHost);
     connection.started(connection.native.setSession(native));
   }
 
   /** What the peer must prove from the next handshake on: SSL_set_verify(3). */
-  setVerify(options: { readonly requestCert?: boolean | undefined; readonly rejectUnauthorized?: boolean | undefined }): void {
+  setVerify(options: {
+    readonly requestCert?: boolean | undefined;
+    readonly rejectUnauthorized?: boolean | undefined;
+  }): void {
     const connection = connectionOf(this);
     validateObject(options, 'options');
-    const reject = optionalBoolean(options.rejectUnauthorized, 'options.rejectUnauthorized', this.#options.rejectUnauthorized);
+    const reject = optionalBoolean(
+      options.rejectUnauthorized,
+      'options.rejectUnauthorized',
+      this.#options.rejectUnauthorized,
+    );
     const request = optionalBoolean(options.requestCert, 'options.requestCert', this.#options.requestCert);
     connection.assertOpen();
     connection.native.setVerify(verifyMode(connection.server, reject, request));
@@ -352,7 +368,7 @@ export class Ssl extends SslState {
   }
 
   [Symbol.dispose](): void {
-    this.close();
+    connectionOf(this).close();
   }
 
   /** Says goodbye if there is somebody to say it to, then closes. */
@@ -410,30 +426,10 @@ export class Ssl extends SslState {
   }
 }
 
-function assertNoTransport(connection: Connection): void {
-  connection.assertOpen();
-  if (connection.hasTransport) throw tlsError('ERR_TLS_HAS_TRANSPORT', `${connection.description} has a transport already`);
-}
-
-function assertSide(connection: Connection, server: boolean, what: string): void {
-  if (connection.server === server) return;
-  const [owner, other] = server ? ['a server', 'client'] : ['a client', 'server'];
-  throw tlsError('ERR_TLS_WRONG_SIDE', `${what} is for ${owner}; this is the ${other}'s side of a connection`);
-}
-
 function addListeners(ssl: Ssl, listeners: SslListeners | undefined): void {
   if (listeners === undefined || listeners === null) return;
   validateObject(listeners, 'options.on');
   for (const [name, listener] of Object.entries(listeners)) {
     if (optionalFunction(listener, `options.on.${name}`) !== undefined) ssl.on(name as 'close', listener as () => void);
   }
-}
-
-function peerUpdate(connection: Connection, op: number): Promise<void> {
-  const updated = new Promise<void>((resolve, reject) => {
-    connection.expectPeerUpdate(op, { done: () => resolve(), failed: reject });
-  });
-  // Who does not care for it must not be punished by an unhandled rejection.
-  updated.catch(() => undefined);
-  return updated;
 }

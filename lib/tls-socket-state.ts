@@ -15,11 +15,6 @@ import type {
 } from './ssl-options.ts';
 import { connectionOf } from './ssl-state.ts';
 
-interface Addresses {
-  local?: NativeAddress | null;
-  remote?: NativeAddress | null;
-}
-
 interface Verified {
   readonly authorized: boolean;
   readonly error: string | null;
@@ -44,7 +39,7 @@ export abstract class TlsSocketState extends Duplex {
   readonly #forwarding = new Set<unknown>();
   #bytesRead = 0;
   #bytesWritten = 0;
-  #addresses: Addresses = {};
+  #localAddress: NativeAddress | null | undefined;
   #verified: Verified | undefined;
 
   /** @internal */
@@ -140,7 +135,9 @@ export abstract class TlsSocketState extends Duplex {
 
   getCipher(): { name: string; standardName: string; version: string } | undefined {
     const cipher = own(this).#state.closed ? null : this.#ssl.cipher;
-    return cipher === null ? undefined : { name: cipher.name, standardName: cipher.standardName, version: cipher.version };
+    return cipher === null
+      ? undefined
+      : { name: cipher.name, standardName: cipher.standardName, version: cipher.version };
   }
 
   /** What {@link SslSession.serialize} gives; the option `session` takes it. */
@@ -190,17 +187,12 @@ export abstract class TlsSocketState extends Duplex {
   }
 
   #remote(): NativeAddress | undefined {
-    if (this.#addresses.remote === undefined && !this.#state.closed) {
-      this.#addresses.remote = this.#state.native.remoteAddress();
-    }
-    return internet(this.#addresses.remote);
+    return internet(this.#state.remoteAddress);
   }
 
   #local(): NativeAddress | undefined {
-    if (this.#addresses.local === undefined && !this.#state.closed) {
-      this.#addresses.local = this.#state.native.localAddress();
-    }
-    return internet(this.#addresses.local);
+    if (this.#localAddress === undefined && !this.#state.closed) this.#localAddress = this.#state.native.localAddress();
+    return internet(this.#localAddress);
   }
 
   setNoDelay(noDelay = true): this {

@@ -1,4 +1,4 @@
-import { closedError, tlsError } from './internal/coded-error.ts';
+import { tlsError } from './internal/coded-error.ts';
 import type { Connection, Pending } from './internal/connection.ts';
 import type { DuplexTransport } from './internal/duplex-transport.ts';
 import { BufferReceiver, ChunkReceiver, type OnReadOptions, type Receiver } from './internal/receiver.ts';
@@ -40,7 +40,8 @@ export class TlsSocket extends TlsSocketState {
     validateObject(options, 'options');
     const connection = connectionOf(ssl);
     connection.assertOpen();
-    if (connection.flow !== null) throw tlsError('ERR_TLS_SSL_IN_USE', `${connection.description} has a TlsSocket already`);
+    if (connection.flow !== null)
+      throw tlsError('ERR_TLS_SSL_IN_USE', `${connection.description} has a TlsSocket already`);
     super(ssl, optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false));
     this.#connection = connection;
     this.#transport = transport;
@@ -117,9 +118,10 @@ export class TlsSocket extends TlsSocketState {
   }
 
   #send(length: number, callback: WriteCallback, start: (op: number) => 0 | 1 | 2): void {
-    if (length === 0) return callback();
     this.noteWritten(length);
-    this.#run(error => (error === null ? this.#taken(callback) : callback(error)), start);
+    // Nothing to send is nothing to wait for.
+    if (length === 0) callback();
+    else this.#run(error => (error === null ? this.#taken(callback) : callback(error)), start);
   }
 
   #taken(callback: WriteCallback): void {
@@ -130,22 +132,23 @@ export class TlsSocket extends TlsSocketState {
 
   override _final(callback: WriteCallback): void {
     // Nobody is left to say goodbye to.
-    if (this.#connection.closed || this.#connection.error !== null) return callback();
-    this.#run(
-      error => callback(this.#peerEnded ? null : error),
-      op => this.#connection.native.shutdown(op, false),
-    );
+    if (this.#connection.closed || this.#connection.error !== null) callback();
+    else {
+      this.#run(
+        error => callback(this.#peerEnded ? null : error),
+        op => this.#connection.native.shutdown(op, false),
+      );
+    }
   }
 
   /** An operation of the stream's own; without a promise, since there is one for each write. */
   #run(ended: (error: Error | null) => void, start: (op: number) => 0 | 1 | 2): void {
     const connection = this.#connection;
-    if (connection.closed) return ended(closedError(connection.description));
-    if (connection.error !== null) return ended(connection.error);
     const op = connection.nextOp();
     // `start` holds the data, and the pending operation holds `start`.
     const pending: Pending & { start: unknown } = { start, done: () => ended(null), failed: ended };
     try {
+      connection.assertAlive();
       if (connection.started(start(op))) ended(null);
       else connection.expect(op, pending);
     } catch (error) {

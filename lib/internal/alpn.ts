@@ -16,7 +16,8 @@ export function alpnWire(value: AlpnProtocols | undefined | null): Uint8Array | 
 
 function encode(name: unknown, index: number): Buffer {
   const where = `${optionName}[${index}]`;
-  if (typeof name !== 'string' && !(name instanceof Uint8Array)) throw invalidArgType(where, 'a string or a Buffer', name);
+  if (typeof name !== 'string' && !(name instanceof Uint8Array))
+    throw invalidArgType(where, 'a string or a Buffer', name);
   const bytes = Buffer.from(name as string);
   if (bytes.length === 0 || bytes.length > 255) throw invalidArgValue(where, 'must have 1 to 255 bytes', name);
   return Buffer.concat([Buffer.of(bytes.length), bytes]);

@@ -20,7 +20,9 @@ const isSuite = (name: string): boolean => name.startsWith('TLS_');
 export function splitCiphers(value: unknown, versions: VersionRange): Ciphers {
   const text = optionalString(value, 'options.ciphers');
   if (text === undefined) return { versions };
-  const names = validateText(text, 'options.ciphers').split(':').filter(name => name !== '');
+  const names = validateText(text, 'options.ciphers')
+    .split(':')
+    .filter(name => name !== '');
   if (names.length === 0) throw invalidArgValue('options.ciphers', 'must name at least one cipher', value);
   const suites = names.filter(isSuite);
   const older = names.filter(name => !isSuite(name));

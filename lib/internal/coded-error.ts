@@ -31,7 +31,10 @@ export function outOfRange(name: string, range: string, actual: unknown): CodedE
 }
 
 export function invalidThis(className: string): CodedError {
-  return coded(new TypeError(`"this" must be ${article(className)} ${className} made by its own constructor`), 'ERR_INVALID_THIS');
+  return coded(
+    new TypeError(`"this" must be ${article(className)} ${className} made by its own constructor`),
+    'ERR_INVALID_THIS',
+  );
 }
 
 /** As node rejects what an AbortSignal ended; `cause` is the signal's reason. */

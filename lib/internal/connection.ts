@@ -1,7 +1,7 @@
 // The TypeScript side of one native connection: numbers its operations, routes its events, keeps it alive while
 // something is under way. Streams and promises both stand on this; policy is theirs.
 import { AsyncResource } from 'node:async_hooks';
-import type { NativeConnection, NativeFailure, Status as StatusType } from '../../types/binding.d.ts';
+import type { NativeAddress, NativeConnection, NativeFailure, Status as StatusType } from '../../types/binding.d.ts';
 import { toError } from '../errors.ts';
 import { closedError, tlsError } from './coded-error.ts';
 import { EventKind, Status } from './constants.ts';
@@ -52,6 +52,8 @@ export class Connection implements DispatchTarget {
   /** host:port or the like, for messages. */
   peer = '';
   hasTransport = false;
+  /** Of the peer, kept for those who ask when it is gone; null: there is none, undefined: nobody asked yet. */
+  #remoteAddress: NativeAddress | null | undefined;
   /** SSL_KEY_UPDATE requests that the peer has not answered, by the number of the operation. */
   readonly peerUpdates = new Map<number, Pending>();
   // Events are emitted where the connection was made, as far as AsyncLocalStorage is concerned.
@@ -63,6 +65,7 @@ export class Connection implements DispatchTarget {
   #held = false;
   #alive = false;
   #error: Error | null = null;
+  #lastFailure: { readonly key: string; readonly error: Error } | undefined;
   #closed = false;
 
   constructor(server: boolean, makeNative: MakeNative) {
@@ -87,13 +90,23 @@ export class Connection implements DispatchTarget {
     return `${side} ${this.server ? 'from' : 'to'} ${this.peer}`;
   }
 
+  get remoteAddress(): NativeAddress | null {
+    if (this.#remoteAddress === undefined && !this.#closed) this.#remoteAddress = this.native.remoteAddress();
+    return this.#remoteAddress ?? null;
+  }
+
   /** Refuses what can never succeed, without leaving a trace. */
   assertUsable(): void {
-    this.assertOpen();
-    if (this.#error !== null) throw this.#error;
+    this.assertAlive();
     if (!this.hasTransport) {
       throw tlsError('ERR_TLS_NO_TRANSPORT', `${this.description} has no transport: call setFd() or setBio() first`);
     }
+  }
+
+  /** Neither closed nor dead; what killed it is told again to everyone who asks. */
+  assertAlive(): void {
+    this.assertOpen();
+    if (this.#error !== null) throw this.#error;
   }
 
   assertOpen(): void {
@@ -203,21 +216,27 @@ export class Connection implements DispatchTarget {
   #route(kind: number, a: number, b: number, c: number, bytes: Uint8Array): void {
     switch (kind) {
       case EventKind.OpDone:
-        return this.#take(a)?.done(b);
+        this.#take(a)?.done(b);
+        break;
       case EventKind.OpFailed:
-        return this.#take(a)?.failed(this.#toError(binding.payload(b) as NativeFailure));
+        this.#take(a)?.failed(this.#toError(binding.payload(b) as NativeFailure));
+        break;
       case EventKind.Data:
-        if (a === 0) return this.flow?.data(bytes, b, c);
-        return this.#take(a)?.done(copyBytes(bytes, b, c));
+        if (a === 0) this.flow?.data(bytes, b, c);
+        else this.#take(a)?.done(copyBytes(bytes, b, c));
+        break;
       case EventKind.End:
-        if (a === 0) return this.flow?.end();
-        return this.#take(a)?.done(null);
+        if (a === 0) this.flow?.end();
+        else this.#take(a)?.done(null);
+        break;
       case EventKind.PeerUpdated:
-        return this.#takePeerUpdate(a)?.done(0);
+        this.#takePeerUpdate(a)?.done(0);
+        break;
       case EventKind.Failed:
-        return this.#fail(this.#toError(binding.payload(a) as NativeFailure));
+        this.#fail(this.#toError(binding.payload(a) as NativeFailure));
+        break;
       default:
-        return this.sink?.inform(kind, a, b, c);
+        this.sink?.inform(kind, a, b, c);
     }
   }
 
@@ -258,8 +277,11 @@ export class Connection implements DispatchTarget {
     keepAlive(this, alive);
   }
 
+  /** One failure ends many operations, and is still one: they all get the same Error. */
   #toError(failure: NativeFailure): Error {
-    return toError(failure, this.description);
+    const key = JSON.stringify(failure);
+    if (this.#lastFailure?.key !== key) this.#lastFailure = { key, error: toError(failure, this.description) };
+    return this.#lastFailure.error;
   }
 }
 

@@ -24,7 +24,7 @@ export interface ContextPolicy {
   readonly rejectUnauthorized: boolean;
   readonly requestCert: boolean;
   /** Absent: a client may not start one. */
-  readonly renegotiation: { readonly limit: number; /** Milliseconds. */ readonly window: number } | undefined;
+  readonly renegotiation: { readonly limit: number /** Milliseconds. */; readonly window: number } | undefined;
   readonly keyUpdateLimit: number | undefined;
 }
 
@@ -93,7 +93,9 @@ function sessionIdContext(options: SslContextOptions, trusted: readonly Uint8Arr
 function policyDigest(options: SslContextOptions, trusted: readonly Uint8Array[]): Uint8Array {
   const { caFile, caPath, systemCa, requestCert, rejectUnauthorized } = options;
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([caFile ?? null, caPath ?? null, systemCa, requestCert === true, rejectUnauthorized !== false]));
+  hash.update(
+    JSON.stringify([caFile ?? null, caPath ?? null, systemCa, requestCert === true, rejectUnauthorized !== false]),
+  );
   for (const bytes of trusted) hash.update(`${bytes.length}:`).update(bytes);
   return hash.digest();
 }
@@ -102,7 +104,10 @@ function refuseWhatIsMissing(options: SslContextOptions & Record<string, unknown
   refuseSecureProtocol(options['secureProtocol']);
   for (const name of ['clientCertEngine', 'privateKeyEngine', 'privateKeyIdentifier']) {
     if (options[name] === undefined || options[name] === null) continue;
-    throw tlsError('ERR_TLS_OPTION_UNSUPPORTED', `"options.${name}" is not supported: OpenSSL replaced engines by providers`);
+    throw tlsError(
+      'ERR_TLS_OPTION_UNSUPPORTED',
+      `"options.${name}" is not supported: OpenSSL replaced engines by providers`,
+    );
   }
 }
 

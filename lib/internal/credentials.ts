@@ -19,7 +19,11 @@ export interface PfxWithPassphrase {
 }
 
 export type CertificateOption = PemOrDer | X509Certificate | readonly (PemOrDer | X509Certificate)[];
-export type KeyOption = PemOrDer | KeyObject | readonly (PemOrDer | KeyObject | PemWithPassphrase)[] | PemWithPassphrase;
+export type KeyOption =
+  | PemOrDer
+  | KeyObject
+  | readonly (PemOrDer | KeyObject | PemWithPassphrase)[]
+  | PemWithPassphrase;
 export type PfxOption = PemOrDer | PfxWithPassphrase | readonly (PemOrDer | PfxWithPassphrase)[];
 
 /** A secret and what opens it. */

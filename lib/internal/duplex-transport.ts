@@ -52,8 +52,8 @@ export class DuplexTransport {
 
   #received(chunk: unknown): void {
     if (this.#closed) return;
-    if (!(chunk instanceof Uint8Array)) return this.#failed(new TypeError('the transport must carry bytes: no encoding'));
-    this.#input.write(chunk);
+    if (chunk instanceof Uint8Array) this.#input.write(chunk);
+    else this.#failed(new TypeError('the transport must carry bytes: no encoding'));
     if (this.#input.pending >= inputMark) this.#duplex.pause();
   }
 

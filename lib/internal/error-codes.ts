@@ -6,6 +6,8 @@ import { commonReasons, libraryReasons, verifyResults } from './reason-codes.ts'
 const reasonBits = 18;
 const commonFlag = 2 << reasonBits;
 const numberMask = (1 << reasonBits) - 1;
+/** Common reasons below are library numbers (ERR_R_MALLOC_FAILURE is the first other). */
+const firstPlainReason = 256;
 
 /** In SSL's own table a reason from here on is an alert that the peer sent (SSL_AD_REASON_OFFSET). */
 const alertOffset = 1000;
@@ -55,9 +57,14 @@ function commonName(entry: NativeErrorEntry): string {
   return common.get(entry.reasonCode & numberMask) ?? nameFromText(entry);
 }
 
-/** One that any library may give (ERR_R_...): it says where, seldom why. */
+/** One that any library may give (ERR_R_...): less telling than a reason of its own. */
 export function isCommonReason(entry: NativeErrorEntry): boolean {
   return (entry.reasonCode & commonFlag) !== 0;
+}
+
+/** ERR_R_..._LIB: says that another library failed, whose own entry says why. */
+export function pointsElsewhere(entry: NativeErrorEntry): boolean {
+  return isCommonReason(entry) && (entry.reasonCode & numberMask) < firstPlainReason;
 }
 
 /** The alert that the peer sent, if that is what the entry reports. */

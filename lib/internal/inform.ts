@@ -1,8 +1,8 @@
 // Native events that only inform, made into what listeners of an Ssl get.
 import type { NativeSession } from '../../types/binding.d.ts';
 import { makeAlert } from '../errors.ts';
-import type { SslEvents } from '../ssl-events.ts';
 import { makeSession } from '../session.ts';
+import type { SslEvents } from '../ssl-events.ts';
 import { EventKind, Observe } from './constants.ts';
 import { binding } from './load-binding.ts';
 

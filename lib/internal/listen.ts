@@ -3,7 +3,14 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { NativeListener } from '../../types/binding.d.ts';
 import { invalidArgValue } from './coded-error.ts';
-import { optionalBoolean, optionalInteger, optionalString, validateObject, validateSignal, validateText } from './validate.ts';
+import {
+  optionalBoolean,
+  optionalInteger,
+  optionalString,
+  validateObject,
+  validateSignal,
+  validateText,
+} from './validate.ts';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -67,7 +74,12 @@ export async function placeOf(options: ListenOptions): Promise<Place> {
     const fallback = { ...common, port, address: '0.0.0.0' };
     return { native: { ...common, port, address: '::' }, fallback, label: `:::${port}`, signal };
   }
-  return { native: { ...common, port, address: await numeric(host) }, fallback: undefined, label: `${host}:${port}`, signal };
+  return {
+    native: { ...common, port, address: await numeric(host) },
+    fallback: undefined,
+    label: `${host}:${port}`,
+    signal,
+  };
 }
 
 /** bind(2) and listen(2); the error names the place. */
@@ -80,7 +92,8 @@ export function listenAt(listener: NativeListener, { native, fallback, label }: 
       listener.listen(fallback);
     }
   } catch (error) {
-    if (error instanceof Error && !error.message.includes(label)) error.message = `Listening on ${label}: ${error.message}`;
+    if (error instanceof Error && !error.message.includes(label))
+      error.message = `Listening on ${label}: ${error.message}`;
     throw error;
   }
 }

@@ -6,8 +6,8 @@ import { asTarget, validateFunction, validateObject } from './validate.ts';
 /** As net.Socket's option: data goes into the caller's memory, and no `'data'` events are emitted. */
 export interface OnReadOptions {
   readonly buffer: Uint8Array | (() => Uint8Array);
-  /** Told how many bytes lie at the beginning of the buffer. Returning false stops reading until `resume()`. */
-  callback(bytesRead: number, buffer: Uint8Array): boolean | undefined | void;
+  /** Told how many bytes lie at the beginning of the buffer. Returning `false` stops reading until `resume()`. */
+  callback(bytesRead: number, buffer: Uint8Array): unknown;
 }
 
 export interface Receiver {

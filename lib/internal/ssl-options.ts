@@ -15,6 +15,8 @@ import {
 } from './validate.ts';
 
 const maxInt32 = 2 ** 31 - 1;
+/** TLSEXT_MAXLEN_host_name. */
+const maxServername = 255;
 
 export interface CheckedSslOptions {
   readonly server: boolean;
@@ -32,18 +34,22 @@ function hostName(value: unknown, name: string): string | undefined {
   return text === undefined || text === '' ? undefined : validateText(text, name);
 }
 
-function checkServername(servername: string | undefined): string | undefined {
-  if (servername !== undefined && isIP(servername) !== 0) {
-    throw invalidArgValue('options.servername', 'must be a name: RFC 6066 permits no IP address', servername);
+function serverName(value: unknown): string | undefined {
+  const name = optionalString(value, 'options.servername');
+  if (name === undefined) return undefined;
+  if (name === '' || Buffer.byteLength(name) > maxServername) {
+    throw invalidArgValue('options.servername', `must have 1 to ${maxServername} bytes`, name);
   }
-  return servername;
+  if (isIP(name) !== 0)
+    throw invalidArgValue('options.servername', 'must be a name: RFC 6066 permits no IP address', name);
+  return validateText(name, 'options.servername');
 }
 
 export function checkSslOptions(options: SslOptions, policy: ContextPolicy): CheckedSslOptions {
   validateObject(options, 'options');
   validateOneOf(options.side, 'options.side', ['client', 'server']);
   const server = options.side === 'server';
-  const servername = server ? undefined : checkServername(hostName(options.servername, 'options.servername'));
+  const servername = server ? undefined : serverName(options.servername);
   const { rejectUnauthorized, requestCert } = policy;
   const host = options.host === false ? undefined : (hostName(options.host, 'options.host') ?? servername);
   return {

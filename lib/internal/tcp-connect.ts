@@ -1,5 +1,5 @@
 // A connected TCP or Unix socket, as a descriptor. node:net does the work: DNS, happy eyeballs, local addresses.
-import { connect as netConnect, type NetConnectOpts, Socket } from 'node:net';
+import { type NetConnectOpts, connect as netConnect, Socket } from 'node:net';
 import { abortError, tlsError } from './coded-error.ts';
 
 /** What the descriptor of a net.Socket can be read from; there is no public way. */
@@ -31,7 +31,8 @@ export function isFresh(socket: Socket): boolean {
 export function takeOver(socket: Socket, take: (fd: number) => void): void {
   const fd = descriptorOf(socket);
   try {
-    if (fd === undefined) throw tlsError('ERR_TLS_NO_DESCRIPTOR', 'the socket has no descriptor that could be taken over');
+    if (fd === undefined)
+      throw tlsError('ERR_TLS_NO_DESCRIPTOR', 'the socket has no descriptor that could be taken over');
     take(fd);
   } finally {
     socket.destroy();

@@ -14,6 +14,12 @@ export function ticketKeys(value: unknown): Uint8Array | undefined {
   const bytes = asBytes(value, 'options.ticketKeys');
   if (bytes.length === opensslLength) return bytes;
   if (bytes.length !== nodeLength) throw invalidArgValue('options.ticketKeys', 'must have 48 or 80 bytes', value);
-  const stretched = hkdfSync('sha256', bytes.subarray(nameLength), '', 'system-tls ticket keys', opensslLength - nameLength);
+  const stretched = hkdfSync(
+    'sha256',
+    bytes.subarray(nameLength),
+    '',
+    'system-tls ticket keys',
+    opensslLength - nameLength,
+  );
   return Buffer.concat([bytes.subarray(0, nameLength), new Uint8Array(stretched)]);
 }

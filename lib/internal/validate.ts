@@ -5,7 +5,8 @@ import { invalidArgType, invalidArgValue, outOfRange } from './coded-error.ts';
 export const longestTimeout = 2 ** 31 - 1;
 
 export function validateObject(value: unknown, name: string): asserts value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgType(name, 'an object', value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalidArgType(name, 'an object', value);
 }
 
 export function validateString(value: unknown, name: string): asserts value is string {
@@ -27,7 +28,11 @@ export function validateInteger(value: unknown, name: string, min: number, max: 
   }
 }
 
-export function validateOneOf<T extends string>(value: unknown, name: string, allowed: readonly T[]): asserts value is T {
+export function validateOneOf<T extends string>(
+  value: unknown,
+  name: string,
+  allowed: readonly T[],
+): asserts value is T {
   if (!(allowed as readonly unknown[]).includes(value)) {
     throw invalidArgValue(name, `must be one of ${allowed.map(item => `'${item}'`).join(', ')}`, value);
   }
@@ -51,7 +56,10 @@ export function optionalString(value: unknown, name: string): string | undefined
   return value;
 }
 
-export function optionalFunction<T extends (...args: never[]) => unknown>(value: T | undefined, name: string): T | undefined {
+export function optionalFunction<T extends (...args: never[]) => unknown>(
+  value: T | undefined,
+  name: string,
+): T | undefined {
   if (value === undefined || value === null) return undefined;
   validateFunction(value, name);
   return value;

@@ -43,7 +43,8 @@ export function versionRange(options: { minVersion?: unknown; maxVersion?: unkno
   const min = versionNumber(options.minVersion, 'options.minVersion') ?? tls12;
   const max = versionNumber(options.maxVersion, 'options.maxVersion') ?? 0;
   if (max !== 0 && max < min) {
-    const advice = options.minVersion === undefined ? "it is 'TLSv1.2' by default: set it too" : 'they leave no version';
+    const advice =
+      options.minVersion === undefined ? "it is 'TLSv1.2' by default: set it too" : 'they leave no version';
     throw invalid(`"options.maxVersion" '${options.maxVersion}' is below minVersion: ${advice}`);
   }
   return { min, max };
