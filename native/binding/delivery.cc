@@ -90,8 +90,7 @@ napi_value Delivery::set_dispatch(const Call& call) {
   auto delivery = std::make_shared<Delivery>(call.env);
   napi_value result = nullptr;
   napi_value state = int32_array(call.env, 1, delivery->state_);
-  napi_ref keep = nullptr;
-  const bool opened = state != nullptr && napi_create_reference(call.env, state, 1, &keep) == napi_ok &&
+  const bool opened = state != nullptr && napi_create_reference(call.env, state, 1, &delivery->state_reference_) == napi_ok &&
                       napi_create_object(call.env, &result) == napi_ok && delivery->open(call[0]);
   if (!opened) return throw_error(call.env, "ERR_TLS_INTERNAL", "The event delivery could not be set up");
   set_property(call.env, result, "state", state);
@@ -144,14 +143,22 @@ bool Delivery::open_reactor() {
   if (!reactor_) return false;
   const auto hook = [](napi_async_cleanup_hook_handle, void* self) {
     const std::unique_ptr<std::shared_ptr<Delivery>> owner(static_cast<std::shared_ptr<Delivery>*>(self));
-    Delivery& delivery = **owner;
-    delivery.keep_ = *owner;
-    delivery.reactor_->close();
+    (*owner)->begin_teardown(*owner);
   };
   auto owner = std::make_unique<std::shared_ptr<Delivery>>(shared_from_this());
   if (napi_add_async_cleanup_hook(env_, hook, owner.get(), &cleanup_) != napi_ok) return false;
   owner.release();
   return true;
+}
+
+// JavaScript has run for the last time in this environment.
+void Delivery::begin_teardown(const std::shared_ptr<Delivery>& self) {
+  keep_ = self;
+  for (napi_ref* reference : {&dispatch_, &resource_, &state_reference_, &batches_[0], &batches_[1]}) {
+    if (*reference != nullptr) napi_delete_reference(env_, std::exchange(*reference, nullptr));
+  }
+  napi_async_destroy(env_, std::exchange(context_, nullptr));
+  reactor_->close();
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ class Delivery : public io::Reactor::Receiver, public std::enable_shared_from_th
   bool open(napi_value dispatch);
   std::span<std::uint8_t> make_slab(std::size_t index);
   bool make_arrays();
+  void begin_teardown(const std::shared_ptr<Delivery>& self);
   bool open_reactor();
   void dispatch(io::EventBatch& batch);
   void call(napi_value function, std::span<const napi_value> arguments);
@@ -59,7 +60,7 @@ class Delivery : public io::Reactor::Receiver, public std::enable_shared_from_th
 
   napi_env env_;
   std::shared_ptr<io::Reactor> reactor_;
-  // References and what they refer to live as long as the environment, which frees them.
+  napi_ref state_reference_ = nullptr;
   napi_ref dispatch_ = nullptr;
   napi_ref resource_ = nullptr;
   napi_ref batches_[2] = {};

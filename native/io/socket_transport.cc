@@ -96,14 +96,27 @@ void SocketTransport::set_polled(int events) {
 void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
   auto& self = *static_cast<SocketTransport*>(poll->data);
   if (status < 0) {
-    self.set_polled(0);
-    self.owner_.transport_failed(system_failure(-status, "poll"));
+    self.on_poll_error();
     return;
   }
   const bool input = (events & UV_READABLE) != 0;
   if (input && (self.wanted_ & UV_READABLE) == 0) self.set_polled(self.wanted_);
   // `self` may be gone after this.
   self.owner_.transport_ready(input && (self.wanted_ & UV_READABLE) != 0, (events & UV_WRITABLE) != 0);
+}
+
+// libuv says EBADF for whatever poll(2) calls POLLERR, and has stopped polling. What there is to read comes first: the peer may have
+// said why it went.
+void SocketTransport::on_poll_error() {
+  polled_ = 0;
+  if ((wanted_ & UV_READABLE) != 0) {
+    owner_.transport_ready(true, false);
+    return;
+  }
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  owner_.transport_failed(system_failure(error == 0 ? ECONNRESET : error, (wanted_ & UV_WRITABLE) != 0 ? "write" : "read"));
 }
 
 // Closing a socket with unread bytes in it sends a reset, which can overtake the alert that says why.

@@ -25,6 +25,7 @@ class SocketTransport : public Transport {
  private:
   SocketTransport(Fd fd, TransportOwner& owner) : fd_(std::move(fd)), owner_(owner) {}
   static void on_poll(uv_poll_t* poll, int status, int events);
+  void on_poll_error();
   void set_polled(int events);
 
   // Before poll_, so that it is closed after polling has ended.
