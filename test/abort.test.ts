@@ -206,6 +206,7 @@ describe('abort', () => {
     await pair.client.write(Buffer.from('done'), { signal: aborter.signal, timeout: 1 });
     aborter.abort();
     await turns(3);
+    assert.equal(String(await pair.during(pair.server.read())), 'done');
     await carries(pair, 'client');
   });
 

@@ -132,7 +132,7 @@ describe('errors', () => {
     describe(`after the handshake, ${version}`, () => {
       it('one bit changed: the record is refused, all pending ends with that error, the peer is told', async () => {
         const pair = await connectedPair({ both });
-        const pending = [
+        const pending: Array<Watched<unknown>> = [
           watch(pair.server.read()),
           watch(pair.server.read()),
           watch(pair.server.shutdown({ wait: true })),
@@ -148,8 +148,8 @@ describe('errors', () => {
         for (const { promise } of pending) {
           errors.push(await rejected(pair.during(promise), 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC'));
         }
-        assert.equal((errors[0]?.alert as { name?: string } | undefined)?.name, 'bad_record_mac');
-        // close_notify went out before the failure, so the client may see the end instead of the alert.
+        // Our close_notify was out already: no alert follows it, and it is none that explains the failure.
+        assert.equal(errors[0]?.alert, undefined);
         const atClient = watch(pair.client.read());
         await pair.pump();
         assert.notEqual(atClient.outcome.status, 'pending');
@@ -179,8 +179,8 @@ describe('errors', () => {
             const reading = watch(pair[side].read());
             await turns(2);
             pair[side === 'client' ? 'toClient' : 'toServer'].to.write(bytes());
-            await rejected(pair.during(reading.promise), /^ERR_SSL_/);
-            await rejected(pair[side].write(Buffer.from('x')), /^ERR_SSL_/);
+            const { code } = await rejected(pair.during(reading.promise), /^ERR_(SSL|OSSL)_/);
+            await rejected(pair[side].write(Buffer.from('x')), code);
           });
         }
       }
@@ -242,8 +242,8 @@ describe('errors', () => {
     const reads = Array.from({ length: 20 }, () => watch(pair.server.read()));
     await turns(2);
     pair.toServer.to.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
-    const seen = new Set<unknown>();
-    for (const { promise } of reads) seen.add(await rejected(promise, /^ERR_SSL_/));
+    const seen = new Set<string>();
+    for (const { promise } of reads) seen.add((await rejected(promise, /^ERR_SSL_/)).message);
     assert.equal(seen.size, 1);
     await turns(3);
     pair.server.close();

@@ -38,7 +38,7 @@ describe('verification', () => {
           pair.during(pair.client.connect()),
           /^UNABLE_TO_(GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)$/,
         );
-        assert.equal(pair.client.peerCertificate?.subject, 'CN=localhost');
+        assert.equal(pair.client.verifyResult.name, 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY');
       });
 
       it('rejectUnauthorized: false lets it pass, and verifyResult tells', async () => {
@@ -126,7 +126,7 @@ describe('verification', () => {
   });
 
   it('a servername that is no name is refused', () => {
-    for (const servername of ['', 'a'.repeat(300), 'null\0byte']) {
+    for (const servername of ['a'.repeat(300), 'null\0byte']) {
       thrown(
         () => makePair({ clientSsl: { servername } }),
         ['ERR_INVALID_ARG_VALUE', 'ERR_SSL_SSL3_EXT_INVALID_SERVERNAME'],

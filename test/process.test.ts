@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { needs } from './support/capabilities.ts';
+import { certificates } from './support/certificates.ts';
+import { type Child, nodeScript } from './support/child.ts';
+import { connectTo, startServer } from './support/sockets.ts';
+import { until, within } from './support/wait.ts';
+
+const preamble = `
+  import { readFileSync } from 'node:fs';
+  import { Bio, connect, createServer, Ssl, SslContext } from 'system-tls';
+  const [cert, key, ca] = process.argv.slice(1, 4).map(file => readFileSync(file, 'utf8'));
+  const ignore = () => {};
+`;
+
+/** The life of a pair in memory, step by step; each may be the last. */
+const memorySteps: ReadonlyArray<readonly [name: string, code: string]> = [
+  ['load', ''],
+  [
+    'contexts',
+    'const contexts = [new SslContext({ ca, maxVersion: VERSION }), new SslContext({ cert, key, maxVersion: VERSION, clientRenegotiation: true })];',
+  ],
+  [
+    'connections',
+    `const client = new Ssl(contexts[0], { side: 'client', servername: 'localhost' }), server = new Ssl(contexts[1], { side: 'server' });`,
+  ],
+  ['transport', 'const [a, b] = Bio.pair({ size: 1 << 16 }); client.setBio(a, a); server.setBio(b, b);'],
+  ['events', `for (const name of ['keylog', 'message', 'info', 'session']) client.on(name, ignore);`],
+  ['handshake begun', 'const connecting = client.connect(); connecting.catch(ignore);'],
+  ['handshake done', 'await Promise.all([connecting, server.accept()]);'],
+  ['read pending', 'client.read().catch(ignore);'],
+  ['write pending', 'client.write(Buffer.alloc(8 << 20)).catch(ignore);'],
+  ['key update or renegotiation', 'server[RENEW]().catch(ignore);'],
+  ['shutdown', 'server.shutdown({ wait: true }).catch(ignore);'],
+  ['one side closed', 'client.close();'],
+];
+
+const socketSteps: ReadonlyArray<readonly [name: string, code: string]> = [
+  ['server', `const server = createServer({ cert, key }, socket => socket.on('error', ignore).pipe(socket));`],
+  ['listening', `await server.listen({ port: 0, host: '127.0.0.1' });`],
+  [
+    'connecting',
+    `const connecting = connect({ ...server.address(), host: '127.0.0.1', ca, servername: 'localhost' }); connecting.catch(ignore);`,
+  ],
+  ['connected', `const socket = await connecting; socket.on('error', ignore);`],
+  ['bulk', `socket.write(Buffer.alloc(8 << 20)); socket.resume();`],
+  ['server closing', 'server.close();'],
+  ['destroyed', 'socket.destroy();'],
+];
+
+const endings = [
+  ['process.exit()', 'process.exit(7);', 7],
+  ['process.exit() a moment later', 'setTimeout(() => process.exit(7), 5);', 7],
+  ['an uncaught error', 'setImmediate(() => { throw new Error("thrown on purpose"); });', 1],
+] as const;
+
+function run(code: string, flags: readonly string[] = []): Child {
+  const { server, ca } = certificates();
+  return nodeScript(preamble + code, { args: [server.certFile, server.keyFile, ca.certFile], flags });
+}
+
+async function endsWith(child: Child, code: number, what: string): Promise<void> {
+  const exit = await within(child.exited, `${what} to end`, 15_000);
+  assert.deepEqual(exit, { code, signal: null }, `${what}:\n${child.output}`);
+}
+
+/** So many at a time as are of use on a small machine. */
+async function inTurn<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const work = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await act(item);
+  };
+  await Promise.all([work(), work(), work()]);
+}
+
+const prefixes = (steps: typeof memorySteps) =>
+  steps.map(([name], last) => ({
+    name,
+    code: steps
+      .slice(0, last + 1)
+      .map(([, code]) => code)
+      .join('\n'),
+  }));
+
+describe('process', function () {
+  this.timeout(60_000);
+
+  for (const [how, ending, code] of endings) {
+    for (const version of ['TLSv1.2', 'TLSv1.3']) {
+      it(`ends by ${how} at each step of a connection in memory, ${version}`, async () => {
+        await inTurn(prefixes(memorySteps), async ({ name, code: steps }) => {
+          const text = steps
+            .replaceAll('VERSION', JSON.stringify(version))
+            .replaceAll('RENEW', JSON.stringify(version === 'TLSv1.2' ? 'renegotiate' : 'keyUpdate'));
+          await endsWith(run(`${text}\n${ending}`), code, `after ${name}`);
+        });
+      });
+    }
+
+    it(`ends by ${how} at each step of a server and its client`, async () => {
+      await inTurn(prefixes(socketSteps), async ({ name, code: steps }) => {
+        await endsWith(run(`${steps}\n${ending}`), code, `after ${name}`);
+      });
+    });
+  }
+
+  it('ends by itself when nothing is awaited any more, whatever was left unclosed', async () => {
+    const idle = prefixes(memorySteps).filter(({ name }) =>
+      ['load', 'contexts', 'connections', 'transport', 'events', 'handshake done'].includes(name),
+    );
+    await inTurn(idle, async ({ name, code }) => {
+      const text = code.replaceAll('VERSION', '"TLSv1.3"');
+      await endsWith(run(text), 0, `after ${name}`);
+    });
+  });
+
+  it('ends by itself after server and socket are closed', async () => {
+    const code = socketSteps.map(([, step]) => step).join('\n');
+    await endsWith(run(`${code}\nawait new Promise(resolve => socket.once('close', resolve));`), 0, 'closed');
+  });
+
+  it('an operation that waits keeps it alive; unref() lets it go', async () => {
+    const { port } = await startServer();
+    const waits = `
+      const socket = await connect({ host: '127.0.0.1', port: ${port}, ca, servername: 'localhost' });
+      socket.on('data', ignore).on('error', ignore);
+      console.log('waiting');
+    `;
+    const waiting = run(waits);
+    await waiting.printed(/waiting/);
+    const early = await Promise.race([waiting.exited, new Promise(resolve => setTimeout(resolve, 150, 'alive'))]);
+    assert.equal(early, 'alive', waiting.output);
+    await waiting.stop();
+    await endsWith(run(`${waits} socket.unref();`), 0, 'after unref()');
+  });
+
+  describe('worker_threads', () => {
+    const workerFile = fileURLToPath(new URL('./support/worker.js', import.meta.url));
+    const start = (modes: readonly string[], terminate: boolean, inMain = '') => {
+      return run(`
+        import { Worker } from 'node:worker_threads';
+        ${inMain}
+        const start = mode => new Promise((resolve, reject) => {
+          const worker = new Worker(${JSON.stringify(workerFile)}, { workerData: { cert, key, ca, mode } });
+          let told = false;
+          worker.on('error', reject);
+          worker.on('exit', code => (told ? resolve(code) : reject(new Error(mode + ' ended with ' + code))));
+          worker.on('message', what => {
+            told = true;
+            if (${terminate} && what === 'in the middle') worker.terminate();
+          });
+        });
+        await Promise.all(${JSON.stringify(modes)}.map(start));
+        console.log('all ended');
+      `);
+    };
+
+    it('several at once, while the main thread uses it too', async () => {
+      const here = `
+        const server = createServer({ cert, key }, socket => socket.end('main'));
+        await server.listen({ port: 0, host: '127.0.0.1' });
+        for (let i = 0; i < 5; i++) (await connect({ ...server.address(), ca, servername: 'localhost' })).destroy();
+        await server.close();
+      `;
+      const child = start(Array(4).fill('round-trip'), false, here);
+      await endsWith(child, 0, 'the process');
+      assert.match(child.output, /all ended/);
+    });
+
+    it('used in workers only, and after each other', async () => {
+      const child = run(`
+        import { Worker } from 'node:worker_threads';
+        for (let i = 0; i < 4; i++) {
+          const worker = new Worker(${JSON.stringify(workerFile)}, { workerData: { cert, key, ca, mode: 'round-trip' } });
+          await new Promise((resolve, reject) => worker.once('error', reject).once('exit', resolve));
+        }
+        console.log('all ended');
+      `);
+      await endsWith(child, 0, 'the process');
+      assert.match(child.output, /all ended/);
+    });
+
+    for (const mode of ['stuck-handshake', 'bulk', 'renegotiation', 'sockets', 'server']) {
+      it(`terminated in the middle: ${mode}`, async () => {
+        const child = start([mode, mode, 'round-trip'], true);
+        await endsWith(child, 0, mode);
+        assert.match(child.output, /all ended/);
+      });
+    }
+
+    it('the process exits while workers are in the middle of it', async () => {
+      const child = run(`
+        import { Worker } from 'node:worker_threads';
+        let told = 0;
+        for (const mode of ['stuck-handshake', 'bulk', 'sockets']) {
+          const worker = new Worker(${JSON.stringify(workerFile)}, { workerData: { cert, key, ca, mode } });
+          let first = true;
+          worker.on('message', () => { if (first && ++told === 3) process.exit(7); first = false; });
+        }
+      `);
+      await endsWith(child, 7, 'the process');
+    });
+  });
+
+  describe('garbage collection', () => {
+    it('of abandoned handles in each state frees them', async () => {
+      const child = run(
+        `
+        const contexts = [new SslContext({ ca }), new SslContext({ cert, key })];
+        let freed = 0, made = 0;
+        const registry = new FinalizationRegistry(() => freed++);
+        async function abandon(state) {
+          const client = new Ssl(contexts[0], { side: 'client', servername: 'localhost' });
+          const server = new Ssl(contexts[1], { side: 'server' });
+          registry.register(client); registry.register(server); made += 2;
+          if (state > 0) { const [a, b] = Bio.pair({ size: 1 << 14 }); client.setBio(a, a); server.setBio(b, b); }
+          if (state > 1) await Promise.all([client.connect(), server.accept()]);
+          if (state > 2) { const read = server.read(); await client.write(Buffer.from('x')); await read; }
+          if (state > 3) await client.shutdown();
+          if (state > 4) client.close();
+        }
+        async function round() {
+          for (let i = 0; i < 120; i++) await abandon(i % 6);
+          for (let i = 0; i < 10; i++) { await new Promise(resolve => setTimeout(resolve, 5)); globalThis.gc(); }
+        }
+        await round();
+        await round();
+        const before = process.memoryUsage().rss;
+        for (let i = 0; i < 6; i++) await round();
+        console.log(JSON.stringify({ made, freed, growth: (process.memoryUsage().rss - before) >> 20 }));
+        `,
+        ['--expose-gc'],
+      );
+      await endsWith(child, 0, 'the process');
+      const { made, freed, growth } = JSON.parse(child.output) as Record<'made' | 'freed' | 'growth', number>;
+      assert.ok(freed > made * 0.95, `${freed} of ${made} were freed`);
+      assert.ok(growth < 20, `${growth} MiB more after 720 more connections`);
+    });
+
+    it('does not take what is at work', async () => {
+      const child = run(
+        `
+        let done = 0;
+        function begin(i) {
+          const client = new Ssl(new SslContext({ ca }), { side: 'client', servername: 'localhost' });
+          const server = new Ssl(new SslContext({ cert, key }), { side: 'server' });
+          const [a, b] = Bio.pair({ size: 1 << 14 });
+          client.setBio(a, a); server.setBio(b, b);
+          const all = Buffer.alloc(1 << 18, i);
+          let count = 0;
+          const read = chunk => { count += chunk.length; return count < all.length ? server.read().then(read) : done++; };
+          client.write(all);
+          return server.read().then(read);
+        }
+        const work = Array.from({ length: 30 }, (_, i) => begin(i));
+        const timer = setInterval(() => globalThis.gc(), 1);
+        await Promise.all(work);
+        clearInterval(timer);
+        console.log('done', done);
+        `,
+        ['--expose-gc'],
+      );
+      await endsWith(child, 0, 'the process');
+      assert.match(child.output, /^done 30$/m);
+    });
+
+    it('of contexts and sessions while connections use them', async () => {
+      const child = run(
+        `
+        const make = () => {
+          const client = new Ssl(new SslContext({ ca }), { side: 'client', servername: 'localhost' });
+          const server = new Ssl(new SslContext({ cert, key }), { side: 'server' });
+          const [a, b] = Bio.pair({ size: 1 << 14 });
+          client.setBio(a, a); server.setBio(b, b);
+          return { client, server };
+        };
+        const { client, server } = make();
+        for (let i = 0; i < 5; i++) { globalThis.gc(); await new Promise(resolve => setTimeout(resolve, 2)); }
+        const [chunk] = await Promise.all([server.read(), client.write(Buffer.from('x'))]);
+        client.session; globalThis.gc();
+        console.log('got', String(chunk), client.session !== null);
+        `,
+        ['--expose-gc'],
+      );
+      await endsWith(child, 0, 'the process');
+      assert.match(child.output, /^got x true$/m);
+    });
+  });
+
+  it('no descriptor is left over after many connections, good and bad', async function () {
+    let count = () => readdirSync('/proc/self/fd').length;
+    try {
+      count();
+    } catch {
+      needs(this, false, 'no /proc/self/fd');
+      count = () => 0;
+    }
+    const round = async () => {
+      const { port, server } = await startServer({}, socket => socket.end('bye'));
+      await Promise.all(
+        Array.from({ length: 30 }, async (_, i) => {
+          if (i % 3 === 0) await connectTo(port, { ca: certificates().otherCa.cert }).catch(() => {});
+          else if (i % 3 === 1) await buffer(await connectTo(port));
+          else (await connectTo(port)).destroy();
+        }),
+      );
+      await server.close();
+    };
+    await round();
+    const before = count();
+    for (let i = 0; i < 5; i++) await round();
+    await until(() => count() <= before, `descriptors: ${before} before, ${count()} after`);
+  });
+});

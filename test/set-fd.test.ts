@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { Ssl } from 'system-tls';
+import { pattern, readAtLeast, readToEnd } from './support/bytes.ts';
+import { certificates } from './support/certificates.ts';
+import { nodeScript } from './support/child.ts';
+import { rejected, thrown } from './support/errors.ts';
+import { clientContext, serverContext, versions } from './support/memory-pair.ts';
+import { startServer } from './support/sockets.ts';
+import { until, within } from './support/wait.ts';
+
+/** What node keeps to itself; -1 once it is closed. */
+const fdOf = (handle: unknown): number => (handle as { _handle: { fd: number } })._handle.fd;
+
+const open = new Set<{ destroy(): unknown }>();
+
+/** Two ends of a TCP connection that node does not read. */
+async function quietPair(): Promise<[net.Socket, net.Socket]> {
+  const listener = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const client = new net.Socket();
+  client.pause();
+  client.connect((listener.address() as net.AddressInfo).port, '127.0.0.1');
+  const [[server]] = await Promise.all([
+    once(listener, 'connection') as Promise<[net.Socket]>,
+    once(client, 'connect'),
+  ]);
+  listener.close();
+  for (const socket of [client, server]) open.add(socket.on('error', () => {}));
+  return [client, server];
+}
+
+function makeSsl(side: 'client' | 'server', options = {}): Ssl {
+  const context = side === 'client' ? clientContext(options) : serverContext(options);
+  const ssl = new Ssl(context, side === 'client' ? { side, servername: 'localhost' } : { side });
+  open.add({ destroy: () => ssl.close() });
+  return ssl;
+}
+
+afterEach('closes sockets', () => {
+  for (const each of open) each.destroy();
+  open.clear();
+});
+
+const isOpen = (fd: number): boolean => {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe('setFd', () => {
+  for (const [version, both] of versions) {
+    it(`${version}: a descriptor of the user’s stays the user’s`, async () => {
+      const [near, far] = await quietPair();
+      const [client, server] = [makeSsl('client', both), makeSsl('server', both)];
+      client.setFd(fdOf(near));
+      server.setFd(fdOf(far));
+      await within(Promise.all([client.connect(), server.accept()]), 'the handshake');
+      const data = pattern(2 << 20);
+      const [got] = await within(Promise.all([readAtLeast(server, data.length), client.write(data)]), 'the data');
+      assert.ok(got.equals(data));
+      await within(Promise.all([client.shutdown({ wait: true }), server.shutdown({ wait: true })]), 'the shutdown');
+      client.close();
+      server.close();
+      // TLS is over; the connection goes on in clear.
+      assert.ok(isOpen(fdOf(near)) && isOpen(fdOf(far)));
+      far.resume();
+      near.write('in clear');
+      const [chunk] = (await within(once(far, 'data'), 'clear text')) as [Buffer];
+      assert.equal(String(chunk), 'in clear');
+    });
+  }
+
+  it('the user closes it under the connection: no other socket with the same number is touched', async () => {
+    const [near, far] = await quietPair();
+    const client = makeSsl('client');
+    const number = fdOf(near);
+    client.setFd(number);
+    const connecting = client.connect();
+    near.destroy();
+    await until(() => !isOpen(number), 'the descriptor to be closed');
+    const another = openSync('/dev/null', 'r');
+    assert.equal(another, number, 'the number is in use again');
+    // Ours is a duplicate: the connection still works.
+    const server = makeSsl('server');
+    server.setFd(fdOf(far));
+    await within(Promise.all([connecting, server.accept()]), 'the handshake');
+    client.close();
+    assert.ok(isOpen(another), 'and is not closed by us');
+    closeSync(another);
+  });
+
+  it('with close: true it is ours, and closed with the connection', async () => {
+    const { port, next } = await startServer();
+    const plain = net.connect(port, '127.0.0.1').pause();
+    await once(plain, 'connect');
+    const child = nodeScript(
+      `
+      import { readFileSync, fstatSync } from 'node:fs';
+      import { Ssl, SslContext } from 'system-tls';
+      const ssl = new Ssl(new SslContext({ ca: readFileSync(process.argv[1]) }), { side: 'client', servername: 'localhost' });
+      ssl.setFd(3, { close: true });
+      await ssl.connect();
+      await ssl.write(Buffer.from('from the child'));
+      await ssl.shutdown({ wait: true });
+      fstatSync(3);
+      ssl.close();
+      try { fstatSync(3); console.log('still open'); } catch (error) { console.log(error.code); }
+      `,
+      { handOver: plain, args: [certificates().ca.certFile] },
+    );
+    plain.destroy();
+    const socket = await next();
+    socket.resume();
+    assert.deepEqual(await within(child.exited, 'the child'), { code: 0, signal: null }, child.output);
+    assert.match(child.output, /^EBADF$/m);
+  });
+
+  it('without close it survives the connection', async () => {
+    const { port, next } = await startServer();
+    const plain = net.connect(port, '127.0.0.1').pause();
+    await once(plain, 'connect');
+    const child = nodeScript(
+      `
+      import { readFileSync, fstatSync } from 'node:fs';
+      import { Ssl, SslContext } from 'system-tls';
+      const ssl = new Ssl(new SslContext({ ca: readFileSync(process.argv[1]) }), { side: 'client', servername: 'localhost' });
+      ssl.setFd(3);
+      await ssl.connect();
+      ssl.close();
+      console.log(fstatSync(3).isSocket() ? 'still open' : 'something else');
+      `,
+      { handOver: plain, args: [certificates().ca.certFile] },
+    );
+    plain.destroy();
+    (await next()).resume();
+    assert.deepEqual(await within(child.exited, 'the child'), { code: 0, signal: null }, child.output);
+    assert.match(child.output, /^still open$/m);
+  });
+
+  it('a failed setFd leaves the descriptor with its owner, and the connection may have another', async () => {
+    const ssl = makeSsl('client');
+    const file = openSync('/dev/null', 'r+');
+    thrown(() => ssl.setFd(file, { close: true }), 'ENOTSOCK');
+    assert.ok(isOpen(file));
+    closeSync(file);
+    const [near, far] = await quietPair();
+    ssl.setFd(fdOf(near));
+    const server = makeSsl('server');
+    server.setFd(fdOf(far));
+    await within(Promise.all([ssl.connect(), server.accept()]), 'the handshake');
+  });
+
+  it('refuses what is no connected stream socket', async () => {
+    const ssl = makeSsl('client');
+    const file = openSync(certificates().ca.certFile, 'r');
+    thrown(() => ssl.setFd(file), 'ENOTSOCK');
+    closeSync(file);
+    thrown(() => ssl.setFd(file), 'EBADF');
+
+    const fifo = join(certificates().folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+    thrown(() => ssl.setFd(pipe), 'ENOTSOCK');
+    closeSync(pipe);
+
+    const datagrams = createSocket('udp4');
+    datagrams.bind(0, '127.0.0.1');
+    await once(datagrams, 'listening');
+    const udp = (datagrams as unknown as Record<symbol, { handle: { fd: number } }>)[
+      Object.getOwnPropertySymbols(datagrams).find(symbol => symbol.description === 'state symbol') as symbol
+    ]?.handle.fd;
+    thrown(() => ssl.setFd(udp as number), /^E[A-Z]+$|^ERR_/);
+    datagrams.close();
+
+    const listener = net.createServer().listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const listening = async () => {
+      ssl.setFd(fdOf(listener));
+      await ssl.connect();
+    };
+    await rejected(listening(), /^E[A-Z]+$|^ERR_/);
+    listener.close();
+  });
+
+  it('refuses what is no number of a descriptor', () => {
+    const ssl = makeSsl('client');
+    for (const wrong of [-1, 1.5, Number.NaN, 2 ** 40, '3', null, undefined, {}]) {
+      thrown(
+        () => ssl.setFd(wrong as never),
+        ['ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE', 'ERR_INVALID_ARG_VALUE', 'EBADF'],
+      );
+    }
+    thrown(() => ssl.setFd(1 << 20), 'EBADF');
+  });
+
+  it('the peer closes TCP: the end of the handshake, and of reading', async () => {
+    const [near, far] = await quietPair();
+    const client = makeSsl('client');
+    client.setFd(fdOf(near));
+    const connecting = client.connect();
+    far.end();
+    await rejected(connecting, 'ERR_SSL_UNEXPECTED_EOF');
+  });
+
+  it('the peer closes TCP without close_notify after data: the data, then the truncation', async () => {
+    const [near, far] = await quietPair();
+    const [client, server] = [makeSsl('client'), makeSsl('server')];
+    client.setFd(fdOf(near));
+    server.setFd(fdOf(far));
+    await within(Promise.all([client.connect(), server.accept()]), 'the handshake');
+    await server.write(Buffer.from('all of it'));
+    far.end();
+    await rejected(readToEnd(client), 'ERR_SSL_UNEXPECTED_EOF');
+  });
+});
