@@ -23,7 +23,10 @@ export interface BioSocketOptions {
 }
 
 /** What an object of the class is made of. */
-export type BioContent = { /** The connection that uses it. */ owner?: Connection } & (
+export type BioContent = {
+  /** The connections that read from it and write to it. */ reader?: Connection;
+  writer?: Connection;
+} & (
   | { readonly native: NativeBio; readonly socket?: undefined }
   | { readonly socket: SocketTransport; readonly native?: undefined }
 );

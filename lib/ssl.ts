@@ -122,7 +122,7 @@ export class Ssl extends SslState {
       return;
     }
     assertNoTransport(connection);
-    claimBios(connection, [from, to]);
+    claimBios(connection, from, to);
     connection.native.setBio(from.native, to.native);
     connection.hasTransport = true;
     connection.noteEvents();

@@ -9,14 +9,15 @@ export function assertNoTransport(connection: Connection): void {
     throw tlsError('ERR_TLS_HAS_TRANSPORT', `${connection.description} has a transport already`);
 }
 
-/** Two connections on one queue of bytes would each get a part of them. */
-export function claimBios(connection: Connection, bios: readonly BioContent[]): void {
-  for (const { owner } of bios) {
-    if (owner !== undefined && owner !== connection && !owner.closed) {
-      throw tlsError('ERR_TLS_BIO_IN_USE', `the Bio is the transport of another connection (${owner.description})`);
+/** One may write what the other reads, but two readers would each get a part of the bytes, and two writers mix theirs. */
+export function claimBios(connection: Connection, read: BioContent, write: BioContent): void {
+  for (const user of [read.reader, write.writer]) {
+    if (user !== undefined && user !== connection && !user.closed) {
+      throw tlsError('ERR_TLS_BIO_IN_USE', `the Bio is the transport of another connection (${user.description})`);
     }
   }
-  for (const bio of bios) bio.owner = connection;
+  read.reader = connection;
+  write.writer = connection;
 }
 
 export function assertSide(connection: Connection, server: boolean, what: string): void {
