@@ -34,12 +34,12 @@ export class TlsSocket extends TlsSocketState {
 
   /**
    * @param ssl - with its transport; from now on it is the socket that reads. A handshake that was not made is made.
+   * Around a closed one the socket is destroyed from the beginning.
    * @param transport - internal
    */
   constructor(ssl: Ssl, options: TlsSocketOptions = {}, transport?: DuplexTransport) {
     validateObject(options, 'options');
     const connection = connectionOf(ssl);
-    connection.assertOpen();
     if (connection.flow !== null)
       throw tlsError('ERR_TLS_SSL_IN_USE', `${connection.description} has a TlsSocket already`);
     super(ssl, optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false));
@@ -64,6 +64,7 @@ export class TlsSocket extends TlsSocketState {
     this.#connection.pin();
     // It may have died between its handshake and this moment.
     if (this.#connection.error !== null) this.destroy(this.#connection.error);
+    else if (this.#connection.closed) this.destroy();
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -83,8 +84,8 @@ export class TlsSocket extends TlsSocketState {
   #end(): void {
     this.#peerEnded = true;
     this.push(null);
-    // Nothing was ever put into the stream, so nobody reads it to its end.
-    if (this.#ownBuffer) this.read(0);
+    // As net.Socket: an end that nothing is before is told to those too who never read.
+    this.read(0);
   }
 
   #failed(error: Error): void {
