@@ -1,4 +1,6 @@
 // Servers and clients on loopback that end with their test.
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import {
   type ConnectOptions,
   connect,
