@@ -148,7 +148,7 @@ describe('Server', () => {
   it('on a Unix socket', async () => {
     const { cert, key } = certificates().server;
     const path = join(certificates().folder, 'server.sock');
-    const server = createServer({ cert, key }, socket => socket.end('local'));
+    const server = createServer({ cert, key }, socket => socket.resume().end('local'));
     await server.listen({ path });
     assert.ok(existsSync(path));
     const socket = await connect({ path, servername: 'localhost', ca: certificates().ca.cert });

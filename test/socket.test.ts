@@ -109,9 +109,10 @@ describe('TlsSocket', () => {
         const errors: unknown[] = [];
         client.on('error', error => errors.push(error));
         const mine = new Error('mine');
+        const closing = new Promise(resolve => client.once('close', resolve));
         client.destroy(mine);
         client.destroy(new Error('another'));
-        await closed(client);
+        await within(closing, 'close');
         assert.deepEqual(errors, [mine]);
       });
     });
