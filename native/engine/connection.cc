@@ -1,6 +1,7 @@
 #include "engine/connection.h"
 
 #include <openssl/err.h>
+#include <openssl/ssl3.h>
 #include <openssl/sslerr.h>
 #include <openssl/x509v3.h>
 
@@ -93,8 +94,8 @@ Connection* Connection::from(const SSL* ssl) { return static_cast<Connection*>(S
 
 bool Connection::tls13() const { return !SSL_is_dtls(ssl_.get()) && SSL_version(ssl_.get()) >= TLS1_3_VERSION; }
 
-bool Connection::closed_both_ways() const {
-  return SSL_get_shutdown(ssl_.get()) == (SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+bool Connection::only_close_notify_unsent() const {
+  return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0 && enc_.out.size() <= close_notify_size_;
 }
 
 void Connection::advance() {
@@ -170,7 +171,8 @@ FailurePtr Connection::failure_after(int result, const char* during) {
   }
   auto failure = std::make_shared<Failure>();
   failure->errors = openssl::drain_errors();
-  failure->alert = last_alert_;
+  // A warning (close_notify, say) explains no failure.
+  if (last_alert_.level == SSL3_AL_FATAL) failure->alert = last_alert_;
   if (verification_failed(failure->errors)) failure->verify_result = SSL_get_verify_result(ssl_.get());
   failure->message = std::string(during) + " (" + (server_ ? "server" : "client") + ", state '" +
                      SSL_state_string_long(ssl_.get()) + "')";

@@ -56,8 +56,8 @@ class Connection {
   bool server() const { return server_; }
   bool established() const { return established_; }
   bool dead() const { return failure_ != nullptr; }
-  // close_notify was sent and received.
-  bool closed_both_ways() const;
+  // All that waits to be sent is our goodbye: nothing is lost with it.
+  bool only_close_notify_unsent() const;
   const openssl::FailurePtr& failure() const { return failure_; }
   std::uint32_t renegotiations() const { return renegotiations_; }
   bool tls13() const;
@@ -187,6 +187,7 @@ class Connection {
   bool handshake_wanted_ = false;
   bool established_ = false;
   bool peer_closed_ = false;  // close_notify received
+  std::size_t close_notify_size_ = 0;
   bool flow_ = false;
   bool flow_busy_ = false;
   bool flow_ended_ = false;

@@ -304,7 +304,9 @@ Connection::Step Connection::run_shutdown(Operation& operation) {
   if (close_notify_sent(ssl_.get())) return Step::progress;
   if (!flush_scheduled()) return Step::progress;
   ERR_clear_error();
+  const std::size_t before = enc_.out.size();
   const int result = SSL_shutdown(ssl_.get());
+  close_notify_size_ = enc_.out.size() - before;
   if (result < 0) fail(failure_after(result, "The shutdown failed"));
   return Step::progress;
 }

@@ -163,9 +163,10 @@ bool Channel::flush() {
 
 // The peer has closed. What it said last, perhaps an alert that gives the reason, is a better failure than EPIPE.
 void Channel::broken_output(const FailurePtr& failure) {
+  const bool nothing_lost = connection_->dead() || connection_->only_close_notify_unsent();
   connection_->enc().out.clear();
-  // Both sides have said goodbye: nothing is lost.
-  if (connection_->dead() || connection_->closed_both_ways()) return;
+  // Whoever still reads learns how the peer went; a goodbye that it cannot hear is no failure of its own.
+  if (nothing_lost) return;
   if (connection_->enc().in.size() == 0) {
     const Moved moved = transport_->receive(reactor_->scratch());
     connection_->enc().in.lend(reactor_->scratch().first(moved.bytes));
