@@ -1,0 +1,32 @@
+// The native tests of openssl, engine and io, without node: plain, or under sanitizers that refuse to live in node.
+//   node scripts/native-tests.mjs [asan] [tsan] [ubsan]
+
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { isMain, root, run, Stop } from './run.mjs';
+import { runMain } from './setup.mjs';
+
+const sanitizers = ['asan', 'tsan', 'ubsan'];
+
+/** @param {string[]} chosen */
+export function runNativeTests(chosen) {
+  const unknown = chosen.find(name => !sanitizers.includes(name));
+  if (unknown) throw new Stop(`${unknown} is none of ${sanitizers.join(', ')}`);
+  if (!existsSync(path.join(root, 'native/test'))) {
+    console.log('There are no native tests.');
+    return 0;
+  }
+  const folder = path.join(root, 'out', ['native', ...chosen].join('-'));
+  const options = sanitizers.map(name => `-DSYSTEM_TLS_${name.toUpperCase()}=${chosen.includes(name) ? 'ON' : 'OFF'}`);
+  const steps = /** @type {[string, string[]][]} */ ([
+    ['cmake', ['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Debug', ...options]],
+    ['cmake', ['--build', folder, '--target', 'native_tests', '--parallel']],
+  ]);
+  for (const [command, args] of steps) {
+    if (run(command, args, { quiet: true }) !== 0) return 1;
+  }
+  return run(path.join(folder, 'native_tests'), []);
+}
+
+if (isMain(import.meta.url)) await runMain(async () => runNativeTests(process.argv.slice(2)));

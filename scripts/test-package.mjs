@@ -1,0 +1,124 @@
+// Packs what would be published and uses it as a stranger would: installed into an empty folder, with install scripts
+// and without, where there is no compiler; then the quick start of the README is run there.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { npm, root, Stop } from './run.mjs';
+import { runMain } from './setup.mjs';
+
+const counts = { passed: 0, failed: 0 };
+
+/**
+ * @param {string} name
+ * @param {() => void} check  throws what is wrong
+ */
+function expect(name, check) {
+  try {
+    check();
+    counts.passed++;
+    console.log(`  ✔ ${name}`);
+  } catch (error) {
+    counts.failed++;
+    console.log(`  ✘ ${name}\n${/** @type {Error} */ (error).message}`);
+  }
+}
+
+/**
+ * The first block of code under the heading "Quick start".
+ * @param {string} readme
+ */
+export function quickStart(readme) {
+  const section = /^#+ Quick start$([^]*)/im.exec(readme)?.[1] ?? '';
+  const block = /^```(js|ts|mjs|javascript|typescript)\n([^]*?)^```$/m.exec(section);
+  if (!block) throw new Stop('README.md has no ```js or ```ts block under "Quick start"');
+  return block[2] ?? '';
+}
+
+/**
+ * A PATH with what npm needs and nothing that compiles.
+ * @param {string} folder
+ */
+function barePath(folder) {
+  const bin = path.join(folder, 'bin');
+  mkdirSync(bin);
+  for (const tool of ['sh', 'env', 'uname']) symlinkSync(execFileSync('which', [tool], { encoding: 'utf8' }).trim(), path.join(bin, tool));
+  symlinkSync(realpathSync(process.execPath), path.join(bin, 'node'));
+  const npmScript = process.env.npm_execpath ?? realpathSync(execFileSync('which', ['npm'], { encoding: 'utf8' }).trim());
+  writeFileSync(path.join(bin, 'npm'), `#!/bin/sh\nexec node "${npmScript}" "$@"\n`, { mode: 0o755 });
+  return bin;
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} cwd
+ * @param {string} PATH
+ */
+function runBare(command, args, cwd, PATH) {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_PATH$|CC$|CXX$)/i.test(name)));
+  const result = spawnSync(path.join(PATH, command), args, { cwd, env: { ...env, PATH }, encoding: 'utf8', timeout: 120_000 });
+  if (result.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${result.status ?? result.signal}\n${result.stdout}${result.stderr}`);
+  return result.stdout;
+}
+
+/** @param {string} folder */
+function pack(folder) {
+  if (npm(['pack', '--pack-destination', folder], { quiet: true }) !== 0) throw new Stop('npm pack failed');
+  const tarball = readdirSync(folder).find(file => file.endsWith('.tgz'));
+  if (!tarball) throw new Stop('npm pack made no file');
+  return path.join(folder, tarball);
+}
+
+const identify = `const { openssl } = await import('system-tls');
+if (!openssl.isolated) throw new Error('not isolated');
+console.log(openssl.version);`;
+
+/**
+ * @param {string} tarball
+ * @param {string} folder
+ * @param {string[]} flags
+ * @param {string} PATH
+ */
+function installAndUse(tarball, folder, flags, PATH) {
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n');
+  const title = flags.length > 0 ? flags.join(' ') : 'install scripts allowed';
+  expect(`installs without a compiler (${title})`, () => {
+    runBare('npm', ['install', '--no-audit', '--no-fund', ...flags, tarball], folder, PATH);
+  });
+  expect(`loads the prebuilt binary (${title})`, () => {
+    writeFileSync(path.join(folder, 'identify.js'), identify);
+    runBare('node', ['identify.js'], folder, PATH);
+  });
+  expect(`is there for require() too (${title})`, () => {
+    writeFileSync(path.join(folder, 'identify.cjs'), `if (!require('system-tls').openssl.isolated) process.exit(1);`);
+    runBare('node', ['identify.cjs'], folder, PATH);
+  });
+  expect(`runs the quick start of the README (${title})`, () => {
+    writeFileSync(path.join(folder, 'quick-start.js'), quickStart(readFileSync(path.join(root, 'README.md'), 'utf8')));
+    runBare('node', ['quick-start.js'], folder, PATH);
+  });
+}
+
+await runMain(async () => {
+  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'system-tls-package-')));
+  console.log('package');
+  try {
+    const PATH = barePath(folder);
+    const tarball = pack(folder);
+    expect('there is no compiler on the PATH of these tests', () => {
+      for (const tool of ['cc', 'gcc', 'g++', 'c++', 'clang', 'make', 'python3']) {
+        if (spawnSync('/bin/sh', ['-c', `command -v ${tool}`], { env: { PATH } }).status === 0) throw new Error(tool);
+      }
+    });
+    installAndUse(tarball, path.join(folder, 'without-scripts'), ['--ignore-scripts'], PATH);
+    installAndUse(tarball, path.join(folder, 'with-scripts'), [], PATH);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  console.log(`${counts.passed} passed, ${counts.failed} failed`);
+  return counts.failed > 0 ? 1 : 0;
+});
