@@ -23,14 +23,16 @@ export function nodeHeaders() {
 export function cmakeJs(step) {
   const args = [step, '--debug', `--out=${debugFolder}`, `--CDSYSTEM_TLS_NODE_HEADERS=${nodeHeaders()}`];
   const code = runTool('cmake-js/bin/cmake-js', [...args, '--log-level=error']);
-  if (code === 0) copyFileSync(path.join(debugFolder, 'compile_commands.json'), path.join(root, 'compile_commands.json'));
+  if (code === 0)
+    copyFileSync(path.join(debugFolder, 'compile_commands.json'), path.join(root, 'compile_commands.json'));
   return code;
 }
 
 if (isMain(import.meta.url)) {
   await runMain(async () => {
     const code = cmakeJs('build');
-    if (code === 0) console.log('Use it with SYSTEM_TLS_PREBUILD=out/debug, for instance: SYSTEM_TLS_PREBUILD=out/debug npm test');
+    if (code === 0)
+      console.log('Use it with SYSTEM_TLS_PREBUILD=out/debug, for instance: SYSTEM_TLS_PREBUILD=out/debug npm test');
     return code;
   });
 }

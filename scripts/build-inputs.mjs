@@ -27,7 +27,7 @@ function openssl() {
 /** @type {Record<string, () => string[]>} */
 const inputs = {
   sources: () => Object.values(sourcesByLayer()).flat(),
-  'core-sources': () => ['openssl', 'engine', 'io'].flatMap((layer) => sourcesByLayer()[layer] ?? []),
+  'core-sources': () => ['openssl', 'engine', 'io'].flatMap(layer => sourcesByLayer()[layer] ?? []),
   'openssl-include-flags': () => includeFlags(openssl()),
   'openssl-link-flags': () => linkFlags(openssl()),
   'openssl-defines': () => defines(openssl()),

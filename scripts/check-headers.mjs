@@ -52,7 +52,11 @@ function dependenciesOf(entry) {
   const compiler = all[0] && !all[0].startsWith('-') ? all[0] : (process.env.CXX ?? 'c++');
   const flags = all.slice(all[0] === compiler ? 1 : 0);
   const kept = flags.filter((word, i) => !ACTIONS.test(word) && !/^-(o|MF)$/.test(flags[i - 1] ?? ''));
-  return execFileSync(compiler, [...kept, '-M'], { cwd: entry.directory, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  return execFileSync(compiler, [...kept, '-M'], {
+    cwd: entry.directory,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
 }
 
 /** The compile commands of the shipping build, without building. */

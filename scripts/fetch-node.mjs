@@ -16,7 +16,15 @@ export function fetchNode(major) {
   const program = path.join(folder, 'node_modules', name, 'bin/node');
   if (existsSync(program)) return program;
   mkdirSync(folder, { recursive: true });
-  const args = ['install', '--prefix', folder, '--no-save', '--no-package-lock', '--ignore-scripts', `${name}@${major}`];
+  const args = [
+    'install',
+    '--prefix',
+    folder,
+    '--no-save',
+    '--no-package-lock',
+    '--ignore-scripts',
+    `${name}@${major}`,
+  ];
   if (npm(args, { quiet: true, cwd: folder }) !== 0 || !existsSync(program)) {
     throw new Stop(`the registry gave no ${name}@${major}`);
   }

@@ -40,7 +40,7 @@ export function thisMachine() {
     platform: process.platform,
     env: process.env,
     exists: existsSync,
-    read: (file) => readFileSync(file, 'utf8'),
+    read: file => readFileSync(file, 'utf8'),
     run(command, args) {
       try {
         return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
@@ -58,7 +58,7 @@ export function thisMachine() {
  */
 export function parseVersion(header) {
   /** @param {string} part */
-  const number = (part) => {
+  const number = part => {
     const match = new RegExp(`^\\s*#\\s*define\\s+OPENSSL_VERSION_${part}\\s+(\\d+)`, 'm').exec(header);
     return match ? Number(match[1]) : undefined;
   };
@@ -74,8 +74,8 @@ export function parseVersion(header) {
 export function parseFlags(output, flag) {
   return output
     .split(/\s+/)
-    .filter((word) => word.startsWith(flag))
-    .map((word) => word.slice(flag.length));
+    .filter(word => word.startsWith(flag))
+    .map(word => word.slice(flag.length));
 }
 
 /**
@@ -120,17 +120,17 @@ function fromPkgConfig({ run, env }) {
  */
 function fromMacPackages({ platform, run }) {
   if (platform !== 'darwin') return [];
-  const prefixes = ['openssl@3', 'openssl'].map((formula) => run('brew', ['--prefix', formula]));
+  const prefixes = ['openssl@3', 'openssl'].map(formula => run('brew', ['--prefix', formula]));
   prefixes.push('/opt/homebrew/opt/openssl@3', '/usr/local/opt/openssl@3');
   const homebrew = prefixes
-    .filter((prefix) => prefix !== undefined && prefix !== '')
-    .map((prefix) => ({
+    .filter(prefix => prefix !== undefined && prefix !== '')
+    .map(prefix => ({
       source: 'Homebrew',
       includeDirs: [`${prefix}/include`],
       libDirs: [`${prefix}/lib`],
       explicit: false,
     }));
-  const macports = ['/opt/local/libexec/openssl3', '/opt/local'].map((prefix) => ({
+  const macports = ['/opt/local/libexec/openssl3', '/opt/local'].map(prefix => ({
     source: 'MacPorts',
     includeDirs: [`${prefix}/include`],
     libDirs: [`${prefix}/lib`],
@@ -147,7 +147,12 @@ function fromDefaults({ platform }) {
   if (platform === 'darwin') return [];
   return [
     { source: 'default', includeDirs: ['/usr/include'], libDirs: [], explicit: false },
-    { source: 'default', includeDirs: ['/usr/local/include'], libDirs: ['/usr/local/lib64', '/usr/local/lib'], explicit: false },
+    {
+      source: 'default',
+      includeDirs: ['/usr/local/include'],
+      libDirs: ['/usr/local/lib64', '/usr/local/lib'],
+      explicit: false,
+    },
   ];
 }
 
@@ -162,8 +167,9 @@ function check(machine, { source, includeDirs, libDirs, explicit }) {
     if (!machine.exists(file)) continue;
     const version = parseVersion(machine.read(file));
     if (version === undefined || version.major < MINIMUM_MAJOR) continue;
-    const libDir = libDirs.find((dir) => holdsLibrary(machine, dir));
-    if (libDir === undefined && (explicit || source === 'Homebrew' || source === 'MacPorts') && libDirs.length > 0) continue;
+    const libDir = libDirs.find(dir => holdsLibrary(machine, dir));
+    if (libDir === undefined && (explicit || source === 'Homebrew' || source === 'MacPorts') && libDirs.length > 0)
+      continue;
     return { source, includeDir, libDir, explicit, version };
   }
   return undefined;

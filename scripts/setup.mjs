@@ -187,7 +187,8 @@ export async function setup({ examples = false } = {}) {
     installDependencies();
     buildAddon();
     compile('lib', 'tsconfig.json', 'lib', 'dist', ['lib', 'types']);
-    if (examples) compile('examples', 'examples/tsconfig.json', 'examples', 'dist-examples', ['examples', 'lib', 'types']);
+    if (examples)
+      compile('examples', 'examples/tsconfig.json', 'examples', 'dist-examples', ['examples', 'lib', 'types']);
   });
 }
 

@@ -2,7 +2,16 @@
 // and without, where there is no compiler; then the quick start of the README is run there.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync, mkdirSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -31,8 +40,8 @@ function expect(name, check) {
  * @param {string} readme
  */
 export function quickStart(readme) {
-  const section = /^#+ Quick start$([^]*)/im.exec(readme)?.[1] ?? '';
-  const block = /^```(js|ts|mjs|javascript|typescript)\n([^]*?)^```$/m.exec(section);
+  const section = /^#+ Quick start$([\s\S]*)/im.exec(readme)?.[1] ?? '';
+  const block = /^```(js|ts|mjs|javascript|typescript)\n([\s\S]*?)^```$/m.exec(section);
   if (!block) throw new Stop('README.md has no ```js or ```ts block under "Quick start"');
   return block[2] ?? '';
 }
@@ -44,9 +53,11 @@ export function quickStart(readme) {
 function barePath(folder) {
   const bin = path.join(folder, 'bin');
   mkdirSync(bin);
-  for (const tool of ['sh', 'env', 'uname']) symlinkSync(execFileSync('which', [tool], { encoding: 'utf8' }).trim(), path.join(bin, tool));
+  for (const tool of ['sh', 'env', 'uname'])
+    symlinkSync(execFileSync('which', [tool], { encoding: 'utf8' }).trim(), path.join(bin, tool));
   symlinkSync(realpathSync(process.execPath), path.join(bin, 'node'));
-  const npmScript = process.env.npm_execpath ?? realpathSync(execFileSync('which', ['npm'], { encoding: 'utf8' }).trim());
+  const npmScript =
+    process.env.npm_execpath ?? realpathSync(execFileSync('which', ['npm'], { encoding: 'utf8' }).trim());
   writeFileSync(path.join(bin, 'npm'), `#!/bin/sh\nexec node "${npmScript}" "$@"\n`, { mode: 0o755 });
   return bin;
 }
@@ -58,9 +69,19 @@ function barePath(folder) {
  * @param {string} PATH
  */
 function runBare(command, args, cwd, PATH) {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_PATH$|CC$|CXX$)/i.test(name)));
-  const result = spawnSync(path.join(PATH, command), args, { cwd, env: { ...env, PATH }, encoding: 'utf8', timeout: 120_000 });
-  if (result.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${result.status ?? result.signal}\n${result.stdout}${result.stderr}`);
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_PATH$|CC$|CXX$)/i.test(name)),
+  );
+  const result = spawnSync(path.join(PATH, command), args, {
+    cwd,
+    env: { ...env, PATH },
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+  if (result.status !== 0)
+    throw new Error(
+      `${command} ${args.join(' ')}: ${result.status ?? result.signal}\n${result.stdout}${result.stderr}`,
+    );
   return result.stdout;
 }
 

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { defines, findOpenssl, includeFlags, linkFlags, type Machine, parseFlags, parseVersion } from '#scripts/find-openssl.mjs';
+import {
+  defines,
+  findOpenssl,
+  includeFlags,
+  linkFlags,
+  type Machine,
+  parseFlags,
+  parseVersion,
+} from '#scripts/find-openssl.mjs';
 
 function header(version: string): string {
   const [major, minor, patch] = version.split('.');

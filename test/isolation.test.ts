@@ -178,7 +178,10 @@ describe('isolation', () => {
         const { run, bindings } = await tracedBindings(program, text, env);
         assert.equal(run.code, 0, run.stderr);
         for (const file of expected) {
-          assert.ok(bindings.some(({ from }) => from.startsWith(file)), `${file} was not even loaded`);
+          assert.ok(
+            bindings.some(({ from }) => from.startsWith(file)),
+            `${file} was not even loaded`,
+          );
         }
         assert.deepEqual(bindingsToNode(bindings, program), []);
       }
@@ -232,7 +235,11 @@ describe('isolation', () => {
         const program = requireNode(this, node);
         const { run, bindings } = await tracedBindings(program, imports, { OPENSSL_CONF: config });
         assert.equal(run.code, 0, run.stderr);
-        needs(this, bindings.some(({ from }) => from === `${engine}.so`), `there is no engine ${engine}`);
+        needs(
+          this,
+          bindings.some(({ from }) => from === `${engine}.so`),
+          `there is no engine ${engine}`,
+        );
         assert.deepEqual(bindingsToNode(bindings, program), []);
       });
     });

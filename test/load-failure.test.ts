@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describeLoadFailure } from '#dist/internal/load-failure.js';
 import { LoadError } from 'system-tls';
+import { describeLoadFailure } from '#dist/internal/load-failure.js';
 import { packageFolder } from './support/child.ts';
 import { evaluate } from './support/nodes.ts';
 
@@ -53,7 +53,7 @@ describe('a load that fails', () => {
     const failures = ['a', 'b'].map(name => ({ file: `/p/${name}.node`, error: new Error(`no ${name}`) }));
     const error = describeLoadFailure(failures, '/p/') as LoadError;
     assert.deepEqual(error.tried, ['/p/a.node', '/p/b.node']);
-    assert.match(error.message, /a\.node[^]*no a[^]*b\.node[^]*no b/);
+    assert.match(error.message, /a\.node[\s\S]*no a[\s\S]*b\.node[\s\S]*no b/);
   });
 
   it("passes the addon's own refusal on as it is", () => {
@@ -71,7 +71,8 @@ describe('a load that fails', () => {
 
     beforeEach(() => {
       folder = realpathSync(mkdtempSync(join(tmpdir(), 'installed-')));
-      for (const part of ['dist', 'package.json']) cpSync(join(packageFolder, part), join(folder, part), { recursive: true });
+      for (const part of ['dist', 'package.json'])
+        cpSync(join(packageFolder, part), join(folder, part), { recursive: true });
       symlinkSync(join(packageFolder, 'node_modules'), join(folder, 'node_modules'));
     });
     afterEach(() => rmSync(folder, { recursive: true }));

@@ -21,7 +21,10 @@ const withOpenssl = { exists: (file: string) => file === '/usr/include/openssl/o
 
 describe('what the build needs', () => {
   it('nothing is missing where everything is', () => {
-    assert.deepEqual(missingNeeds(machine(['make', 'python3'], withOpenssl), () => true), []);
+    assert.deepEqual(
+      missingNeeds(machine(['make', 'python3'], withOpenssl), () => true),
+      [],
+    );
   });
 
   it('everything is missing on a bare machine', () => {
@@ -33,7 +36,9 @@ describe('what the build needs', () => {
     const present = ['make', 'python3'];
     const only = (name: string) => (compiler: string) => compiler === name;
     assert.deepEqual(missingNeeds(machine(present, withOpenssl), only('clang++')), []);
-    assert.deepEqual(missingNeeds(machine(present, { ...withOpenssl, env: { CXX: 'old' } }), only('g++')), ['compiler']);
+    assert.deepEqual(missingNeeds(machine(present, { ...withOpenssl, env: { CXX: 'old' } }), only('g++')), [
+      'compiler',
+    ]);
     assert.deepEqual(missingNeeds(machine(present, { ...withOpenssl, env: { CXX: 'new' } }), only('new')), []);
   });
 
@@ -76,7 +81,11 @@ describe("node's headers", () => {
 });
 
 describe('the dependencies', () => {
-  const locked = { '': {}, 'node_modules/a': { version: '1.0.0' }, 'node_modules/b': { version: '2.0.0', optional: true } };
+  const locked = {
+    '': {},
+    'node_modules/a': { version: '1.0.0' },
+    'node_modules/b': { version: '2.0.0', optional: true },
+  };
 
   it('match when every package has its version, optional ones or none', () => {
     assert.ok(dependenciesMatch(locked, { 'node_modules/a': { version: '1.0.0' } }));

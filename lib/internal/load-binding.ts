@@ -37,9 +37,9 @@ function prebuilds(): string[] {
   if (!existsSync(directory)) return [];
   const matches = nodeGypBuild.matchTags('node', process.versions.modules);
   return readdirSync(directory)
-    .filter((file) => matches(nodeGypBuild.parseTags(file)))
+    .filter(file => matches(nodeGypBuild.parseTags(file)))
     .sort((a, b) => opensslMajor(b) - opensslMajor(a))
-    .map((file) => path.join(directory, file));
+    .map(file => path.join(directory, file));
 }
 
 function localBuild(): string | undefined {

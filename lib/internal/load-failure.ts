@@ -25,22 +25,23 @@ const buildHere =
 
 const known: KnownFailure[] = [
   {
-    pattern: /(lib(?:ssl|crypto)[.\w]*): cannot open shared object file|Error loading shared library (lib(?:ssl|crypto)[.\w]*)|Library not loaded: (\S*lib(?:ssl|crypto)\S*)/,
-    diagnose: (match) => ({
+    pattern:
+      /(lib(?:ssl|crypto)[.\w]*): cannot open shared object file|Error loading shared library (lib(?:ssl|crypto)[.\w]*)|Library not loaded: (\S*lib(?:ssl|crypto)\S*)/,
+    diagnose: match => ({
       cause: `this system has no ${match[1] ?? match[2] ?? match[3]}`,
       cure: installOpenssl,
     }),
   },
   {
     pattern: /version [`'](OPENSSL_[\d.]+)' not found/,
-    diagnose: (match) => ({
+    diagnose: match => ({
       cause: `the system's OpenSSL is older than the one the addon was built for (it lacks ${match[1]})`,
       cure: `update the system's OpenSSL, or ${buildHere}`,
     }),
   },
   {
     pattern: /version [`'](GLIBC(?:XX)?_[\d.]+|CXXABI_[\d.]+)' not found/,
-    diagnose: (match) => ({
+    diagnose: match => ({
       cause: `the system's C or C++ library is older than the one the addon was built for (it lacks ${match[1]})`,
       cure: `use a newer release of the distribution, or ${buildHere}`,
     }),

@@ -10,8 +10,9 @@
 #error "The build did not say which OpenSSL it found: build with npm, binding.gyp or CMakeLists.txt."
 #endif
 
-static_assert(OPENSSL_VERSION_MAJOR == SYSTEM_TLS_OPENSSL_MAJOR && OPENSSL_VERSION_MINOR == SYSTEM_TLS_OPENSSL_MINOR &&
-                  OPENSSL_VERSION_PATCH == SYSTEM_TLS_OPENSSL_PATCH,
-              "these OpenSSL headers are not those that scripts/find-openssl.mjs chose: another copy (node's own?) comes "
-              "first on the include path");
+static_assert(
+    OPENSSL_VERSION_MAJOR == SYSTEM_TLS_OPENSSL_MAJOR && OPENSSL_VERSION_MINOR == SYSTEM_TLS_OPENSSL_MINOR &&
+        OPENSSL_VERSION_PATCH == SYSTEM_TLS_OPENSSL_PATCH,
+    "these OpenSSL headers are not those that scripts/find-openssl.mjs chose: another copy (node's own?) comes "
+    "first on the include path");
 static_assert(OPENSSL_VERSION_MAJOR >= 3, "OpenSSL 3.0 or newer is required");

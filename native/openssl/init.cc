@@ -32,7 +32,8 @@ MaybeRefusal check_version(const IsolationReport& report) {
 
 MaybeRefusal initialise() {
   ERR_clear_error();
-  constexpr uint64_t options = OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS;
+  constexpr uint64_t options =
+      OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS;
   if (OPENSSL_init_ssl(options, nullptr) == 1) {
     ERR_clear_error();
     return std::nullopt;
@@ -116,11 +117,8 @@ std::string drain_reasons() {
 }
 
 LibraryInfo library_info() {
-  return {OpenSSL_version(OPENSSL_VERSION_STRING),
-          OpenSSL_version_num(),
-          OPENSSL_VERSION_STR,
-          text(OPENSSL_info(OPENSSL_INFO_CONFIG_DIR)),
-          text(OPENSSL_info(OPENSSL_INFO_MODULES_DIR))};
+  return {OpenSSL_version(OPENSSL_VERSION_STRING), OpenSSL_version_num(), OPENSSL_VERSION_STR,
+          text(OPENSSL_info(OPENSSL_INFO_CONFIG_DIR)), text(OPENSSL_info(OPENSSL_INFO_MODULES_DIR))};
 }
 
 Features library_features() {

@@ -23,10 +23,10 @@ std::string reason_text(unsigned long code);
 std::string drain_reasons();
 
 struct LibraryInfo {
-  std::string version;         // "3.0.19"
+  std::string version;               // "3.0.19"
   std::uint64_t version_number = 0;  // OpenSSL_version_num(3): 0xMNN00PP0
-  std::string header_version;  // what the addon was compiled against
-  std::string directory;       // where openssl.cnf and certs/ are
+  std::string header_version;        // what the addon was compiled against
+  std::string directory;             // where openssl.cnf and certs/ are
   std::string modules_directory;
 };
 

@@ -17,9 +17,7 @@
 namespace system_tls::openssl {
 namespace {
 
-bool names_library(const std::string& path, const char* library) {
-  return file_name(path).rfind(library, 0) == 0;
-}
+bool names_library(const std::string& path, const char* library) { return file_name(path).rfind(library, 0) == 0; }
 
 bool needs_openssl(const LoadedImage& image) {
   return std::any_of(image.needed.begin(), image.needed.end(), [](const std::string& soname) {
@@ -50,7 +48,8 @@ void blame_program(IsolationReport& report, const std::string& symbol, const std
   if (loader_can_isolate()) {
     report.cure =
         "load the addon through `import 'system-tls'`, which opens it with RTLD_DEEPBIND, and see that nothing in this "
-        "process, not even in another thread, opens " + own_path() + " by require() or process.dlopen() before that";
+        "process, not even in another thread, opens " +
+        own_path() + " by require() or process.dlopen() before that";
   } else {
     report.cure =
         "this C library has no RTLD_DEEPBIND: use a node that is linked to the system's OpenSSL, such as Alpine's own "

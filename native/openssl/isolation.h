@@ -11,8 +11,8 @@ namespace system_tls::openssl {
 
 struct IsolationReport {
   bool isolated = false;
-  std::string libssl;     // absolute path of the image that our SSL_ calls reach
-  std::string libcrypto;  // absolute path of the image that our EVP_ calls reach
+  std::string libssl;            // absolute path of the image that our SSL_ calls reach
+  std::string libcrypto;         // absolute path of the image that our EVP_ calls reach
   unsigned long error_seen = 0;  // the error provoked inside libssl, as found in libcrypto's queue
   // What follows is set when the proof failed.
   std::string cause;

@@ -47,8 +47,7 @@ std::vector<std::string> needed_by(const dl_phdr_info& info) {
 
 // The program is the first image in the list, whatever name the loader gives it.
 std::string path_of(const dl_phdr_info& info, bool is_first) {
-  return is_first || info.dlpi_name == nullptr || info.dlpi_name[0] == '\0' ? main_program()
-                                                                            : absolute(info.dlpi_name);
+  return is_first || info.dlpi_name == nullptr || info.dlpi_name[0] == '\0' ? main_program() : absolute(info.dlpi_name);
 }
 
 int append_image(dl_phdr_info* info, size_t, void* list) {

@@ -62,7 +62,8 @@ std::string provider_file(const std::string& name) {
   return in_directory(provider_directory(), is_path ? name : name + extension());
 }
 
-// "providers.first" is also a "providers" section, and the provider "first.legacy" is named "legacy" (CONF_modules_load(3)).
+// "providers.first" is also a "providers" section, and the provider "first.legacy" is named "legacy"
+// (CONF_modules_load(3)).
 bool is_kind(const char* name, const std::string& kind) {
   const std::string full = text(name);
   return full.substr(0, full.rfind('.')) == kind;
@@ -184,8 +185,8 @@ MaybeRefusal load_provider(const std::string& name) {
   ERR_clear_error();
   OSSL_PROVIDER* provider = OSSL_PROVIDER_try_load(nullptr, name.c_str(), 1);
   if (provider != nullptr) return std::nullopt;
-  return Refusal{"ERR_SYSTEM_TLS_PROVIDER", "the provider " + name + " could not be loaded: " + drain_reasons(), provider_file(name),
-                 "install it, or name the folder that holds it in OPENSSL_MODULES"};
+  return Refusal{"ERR_SYSTEM_TLS_PROVIDER", "the provider " + name + " could not be loaded: " + drain_reasons(),
+                 provider_file(name), "install it, or name the folder that holds it in OPENSSL_MODULES"};
 }
 
 bool provider_available(const std::string& name) { return OSSL_PROVIDER_available(nullptr, name.c_str()) == 1; }

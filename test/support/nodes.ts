@@ -1,8 +1,8 @@
 // The versions of node that the package is tried on, and how a script is run on one of them.
 import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageFolder } from './child.ts';
 import { needs } from './capabilities.ts';
+import { packageFolder } from './child.ts';
 
 export interface Node {
   readonly name: string;
