@@ -53,6 +53,7 @@ using Payload = std::variant<openssl::FailurePtr, openssl::SessionPtr, std::stri
 class EventBatch {
  public:
   void set_slab(std::span<std::uint8_t> slab) { slab_ = slab; }
+  std::span<const std::uint8_t> slab() const { return slab_; }
 
   bool empty() const { return events_.empty(); }
   const std::vector<Event>& events() const { return events_; }

@@ -1,0 +1,266 @@
+// Reactor, transports and channels on a loop of their own, without node.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "io/bio_endpoint.h"
+#include "io/channel.h"
+#include "io/listener.h"
+#include "io/reactor.h"
+#include "io/socket.h"
+#include "test/check.h"
+#include "test/peers.h"
+
+namespace system_tls::test {
+namespace {
+
+using engine::Operation;
+using Kind = Operation::Kind;
+using io::EventKind;
+
+// A loop with a reactor on it, and a receiver that notes everything.
+class Loop : public io::Reactor::Receiver {
+ public:
+  Loop() : slabs_(2 * kSlab) {
+    uv_loop_init(&loop_);
+    const std::span<std::uint8_t> slabs(slabs_);
+    reactor = io::Reactor::open(&loop_, *this, slabs.first(kSlab), slabs.subspan(kSlab), [this] { closed = true; });
+  }
+  ~Loop() override {
+    reactor->close();
+    reactor.reset();
+    uv_run(&loop_, UV_RUN_DEFAULT);
+    uv_loop_close(&loop_);
+  }
+
+  void deliver(io::EventBatch& batch) override {
+    for (const io::Event& event : batch.events()) {
+      ++counts[{event.target, event.kind}];
+      if (event.kind == EventKind::data && event.b >= 0) {
+        received[event.target].append(reinterpret_cast<const char*>(batch.slab().data() + event.b), static_cast<std::size_t>(event.c));
+      }
+      if (event.kind == EventKind::accepted) accepted.push_back(event.a);
+    }
+    reactor->delivered();
+    if (on_deliver) on_deliver();
+  }
+
+  // Runs until `done`, or for so many iterations that something hangs.
+  bool run_until(const std::function<bool()>& done) {
+    for (int i = 0; i < 200'000; ++i) {
+      if (done()) return true;
+      uv_run(&loop_, UV_RUN_NOWAIT);
+    }
+    return false;
+  }
+
+  int count(std::int32_t target, EventKind kind) { return counts[{target, kind}]; }
+
+  std::shared_ptr<io::Reactor> reactor;
+  std::map<std::pair<std::int32_t, EventKind>, int> counts;
+  std::map<std::int32_t, std::string> received;
+  std::vector<int> accepted;
+  std::function<void()> on_deliver;
+  bool closed = false;
+
+ private:
+  static constexpr std::size_t kSlab = 64 * 1024;
+
+  uv_loop_t loop_{};
+  std::vector<std::uint8_t> slabs_;
+};
+
+struct Ends {
+  Contexts contexts;
+  std::shared_ptr<io::Channel> client;
+  std::shared_ptr<io::Channel> server;
+};
+
+constexpr std::int32_t kClient = 1;
+constexpr std::int32_t kServer = 2;
+
+Ends make_ends(Loop& loop, int version) {
+  Ends ends{make_contexts(version), nullptr, nullptr};
+  openssl::FailurePtr failure;
+  engine::ConnectionOptions options;
+  ends.client = io::Channel::create(loop.reactor, kClient, openssl::SslPtr(SSL_new(ends.contexts.client.get())), options, failure);
+  options.server = true;
+  ends.server = io::Channel::create(loop.reactor, kServer, openssl::SslPtr(SSL_new(ends.contexts.server.get())), options, failure);
+  return ends;
+}
+
+bool connect_sockets(Ends& ends) {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) return false;
+  openssl::FailurePtr failure;
+  return !ends.client->set_socket(io::adopt_stream_socket(fds[0], true, failure)) &&
+         !ends.server->set_socket(io::adopt_stream_socket(fds[1], true, failure)) && !failure;
+}
+
+Operation operation(engine::OperationId id, Kind kind) {
+  Operation made;
+  made.id = id;
+  made.kind = kind;
+  return made;
+}
+
+Operation write_operation(engine::OperationId id, std::string bytes) {
+  Operation made = operation(id, Kind::write);
+  made.length = bytes.size();
+  made.source = std::make_unique<Source>(std::move(bytes));
+  return made;
+}
+
+const Register kBulk("a megabyte through a socket, both ways", [] {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Loop loop;
+    Ends ends = make_ends(loop, version);
+    CHECK(connect_sockets(ends));
+    const std::string bytes(1 << 20, 'x');
+    {
+      const io::Turn turn(*loop.reactor);
+      ends.client->start(operation(1, Kind::handshake));
+      ends.client->start(write_operation(2, bytes));
+      ends.server->start(write_operation(1, bytes));
+      ends.client->start_flow();
+      ends.server->start_flow();
+    }
+    CHECK(loop.run_until([&] { return loop.received[kClient].size() == bytes.size() && loop.received[kServer].size() == bytes.size(); }));
+    CHECK(loop.received[kClient] == bytes);
+    CHECK(loop.count(kClient, EventKind::operation_done) == 2);
+  }
+  return true;
+});
+
+const Register kBios("two channels on a BIO pair, and on memory BIOs", [] {
+  for (const bool paired : {true, false}) {
+    Loop loop;
+    Ends ends = make_ends(loop, TLS1_3_VERSION);
+    auto [a, b] = io::BioEndpoint::pair(*loop.reactor, 500);
+    const auto there = paired ? a : io::BioEndpoint::memory(*loop.reactor);
+    const auto back = paired ? b : io::BioEndpoint::memory(*loop.reactor);
+    const std::string bytes(100'000, 'y');
+    {
+      const io::Turn turn(*loop.reactor);
+      ends.client->set_bios(there, paired ? there : back);
+      ends.server->set_bios(back, paired ? back : there);
+      ends.client->start(operation(1, Kind::handshake));
+      ends.client->start(write_operation(2, bytes));
+      ends.server->start_flow();
+    }
+    CHECK(loop.run_until([&] { return loop.received[kServer].size() == bytes.size(); }));
+  }
+  return true;
+});
+
+const Register kVanish("a peer that vanishes, at every point of a handshake", [] {
+  for (int after = 0; after < 40; ++after) {
+    Loop loop;
+    Ends ends = make_ends(loop, TLS1_3_VERSION);
+    CHECK(connect_sockets(ends));
+    {
+      const io::Turn turn(*loop.reactor);
+      ends.client->start(operation(1, Kind::handshake));
+      ends.client->start(write_operation(2, "hello"));
+      ends.client->start_flow();
+      ends.server->start(operation(1, Kind::handshake));
+    }
+    int turns = 0;
+    loop.run_until([&] { return turns++ == after; });
+    {
+      const io::Turn turn(*loop.reactor);
+      ends.server->close();
+    }
+    CHECK(loop.run_until([&] { return loop.count(kClient, EventKind::failed) == 1; }));
+    CHECK(loop.count(kClient, EventKind::end) == 0);
+  }
+  return true;
+});
+
+const Register kTeardown("a reactor that is closed in the middle of anything lets go of everything", [] {
+  for (int after = 0; after < 60; after += 3) {
+    Loop loop;
+    Ends ends = make_ends(loop, TLS1_2_VERSION);
+    CHECK(connect_sockets(ends));
+    {
+      const io::Turn turn(*loop.reactor);
+      ends.client->start(operation(1, Kind::handshake));
+      ends.client->start(write_operation(2, std::string(1 << 20, 'z')));
+      ends.server->start_flow();
+    }
+    int turns = 0;
+    loop.run_until([&] { return turns++ == after; });
+    loop.reactor->close();
+    CHECK(loop.run_until([&] { return loop.closed; }));
+    CHECK(ends.client->connection() == nullptr);
+  }
+  return true;
+});
+
+const Register kCloseInDelivery("channels closed while events are delivered", [] {
+  Loop loop;
+  Ends ends = make_ends(loop, TLS1_3_VERSION);
+  CHECK(connect_sockets(ends));
+  loop.on_deliver = [&] {
+    const io::Turn turn(*loop.reactor);
+    if (loop.received[kServer].size() > 100'000) {
+      ends.server.reset();
+      ends.client.reset();
+    }
+  };
+  {
+    const io::Turn turn(*loop.reactor);
+    ends.client->start(write_operation(1, std::string(4 << 20, 'w')));
+    ends.server->start_flow();
+  }
+  CHECK(loop.run_until([&] { return ends.server == nullptr; }));
+  return true;
+});
+
+const Register kListener("a listener accepts; what is not taken over is closed with it", [] {
+  Loop loop;
+  auto listener = std::make_shared<io::Listener>(*loop.reactor, 7);
+  io::ListenOptions options;
+  options.address = "127.0.0.1";
+  CHECK(!listener->listen(options));
+  CHECK(listener->address()->port != 0);
+  openssl::FailurePtr failure;
+  io::ListenOptions same = options;
+  same.port = listener->address()->port;
+  auto second = std::make_shared<io::Listener>(*loop.reactor, 8);
+  const openssl::FailurePtr refused = second->listen(same);
+  CHECK(refused && refused->system_error == EADDRINUSE);
+  sockaddr_storage name{};
+  auto& in = reinterpret_cast<sockaddr_in&>(name);
+  in.sin_family = AF_INET;
+  in.sin_port = htons(same.port);
+  in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  io::Fd client(::socket(AF_INET, SOCK_STREAM, 0));
+  CHECK(::connect(client.get(), reinterpret_cast<sockaddr*>(&name), sizeof in) == 0);
+  CHECK(loop.run_until([&] { return loop.accepted.size() == 1; }));
+  const io::Fd served(loop.accepted[0]);
+  listener->close();
+  CHECK(!listener->listening());
+  return true;
+});
+
+const Register kAdopt("what is no connected stream socket is refused", [] {
+  openssl::FailurePtr failure;
+  CHECK(!io::adopt_stream_socket(-1, true, failure) && failure->system_error == EBADF);
+  const io::Fd file(::open("/dev/null", O_RDONLY));
+  CHECK(!io::adopt_stream_socket(file.get(), false, failure) && failure->system_error == ENOTSOCK);
+  const io::Fd datagram(::socket(AF_INET, SOCK_DGRAM, 0));
+  CHECK(!io::adopt_stream_socket(datagram.get(), false, failure) && failure->system_error == EPROTOTYPE);
+  return true;
+});
+
+}  // namespace
+}  // namespace system_tls::test
