@@ -67,11 +67,11 @@ describe('node:tls', () => {
     });
 
     it(`as our client, ${version}: resumes its session`, async () => {
-      const { port, accepted } = await startServer(both, socket => socket.end('x'));
-      const first = await nodeClient(port);
-      const arriving = once(first, 'session') as Promise<[Buffer]>;
-      first.resume();
-      const [session] = await within(arriving, 'a session');
+      const { port, accepted } = await startServer(both, socket => socket.pipe(socket));
+      const first = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', ca: certificates().ca.cert });
+      open.add(first.on('error', () => {}).resume());
+      const [session] = (await within(once(first, 'session'), 'a session')) as [Buffer];
+      first.end();
       const second = await nodeClient(port, { session });
       assert.equal(second.isSessionReused(), true);
       await until(() => accepted.length === 2, 'the second connection');
@@ -79,9 +79,10 @@ describe('node:tls', () => {
     });
 
     it(`as our server, ${version}: we resume its session`, async () => {
-      const port = await nodeServer(both as tls.TlsOptions, socket => socket.end('x'));
+      const port = await nodeServer(both as tls.TlsOptions, socket => socket.pipe(socket));
       const first = await connectTo(port);
-      await within(collect(first), 'data');
+      first.write('x');
+      await within(once(first, 'data'), 'the echo');
       const session = first.ssl.session;
       assert.ok(session);
       const second = await connectTo(port, { session });
@@ -95,10 +96,14 @@ describe('node:tls', () => {
     const server = await next();
     await server.keyUpdate();
     const { peerUpdated } = await server.keyUpdate({ requestPeer: true });
-    socket.write('x');
-    await within(peerUpdated as Promise<unknown>, 'its answer');
-    const [echo] = (await within(once(socket, 'data'), 'the echo')) as [Buffer];
-    assert.equal(String(echo), 'x');
+    let echo = '';
+    socket.on('data', data => {
+      echo += data;
+    });
+    // It answers with its next write after it has read the request.
+    const writing = setInterval(() => socket.write('x'), 5);
+    await within(peerUpdated as Promise<unknown>, 'its answer').finally(() => clearInterval(writing));
+    await until(() => echo !== '', 'the echo');
   });
 
   it('as our client: renegotiates, and answers our request', async () => {
@@ -130,21 +135,10 @@ describe('node:tls', () => {
     let subject = '';
     const port = await nodeServer({ requestCert: true, ca: ca.cert }, socket => {
       subject = String(socket.getPeerCertificate().subject?.CN);
-      socket.end('x');
+      socket.write('x');
     });
-    await within(collect(await connectTo(port, { cert: client.cert, key: client.key })), 'data');
+    await within(once(await connectTo(port, { cert: client.cert, key: client.key }), 'data'), 'data');
     assert.equal(subject, 'client');
-  });
-
-  it('refuses our certificate: we are told by its alert', async () => {
-    const { port, server } = await startServer();
-    const failing = once(server, 'tlsClientError');
-    const socket = tls.connect({ port, host: '127.0.0.1', ca: certificates().otherCa.cert, maxVersion: 'TLSv1.2' });
-    open.add(socket);
-    await assert.rejects(once(socket, 'secureConnect'));
-    const [error] = (await within(failing, 'tlsClientError')) as [{ code: string; alert: unknown }];
-    assert.match(error.code, /_ALERT_UNKNOWN_CA$/);
-    assert.ok(error.alert);
   });
 
   it('in another process, both roles at once', async () => {

@@ -143,7 +143,7 @@ describe('process', function () {
         import { Worker } from 'node:worker_threads';
         ${inMain}
         const start = mode => new Promise((resolve, reject) => {
-          const worker = new Worker(${JSON.stringify(workerFile)}, { workerData: { cert, key, ca, mode } });
+          const worker = new Worker(${JSON.stringify(workerFile)}, { execArgv: [], workerData: { cert, key, ca, mode } });
           let told = false;
           worker.on('error', reject);
           worker.on('exit', code => (told ? resolve(code) : reject(new Error(mode + ' ended with ' + code))));
@@ -159,7 +159,7 @@ describe('process', function () {
 
     it('several at once, while the main thread uses it too', async () => {
       const here = `
-        const server = createServer({ cert, key }, socket => socket.end('main'));
+        const server = createServer({ cert, key }, socket => socket.on('error', ignore).end('main'));
         await server.listen({ port: 0, host: '127.0.0.1' });
         for (let i = 0; i < 5; i++) (await connect({ ...server.address(), ca, servername: 'localhost' })).destroy();
         await server.close();
@@ -173,7 +173,7 @@ describe('process', function () {
       const child = run(`
         import { Worker } from 'node:worker_threads';
         for (let i = 0; i < 4; i++) {
-          const worker = new Worker(${JSON.stringify(workerFile)}, { workerData: { cert, key, ca, mode: 'round-trip' } });
+          const worker = new Worker(${JSON.stringify(workerFile)}, { execArgv: [], workerData: { cert, key, ca, mode: 'round-trip' } });
           await new Promise((resolve, reject) => worker.once('error', reject).once('exit', resolve));
         }
         console.log('all ended');
@@ -195,7 +195,7 @@ describe('process', function () {
         import { Worker } from 'node:worker_threads';
         let told = 0;
         for (const mode of ['stuck-handshake', 'bulk', 'sockets']) {
-          const worker = new Worker(${JSON.stringify(workerFile)}, { workerData: { cert, key, ca, mode } });
+          const worker = new Worker(${JSON.stringify(workerFile)}, { execArgv: [], workerData: { cert, key, ca, mode } });
           let first = true;
           worker.on('message', () => { if (first && ++told === 3) process.exit(7); first = false; });
         }
@@ -298,7 +298,7 @@ describe('process', function () {
       count = () => 0;
     }
     const round = async () => {
-      const { port, server } = await startServer({}, socket => socket.end('bye'));
+      const { port, server } = await startServer({}, socket => socket.resume().end('bye'));
       await Promise.all(
         Array.from({ length: 30 }, async (_, i) => {
           if (i % 3 === 0) await connectTo(port, { ca: certificates().otherCa.cert }).catch(() => {});
