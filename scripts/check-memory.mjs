@@ -26,7 +26,9 @@ function valgrind(rounds) {
 
 /** @param {string[]} blocks */
 const invalid = blocks =>
-  blocks.filter(block => /^(Invalid|Conditional jump|Use of uninit|Mismatched|Syscall param)/.test(block) && ours.test(block));
+  blocks.filter(
+    block => /^(Invalid|Conditional jump|Use of uninit|Mismatched|Syscall param)/.test(block) && ours.test(block),
+  );
 
 /** Bytes definitely lost by what we allocated, directly and indirectly. @param {string[]} blocks */
 function lost(blocks) {
@@ -53,11 +55,19 @@ if (spawnSync('valgrind', ['--version']).error) {
   const first = valgrind(few);
   const second = valgrind(many);
   const found = [...invalid(first.blocks), ...invalid(second.blocks)];
-  expect('the workload ends well', first.status === 0 && second.status === 0, `codes ${first.status}, ${second.status}`);
+  expect(
+    'the workload ends well',
+    first.status === 0 && second.status === 0,
+    `codes ${first.status}, ${second.status}`,
+  );
   expect('no invalid access', found.length === 0, found.join('\n\n'));
   const [less, more] = [lost(first.blocks), lost(second.blocks)];
   const leaks = second.blocks.filter(block => block.includes('definitely lost in') && ours.test(block));
-  expect(`no leak that grows: ${less} bytes after ${few} rounds, ${more} after ${many}`, more <= less, leaks.join('\n\n'));
+  expect(
+    `no leak that grows: ${less} bytes after ${few} rounds, ${more} after ${many}`,
+    more <= less,
+    leaks.join('\n\n'),
+  );
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed === 0 ? 0 : 1;
 }

@@ -22,18 +22,25 @@ const namedLibraries = new Set(
   ).split(' '),
 );
 
-/** Prefixes of reason macros that differ from the library's own name in err.h. */
+/** Prefixes of reason macros that differ from the library's own name in err.h. @type {Record<string, string>} */
 const libraryOfPrefix = { OSSL_DECODER: 'OSSL_DECODER', OSSL_ENCODER: 'OSSL_ENCODER' };
 
-/** Where the macro's name is not the code that users know. */
+/** Where the macro's name is not the code that users know. @type {Record<string, Record<string, string>>} */
 const renamed = { SSL: { UNEXPECTED_EOF_WHILE_READING: 'UNEXPECTED_EOF' } };
 
+/**
+ * @param {string} text
+ * @param {RegExp} pattern
+ * @returns {string[][]}
+ */
 function defines(text, pattern) {
   return [...text.matchAll(pattern)].map(match => match.slice(1));
 }
 
+/** @param {string} folder */
 function readHeaders(folder) {
   const headers = path.join(folder, 'openssl');
+  /** @param {string} name */
   const read = name => readFileSync(path.join(headers, name), 'utf8').replaceAll('\\\n', ' ');
   return {
     libraries: new Map(
@@ -49,7 +56,10 @@ function readHeaders(folder) {
   };
 }
 
-/** ERR_R_...: reasons that every library may give; `n | ERR_RFLAG_COMMON`, or `ERR_LIB_X | ERR_RFLAG_COMMON`. */
+/**
+ * ERR_R_...: reasons that every library may give; `n | ERR_RFLAG_COMMON`, or `ERR_LIB_X | ERR_RFLAG_COMMON`.
+ * @param {string} text
+ */
 function common(text) {
   const own = defines(text, /^#\s*define\s+ERR_R_(\w+)\s+\((\d+)\s*\|/gm);
   const libraries = defines(text, /^#\s*define\s+ERR_R_(\w+_LIB)\s+\(ERR_LIB_\w+\s*\/\*\s*(\d+)\s*\*\//gm);
@@ -62,6 +72,7 @@ const libraryNumbers = new Map();
 const commonReasons = new Map();
 const verifyNames = new Map();
 
+/** @param {string} folder */
 function merge(folder) {
   const { libraries, common, reasons, verify } = readHeaders(folder);
   for (const [name, number] of libraries) libraryNumbers.set(name, number);
@@ -77,13 +88,16 @@ function merge(folder) {
   }
 }
 
+/** @param {string} library */
 function prefixOf(library) {
   if (library === 'SSL') return 'ERR_SSL_';
   return namedLibraries.has(library) ? `ERR_OSSL_${library}_` : 'ERR_OSSL_';
 }
 
+/** @type {(a: [number, string], b: [number, string]) => number} */
 const byNumber = ([a], [b]) => a - b;
 
+/** @param {string[]} pairs */
 function wrapped(pairs) {
   const lines = [];
   let line = '';
@@ -98,6 +112,7 @@ function wrapped(pairs) {
   return lines;
 }
 
+/** @param {Iterable<[number, string]>} entries */
 const table = entries => wrapped([...entries].sort(byNumber).map(([number, name]) => `${number}:${name}`)).join('\n');
 
 function render() {

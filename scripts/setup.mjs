@@ -1,7 +1,16 @@
 // Makes a clone ready to run: dependencies, the addon, the compiled TypeScript. What is current is left alone.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -167,7 +176,8 @@ async function withLock(/** @type {() => void} */ work) {
 function holderIsGone(lock) {
   try {
     const [pid] = readdirSync(lock);
-    if (pid === undefined) return false;
+    // It was made a moment ago and is about to be signed, or its maker died in between.
+    if (pid === undefined) return Date.now() - statSync(lock).mtimeMs > 5000;
     process.kill(Number(pid), 0);
     return false;
   } catch (error) {

@@ -39,7 +39,7 @@ std::string environment(const char* name) {
 std::string provider_directory() {
   using GetPath = const char*(OSSL_LIB_CTX*);
   if (auto* search_path = find_function<GetPath>("OSSL_PROVIDER_get0_default_search_path")) {
-    if (const std::string chosen = text(search_path(nullptr)); !chosen.empty()) return chosen;
+    if (std::string chosen = text(search_path(nullptr)); !chosen.empty()) return chosen;
   }
   const std::string chosen = environment("OPENSSL_MODULES");
   return chosen.empty() ? text(OPENSSL_info(OPENSSL_INFO_MODULES_DIR)) : chosen;
