@@ -11,6 +11,7 @@ import type { SslEvents } from './ssl-events.ts';
 export type CipherInfo = NativeCipher;
 
 let connectionOf: (ssl: unknown) => Connection;
+let forgetCertificates: (ssl: SslState) => void;
 
 interface Certificates {
   peer?: X509Certificate;
@@ -30,6 +31,9 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
     connectionOf = ssl => {
       if (typeof ssl !== 'object' || ssl === null || !(#connection in ssl)) throw invalidThis('Ssl');
       return ssl.#connection;
+    };
+    forgetCertificates = ssl => {
+      ssl.#certificates = {};
     };
   }
 
@@ -171,11 +175,6 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
   peerFinished(): Buffer | null {
     return open(this).peerFinished();
   }
-
-  /** @internal After a handshake in which the peer may have shown another certificate. */
-  protected forgetCertificates(): void {
-    this.#certificates = {};
-  }
 }
 
 /** The native connection of an `Ssl` that is not closed. */
@@ -186,4 +185,5 @@ function open(ssl: SslState): Connection['native'] {
 }
 
 /** @internal The connection under an `Ssl`; throws for what is none. */
-export { connectionOf };
+/** @internal After a handshake in which the peer may have shown another certificate. */
+export { connectionOf, forgetCertificates };

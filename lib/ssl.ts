@@ -30,7 +30,7 @@ import type {
   ShutdownOptions,
   SslOptions,
 } from './ssl-options.ts';
-import { connectionOf, SslState } from './ssl-state.ts';
+import { connectionOf, forgetCertificates, SslState } from './ssl-state.ts';
 
 const defaultReadSize = 65536;
 const maxReadSize = 2 ** 30;
@@ -289,7 +289,7 @@ export class Ssl extends SslState {
     const limits = checkLimits(options, defaultPeerTimeout);
     const abbreviated = optionalBoolean(options?.abbreviated, 'options.abbreviated', false);
     await run(connection, 'renegotiation', limits, op => connection.native.renegotiate(op, abbreviated));
-    this.forgetCertificates();
+    forgetCertificates(this);
   }
 
   /** Schedules a renegotiation that the next operation begins: SSL_renegotiate(3) alone. */
@@ -312,7 +312,7 @@ export class Ssl extends SslState {
     const required = optionalBoolean(options?.required, 'options.required', true);
     const start = (op: number) => connection.native.requestClientCertificate(op, required);
     await run(connection, 'request for a client certificate', limits, start);
-    this.forgetCertificates();
+    forgetCertificates(this);
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -413,7 +413,7 @@ export class Ssl extends SslState {
   #inform(kind: number, a: number, b: number, c: number): void {
     const event = informed(kind, a, b, c, this.#options.sessionHost ?? null);
     if (event === undefined) return;
-    if (event[0] === 'renegotiate') this.forgetCertificates();
+    if (event[0] === 'renegotiate') forgetCertificates(this);
     (this.emit as (...args: readonly unknown[]) => boolean).call(this, ...event);
   }
 
