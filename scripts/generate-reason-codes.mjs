@@ -44,14 +44,14 @@ function readHeaders(folder) {
   const read = name => readFileSync(path.join(headers, name), 'utf8').replaceAll('\\\n', ' ');
   return {
     libraries: new Map(
-      defines(read('err.h'), /^#\s*define\s+ERR_LIB_(\w+)\s+(\d+)\s*$/gm).map(([n, v]) => [n, Number(v)]),
+      defines(read('err.h'), /^#\s*define\s+ERR_LIB_(\w+)\s+(\d+)\s*$/gm).map(([n = '', v]) => [n, Number(v)]),
     ),
     common: common(read('err.h')),
     reasons: readdirSync(headers)
       .filter(name => name.endsWith('err.h') && name !== 'err.h')
       .flatMap(name => defines(read(name), /^#\s*define\s+(\w+?)_R_(\w+)\s+(\d+)/gm)),
     verify: defines(read('x509_vfy.h'), /^#\s*define\s+X509_V_(?:ERR_)?(\w+)\s+(\d+)\s*(?:\/\*.*)?$/gm).filter(
-      ([name]) => !name.startsWith('FLAG_'),
+      ([name = '']) => !name.startsWith('FLAG_'),
     ),
   };
 }
@@ -78,7 +78,7 @@ function merge(folder) {
   for (const [name, number] of libraries) libraryNumbers.set(name, number);
   for (const [name, number] of common) commonReasons.set(Number(number), name);
   for (const [name, number] of verify) if (!verifyNames.has(Number(number))) verifyNames.set(Number(number), name);
-  for (const [prefix, name, number] of reasons) {
+  for (const [prefix = '', name = '', number] of reasons) {
     const library = libraryOfPrefix[prefix] ?? prefix;
     if (!libraries.has(library)) continue;
     const table = codes.get(library) ?? new Map();
