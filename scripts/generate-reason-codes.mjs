@@ -146,7 +146,10 @@ ${table(verifyNames)}
 
 function defaultFolders() {
   const folders = [process.env.OPENSSL_INCLUDE_DIR, '/usr/include', '/usr/local/include', '/opt/homebrew/include'];
-  return folders.filter(folder => folder && existsSync(path.join(folder, 'openssl/sslerr.h'))).slice(0, 1);
+  return folders
+    .filter(folder => folder !== undefined)
+    .filter(folder => existsSync(path.join(folder, 'openssl/sslerr.h')))
+    .slice(0, 1);
 }
 
 const folders = process.argv.length > 2 ? process.argv.slice(2) : defaultFolders();
