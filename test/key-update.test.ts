@@ -101,6 +101,19 @@ describe('key update', () => {
         await rejected(pair.during(peerUpdated as Promise<unknown>), codes.unexpectedEof);
       });
 
+      it('requested of a peer that has said goodbye: ours is made, its own will not come', async () => {
+        const pair = makePair({ both: tls13 });
+        const mine = trace(pair[ours]);
+        await pair.handshake();
+        await pair[theirs].shutdown();
+        assert.equal(await pair.during(pair[ours].read()), null);
+        const { peerUpdated } = await pair.during(pair[ours].keyUpdate({ requestPeer: true }));
+        await rejected(peerUpdated as Promise<unknown>, 'ERR_TLS_PEER_CLOSED');
+        assert.equal(mine.count(true, keyUpdate), 1);
+        await pair[ours].write(Buffer.from('under the new key'));
+        assert.equal(String(await pair.during(pair[theirs].read())), 'under the new key');
+      });
+
       it('100 in a row, with data between them', async () => {
         const pair = await connectedPair({ both: tls13 });
         const reading = readAtLeast(pair[theirs], 100_000);

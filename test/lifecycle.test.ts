@@ -259,19 +259,11 @@ describe('a handle of another class as an argument', () => {
     ];
     for (const value of wrong) thrown(() => new Ssl(value as never, { side: 'client' }), codes.wrongType);
     const fresh = makePair();
-    for (const value of [
-      context,
-      pair.client,
-      pair.client.session,
-      {},
-      Object.create(Bio.prototype),
-      null,
-      undefined,
-      7,
-    ]) {
+    const { session } = pair.client;
+    for (const value of [context, pair.client, session, {}, Object.create(Bio.prototype), null, undefined, 7]) {
       thrown(() => fresh.client.setBio(value as never, Bio.memory()), codes.wrongType);
       thrown(() => fresh.client.setBio(Bio.memory(), value as never), codes.wrongType);
-      if (value !== pair.client.session) thrown(() => fresh.client.setSession(value as never), codes.wrongType);
+      if (value !== session) thrown(() => fresh.client.setSession(value as never), codes.wrongType);
     }
     await fresh.handshake();
     const read = pair.server.read();

@@ -74,6 +74,18 @@ describe('shutdown', () => {
         });
       }
 
+      it('resolves when the transport took everything, not before', async () => {
+        const pair = await connectedPair({ both, transport: 'pair' });
+        const data = pattern(1 << 20);
+        const written = watch(pair.client.write(data));
+        const done = watch(pair.client.shutdown());
+        await turns(10);
+        assert.equal(done.outcome.status, 'pending');
+        assert.ok((await pair.during(readToEnd(pair.server))).equals(data));
+        await within(Promise.all([written.promise, done.promise]), 'both');
+        assert.equal(pair.client.bufferedAmount, 0);
+      });
+
       it('two-way that nobody answers ends by its timeout', async () => {
         const pair = await connectedPair({ both });
         await rejected(pair.client.shutdown({ wait: true, timeout: 20 }), codes.timeout);

@@ -119,6 +119,26 @@ describe('verification', () => {
     assert.deepEqual(pair.server.peerCertificateChain, []);
   });
 
+  it('depth counts the certificates between leaf and root', async () => {
+    const { cert, key } = certificates().deepServer;
+    const pair = await connectedPair({ client: { verifyDepth: 1 }, server: { cert, key } });
+    assert.equal(pair.client.peerCertificateChain.length, 2);
+    const shallow = makePair({ client: { verifyDepth: 0 }, server: { cert, key } });
+    void shallow.server.accept().catch(() => {});
+    await rejected(shallow.during(shallow.client.connect()), 'CERT_CHAIN_TOO_LONG');
+    // Signed by the root itself: 0 is enough.
+    await connectedPair({ client: { verifyDepth: 0 } });
+  });
+
+  it('a server that forgets its intermediate certificate is refused', async () => {
+    const { cert, key } = certificates().deepServer;
+    const end = '-----END CERTIFICATE-----\n';
+    const leaf = cert.slice(0, cert.indexOf(end) + end.length);
+    const pair = makePair({ server: { cert: leaf, key } });
+    void pair.server.accept().catch(() => {});
+    await rejected(pair.during(pair.client.connect()), 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY');
+  });
+
   it('before the handshake there is no certificate', () => {
     const pair = makePair();
     assert.equal(pair.client.peerCertificate, null);

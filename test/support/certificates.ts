@@ -31,6 +31,9 @@ export interface Certificates {
   readonly selfSigned: Identity;
   /** A client certificate signed by `otherCa`. */
   readonly stranger: Identity;
+  /** Signed by `ca`; signed `deepServer`, whose `cert` holds both. */
+  readonly intermediate: Identity;
+  readonly deepServer: Identity;
 }
 
 const localNames = 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1';
@@ -91,6 +94,8 @@ function makeAll(): Certificates {
   const otherCa = maker.make('other-ca', '/CN=Other CA', authority);
   const forServer = [leaf, localNames, 'extendedKeyUsage=serverAuth'];
   const forClient = [leaf, 'extendedKeyUsage=clientAuth'];
+  const intermediate = maker.make('intermediate', '/CN=Intermediate CA', authority, ca);
+  const deep = maker.make('deep-server', '/CN=localhost', forServer, intermediate);
   return {
     folder,
     ca,
@@ -102,6 +107,8 @@ function makeAll(): Certificates {
     expired: maker.makeExpired('expired', '/CN=localhost', [leaf, localNames], ca),
     selfSigned: maker.make('self-signed', '/CN=localhost', [leaf, localNames]),
     stranger: maker.make('stranger', '/CN=stranger', forClient, otherCa),
+    intermediate,
+    deepServer: { ...deep, cert: deep.cert + intermediate.cert },
   };
 }
 
