@@ -1,0 +1,169 @@
+// The examples and the demonstration, compiled as their readers compile them.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { needsProgram } from './support/capabilities.ts';
+import { certificates } from './support/certificates.ts';
+import { Child, type ChildOptions, packageFolder } from './support/child.ts';
+
+const example = (name: string, args: readonly string[] = [], options: ChildOptions = {}): Child =>
+  new Child(
+    process.execPath,
+    ['--enable-source-maps', join(packageFolder, `dist-examples/${name}.js`), ...args],
+    options,
+  );
+
+async function succeeds(child: Child): Promise<string> {
+  const exit = await child.exited;
+  assert.deepEqual(exit, { code: 0, signal: null }, child.output);
+  return child.output;
+}
+
+describe('examples', function () {
+  this.timeout(60_000);
+
+  before('compile', function () {
+    this.timeout(120_000);
+    execFileSync(process.execPath, [join(packageFolder, 'scripts/setup.mjs'), '--examples'], { stdio: 'pipe' });
+  });
+
+  it('in-memory: two connections without a network', async () => {
+    const output = await succeeds(example('in-memory'));
+    assert.match(output, /^TLSv1\.3 with \w+, the server is CN=localhost$/m);
+    assert.match(output, /^the server read: hello$/m);
+    assert.match(output, /^after close_notify a read gives null$/m);
+  });
+
+  it('key-update: by hand, and after every so many bytes', async () => {
+    const output = await succeeds(example('key-update'));
+    assert.match(output, /^client: the server has new sending keys too$/m);
+    assert.match(output, /^client: 4 MiB under 4 keys more$/m);
+    assert.equal(output.match(/^server: new sending keys of the client/gm)?.length, 6);
+    assert.equal(output.match(/^server: new sending keys of mine$/gm)?.length, 1);
+  });
+
+  it('renegotiation: full, abbreviated, and for the client’s certificate', async () => {
+    const output = await succeeds(example('renegotiation'));
+    assert.deepEqual(output.trim().split('\n'), [
+      'server: full renegotiation by the client',
+      'server: abbreviated renegotiation by the client',
+      'client: got "public for anybody"',
+      'server: full renegotiation by me',
+      'client: got "secret for CN=Ada"',
+    ]);
+  });
+
+  it('https-server: fetched with curl, which trusts its CA', async function () {
+    needsProgram(this, 'curl');
+    const server = example('https-server');
+    const [, caFile = '', url = ''] = await server.printed(/^curl --cacert (\S+) (\S+)$/m);
+    const curl = new Child('curl', ['--silent', '--show-error', '--fail', '--cacert', caFile, url, `${url}second`]);
+    const output = await succeeds(curl);
+    assert.match(output, /^GET \/ over TLSv1\.[23], \S+\nGET \/second over TLSv1\.[23], \S+\n$/);
+    server.signal('SIGTERM');
+    await succeeds(server);
+  });
+
+  it('https-server: refused by a curl that does not trust its CA', async function () {
+    needsProgram(this, 'curl');
+    const server = example('https-server');
+    const [, , url = ''] = await server.printed(/^curl --cacert (\S+) (\S+)$/m);
+    const curl = new Child('curl', ['--silent', '--cacert', certificates().ca.certFile, url]);
+    assert.equal((await curl.exited).code, 60);
+    await server.printed(/a handshake failed: .*unknown ca/);
+    server.signal('SIGTERM');
+    await succeeds(server);
+  });
+
+  it('echo-server and client: a conversation with a clean end', async () => {
+    const server = example('echo-server');
+    const [, port = '', caFile = ''] = await server.printed(/client\.js localhost (\d+) (\S+)$/m);
+    const client = example('client', ['localhost', port, caFile]);
+    await client.printed(/^TLSv1\.3, \S+, CN=localhost: OK$/m);
+    client.write('one line\n');
+    await client.printed(/^one line$/m);
+    client.endInput();
+    await succeeds(client);
+    await server.printed(/said goodbye after 9 bytes/);
+    server.signal('SIGTERM');
+    await succeeds(server);
+  });
+
+  it('echo-server: tells a client that was cut off', async () => {
+    const server = example('echo-server');
+    const [, port = '', caFile = ''] = await server.printed(/client\.js localhost (\d+) (\S+)$/m);
+    const client = example('client', ['localhost', port, caFile]);
+    await client.printed(/^TLSv1\.3/m);
+    await client.stop();
+    await server.printed(/(ERR_SSL_UNEXPECTED_EOF|ECONNRESET)/);
+    server.signal('SIGTERM');
+    await succeeds(server);
+  });
+
+  it('client: says why it could not connect', async () => {
+    const server = example('echo-server');
+    const [, port = ''] = await server.printed(/client\.js localhost (\d+)/m);
+    const client = example('client', ['localhost', port, certificates().ca.certFile]);
+    assert.equal((await client.exited).code, 1);
+    assert.match(client.output, /^UNABLE_TO_GET_ISSUER_CERT_LOCALLY: .*option ca/m);
+    server.signal('SIGTERM');
+    await succeeds(server);
+  });
+
+  it('client: tells a peer that speaks no TLS', async () => {
+    const plain = createServer(socket => socket.on('error', () => undefined).end('220 welcome\r\n')).listen(
+      0,
+      'localhost',
+    );
+    await new Promise(resolve => plain.once('listening', resolve));
+    const client = example('client', ['localhost', String((plain.address() as { port: number }).port)]);
+    assert.equal((await client.exited).code, 1);
+    assert.match(client.output, /^ERR_SSL_WRONG_VERSION_NUMBER: .*does not speak TLS/m);
+    plain.close();
+  });
+});
+
+describe('the demonstration', function () {
+  this.timeout(60_000);
+
+  it('shows and checks everything, and ends by itself in time', async () => {
+    const start = performance.now();
+    const output = await succeeds(example('demo'));
+    assert.ok(performance.now() - start < 30_000);
+    for (const heading of [
+      'OpenSSL in use',
+      'TLS 1.3',
+      'TLS 1.2',
+      'Resumption',
+      'Shutdown',
+      'Throughput beside node:tls',
+    ]) {
+      assert.ok(output.includes(`\n${heading}\n`), heading);
+    }
+    assert.equal(output.match(/key update by the (client|server)/g)?.length, 4);
+    assert.equal(output.match(/renegotiation by the (client|server)/g)?.length, 3);
+    assert.match(output, /times as fast +\d/);
+    assert.doesNotMatch(output, /✘/);
+    assert.ok(!output.includes('\x1b'), 'no colours where there is no terminal');
+  });
+
+  it('fails, and says why, when a step is not what it should be', async () => {
+    const config = join(certificates().folder, 'only-tls12.cnf');
+    const lines = [
+      'openssl_conf = a',
+      '[a]',
+      'ssl_conf = b',
+      '[b]',
+      'system_default = c',
+      '[c]',
+      'MaxProtocol = TLSv1.2',
+      '',
+    ];
+    writeFileSync(config, lines.join('\n'));
+    const demo = example('demo', [], { env: { OPENSSL_CONF: config } });
+    assert.equal((await demo.exited).code, 1);
+    assert.match(demo.output, /✘ not as it should be +expected TLSv1\.3, not TLSv1\.2/);
+  });
+});
