@@ -1,6 +1,7 @@
 // What a socket does with bytes that arrive: chunks of the stream's, or the user's own memory.
 import type { Connection } from './connection.ts';
 import { copyBytes } from './connection.ts';
+import { throwLater } from './dispatch.ts';
 import { asTarget, validateFunction, validateObject } from './validate.ts';
 
 /** As net.Socket's option: data goes into the caller's memory, and no `'data'` events are emitted. */
@@ -15,6 +16,12 @@ export interface Receiver {
   receive(bytes: Uint8Array, offset: number, length: number): boolean;
 }
 
+/**
+ * Allocations from 128 KiB on are pages that the system gives and takes back each time, and their faults cost more than
+ * the decryption of what goes into them.
+ */
+const maxChunk = 32 * 1024;
+
 /** Copies: the memory is used again for the next batch, and a chunk may live for long. */
 export class ChunkReceiver implements Receiver {
   readonly #push: (chunk: Buffer) => boolean;
@@ -24,7 +31,21 @@ export class ChunkReceiver implements Receiver {
   }
 
   receive(bytes: Uint8Array, offset: number, length: number): boolean {
-    return this.#push(copyBytes(bytes, offset, length));
+    let goOn = true;
+    for (let at = 0; at < length; at += maxChunk) {
+      goOn = this.#pushSafely(copyBytes(bytes, offset + at, Math.min(maxChunk, length - at)));
+    }
+    return goOn;
+  }
+
+  /** A listener that throws at one piece must not lose the next. */
+  #pushSafely(chunk: Buffer): boolean {
+    try {
+      return this.#push(chunk);
+    } catch (error) {
+      throwLater(error);
+      return true;
+    }
   }
 }
 
