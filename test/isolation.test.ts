@@ -267,17 +267,21 @@ describe('isolation', () => {
         assert.deepEqual(await evaluate(program, text), [true, true, true, true, true]);
       });
 
-      it('alone, and the process goes on when the worker has ended', async function () {
+      it('alone, and the addon stays mapped when the worker has ended', async function () {
         const program = requireNode(this, node);
-        const text = `import { Worker } from 'node:worker_threads';
+        needs(this, existsSync('/proc/self/maps'), 'this system does not list what is mapped');
+        const text = `import { readFileSync } from 'node:fs';
+          import { Worker } from 'node:worker_threads';
+          const mapped = () => readFileSync('/proc/self/maps', 'utf8').includes('system_tls.node');
+          const seen = [mapped()];
           for (let i = 0; i < 3; i++) {
             const worker = new Worker(${JSON.stringify(worker)}, { eval: true });
             await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
             await worker.terminate();
+            seen.push(mapped());
           }
-          await new Promise(resolve => setTimeout(resolve, 50));
-          console.log(JSON.stringify('alive'));`;
-        assert.equal(await evaluate(program, text), 'alive');
+          console.log(JSON.stringify(seen));`;
+        assert.deepEqual(await evaluate(program, text), [false, true, true, true]);
       });
     });
 
