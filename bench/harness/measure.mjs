@@ -1,0 +1,213 @@
+// One run of one contestant at one job.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TalkingProcess } from './processes.mjs';
+
+/** @typedef {import('./jobs.mjs').Job} Job */
+/** @typedef {import('./contestants.mjs').Measured} Measured */
+/** @typedef {import('./contestants.mjs').Snapshot} Snapshot */
+/** @typedef {Record<string, number>} Figures */
+
+/**
+ * @typedef {object} Setting
+ * @property {number} seconds
+ * @property {number} threads
+ * @property {import('./contestants.mjs').Programs} programs
+ * @property {ReturnType<import('./certificates.mjs').makeCertificates>} certificates
+ */
+
+const warmUp = 500;
+const settle = 1000;
+const suite = { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', group: 'X25519' };
+const keyTypes = { 'P-256': 'EC 256', 'RSA-2048': 'RSA 2048' };
+
+/** @param {Job} job @param {Setting} setting @param {Record<string, string>} extra */
+function startLoad(job, { programs, threads, certificates }, extra) {
+  const connections = Number(job.load['connections'] ?? 1);
+  const identity = job.client ? certificates['P-256'] : job.mutual ? certificates.client : {};
+  const { mode = '', ...rest } = job.load;
+  const options = { threads: String(Math.min(threads, connections)), ...rest, ...identity, ...extra };
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  return new TalkingProcess('load', programs.load, [mode, ...args], programs.env);
+}
+
+/**
+ * @param {Job} job
+ * @param {Setting} setting
+ * @param {import('./jobs.mjs').Contestant} contestant
+ */
+function serverOptions(job, { certificates }, contestant) {
+  const identity = job.client ? {} : certificates[job.key ?? 'P-256'];
+  const trust = job.mutual ? { ca: certificates.client.cert } : {};
+  const api = contestant.api === undefined ? {} : { api: contestant.api };
+  return { ...job.server, ...identity, ...trust, ...api };
+}
+
+/** Everybody must have done the same work. @param {Job} job @param {any} result */
+function check(job, result) {
+  const wanted = { ...suite, key: job.client ? 'none' : keyTypes[job.key ?? 'P-256'] };
+  for (const [name, value] of Object.entries(wanted)) {
+    if (result[name] !== value) throw new Error(`${job.name}: ${name} is ${result[name]}, not ${value}`);
+  }
+  if (job.resumed && result.resumed !== result.handshakes) {
+    throw new Error(`${job.name}: ${result.resumed} of ${result.handshakes} handshakes were resumed`);
+  }
+}
+
+/**
+ * @param {Job} job
+ * @param {Snapshot} before
+ * @param {Snapshot} after
+ * @param {any} result  the load's
+ * @returns {Figures}
+ */
+function figures(job, before, after, result) {
+  const seconds = result.ns / 1e9;
+  const main = after.cpuMain - before.cpuMain;
+  const all = after.cpuAll - before.cpuAll;
+  // Of one core: near 1 for each thread, the load is what limits.
+  const load = { loadCpu: result.cpu / result.ns };
+  if (job.kind === 'bulk') {
+    const kib = (after.bytes - before.bytes) / 1024;
+    return { cpu: all / kib, cpuMain: main / kib, perSecond: (kib * 1024) / 1e9 / seconds, ...load };
+  }
+  if (job.kind === 'echo') {
+    const { requests } = result;
+    const latency = { p50: result.p50 / 1e3, p99: result.p99 / 1e3 };
+    return {
+      cpu: all / 1e3 / requests,
+      cpuMain: main / 1e3 / requests,
+      perSecond: requests / seconds,
+      ...latency,
+      ...load,
+    };
+  }
+  if (job.kind === 'update') {
+    const updates = after.updates - before.updates;
+    return { cpu: all / 1e3 / updates, cpuMain: main / 1e3 / updates, perSecond: updates / seconds, ...load };
+  }
+  const { handshakes } = result;
+  const perEach = { cpu: all / 1e6 / handshakes, cpuMain: main / 1e6 / handshakes, perSecond: handshakes / seconds };
+  return { ...perEach, ...load };
+}
+
+/** What the load added to the delay of the idle event loop, in milliseconds. @param {Snapshot} idle @param {Snapshot} busy */
+function delays(idle, busy) {
+  if (typeof idle.delayP99 !== 'number' || typeof busy.delayP99 !== 'number') return {};
+  return {
+    delayP99: Math.max(0, busy.delayP99 - idle.delayP99) / 1e6,
+    delayMax: Math.max(0, Number(busy.delayMax) - idle.delayP99) / 1e6,
+    delayIdle: idle.delayP99 / 1e6,
+  };
+}
+
+/**
+ * @param {Job} job
+ * @param {Setting} setting
+ * @param {TalkingProcess} load
+ * @param {Measured} server
+ * @param {Snapshot} [idle]
+ */
+async function timed(job, setting, load, server, idle) {
+  await load.hear('ready');
+  await sleep(warmUp);
+  const before = await server.snapshot();
+  load.say('start');
+  await sleep(setting.seconds * 1000);
+  const after = await server.snapshot();
+  load.say('stop');
+  const result = await load.hear('result');
+  check(job, result);
+  const found = { ...figures(job, before, after, result), ...(idle && delays(idle, after)) };
+  if (!Number.isFinite(found['cpu'])) throw new Error(`${job.name}: nothing was done`);
+  return found;
+}
+
+/** Each snapshot of the event loop's delay begins where the one before it ended. @param {Measured} server */
+async function idleSnapshot(server) {
+  await server.snapshot();
+  await sleep(warmUp);
+  return server.snapshot();
+}
+
+/**
+ * @param {Job} job
+ * @param {Setting} setting
+ * @param {Measured} server
+ */
+async function loadServer(job, setting, server) {
+  const idle = job.kind === 'handshake' ? await idleSnapshot(server) : undefined;
+  const load = startLoad(job, setting, { port: String(server.port) });
+  try {
+    return await timed(job, setting, load, server, idle);
+  } finally {
+    await load.end();
+  }
+}
+
+/**
+ * @param {Job} job
+ * @param {Setting} setting
+ * @param {Measured} server
+ */
+async function measureMemory(job, setting, server) {
+  const port = String(server.port);
+  // What is made once, for the first connections, belongs to none of them.
+  const first = startLoad(job, setting, { port, connections: '50' });
+  await first.hear('ready');
+  await first.end();
+  await sleep(settle);
+  await server.collect();
+  const before = await server.snapshot();
+  const load = startLoad(job, setting, { port });
+  try {
+    await load.hear('ready');
+    await sleep(settle);
+    await server.collect();
+    const after = await server.snapshot();
+    load.say('stop');
+    check(job, await load.hear('result'));
+    return { kib: (after.resident - before.resident) / 1024 / Number(job.load['connections']) };
+  } finally {
+    await load.end();
+  }
+}
+
+/**
+ * @param {Job} job
+ * @param {Setting} setting
+ * @param {(options: Record<string, string>) => Promise<Measured>} start
+ * @param {import('./jobs.mjs').Contestant} contestant
+ */
+async function measureClient(job, setting, start, contestant) {
+  const load = startLoad(job, setting, { listen: '1' });
+  try {
+    const { port } = await load.hear('listening');
+    const client = await start({ ...serverOptions(job, setting, contestant), client: '1', port: String(port) });
+    try {
+      return { figures: await timed(job, setting, load, client), openssl: client.openssl };
+    } finally {
+      await client.end();
+    }
+  } finally {
+    await load.end();
+  }
+}
+
+/**
+ * @param {Job} job
+ * @param {Setting} setting
+ * @param {(options: Record<string, string>) => Promise<Measured>} start
+ * @param {import('./jobs.mjs').Contestant} contestant
+ * @returns {Promise<{ figures: Figures, openssl: string }>}
+ */
+export async function measure(job, setting, start, contestant) {
+  if (job.client) return measureClient(job, setting, start, contestant);
+  const server = await start(serverOptions(job, setting, contestant));
+  try {
+    const work = job.kind === 'memory' ? measureMemory : loadServer;
+    return { figures: await work(job, setting, server), openssl: server.openssl };
+  } finally {
+    await server.end();
+  }
+}

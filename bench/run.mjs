@@ -1,0 +1,153 @@
+// npm run bench [-- NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--openssl PREFIX] [--no-results]
+//
+// NAME is a group (bulk-receive, bulk-send, echo, handshake, https, memory, key-update) or the beginning of a job's name.
+// Contestants take turns, A B C A B C ..., so that what disturbs the machine disturbs all of them.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { npm } from '../scripts/run.mjs';
+import { runMain, setup } from '../scripts/setup.mjs';
+import { makeCertificates } from './harness/certificates.mjs';
+import { findPeers } from './harness/contestants.mjs';
+import { label, selectJobs } from './harness/jobs.mjs';
+import { describeMachine } from './harness/machine.mjs';
+import { measure } from './harness/measure.mjs';
+import { onPrefix } from './harness/openssl-prefix.mjs';
+import { jobTable, Progress, targetTable } from './harness/report.mjs';
+import { judge } from './harness/targets.mjs';
+import { build, floor, folder, load } from './native/build.mjs';
+
+/** @typedef {import('./harness/jobs.mjs').Job} Job */
+/** @typedef {Record<string, import('./harness/targets.mjs').ByContestant>} Results */
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+function readArguments() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '2' },
+      threads: { type: 'string', default: '1' },
+      only: { type: 'string' },
+      openssl: { type: 'string' },
+      'no-results': { type: 'boolean', default: false },
+    },
+  });
+  const number = (/** @type {'rounds' | 'seconds' | 'threads'} */ name) => {
+    const value = Number(values[name]);
+    if (!(value > 0)) throw new Error(`--${name} must be a number above 0`);
+    return value;
+  };
+  return {
+    names: positionals,
+    rounds: Math.ceil(number('rounds')),
+    seconds: number('seconds'),
+    threads: Math.ceil(number('threads')),
+    only: values.only?.split(','),
+    openssl: values.openssl,
+    write: !values['no-results'],
+  };
+}
+
+/** @returns {import('./harness/contestants.mjs').Programs} */
+function findPrograms(/** @type {string | undefined} */ prefix) {
+  if (prefix === undefined) return { node: process.execPath, load, floor, env: process.env };
+  return onPrefix(prefix, path.join(folder, 'on-prefix'), { load, floor });
+}
+
+/**
+ * @param {Record<string, import('./harness/targets.mjs').ByContestant[string]>} into
+ * @param {string} name
+ * @param {Record<string, number>} figures
+ */
+function collect(into, name, figures) {
+  into[name] ??= {};
+  for (const [figure, value] of Object.entries(figures)) {
+    into[name][figure] ??= [];
+    into[name][figure].push(value);
+  }
+}
+
+/**
+ * @param {Job[]} jobs
+ * @param {ReturnType<typeof readArguments>} args
+ * @param {Record<string, any>} peers
+ * @param {import('./harness/measure.mjs').Setting} setting
+ */
+async function runAll(jobs, args, peers, setting) {
+  /** @type {Results} */
+  const results = {};
+  /** @type {Record<string, string>} */
+  const libraries = {};
+  const progress = new Progress(jobs.reduce((sum, { contestants }) => sum + contestants.length * args.rounds, 0));
+  for (const job of jobs) {
+    const byContestant = {};
+    for (let round = 0; round < args.rounds; round++) {
+      for (const contestant of job.contestants) {
+        progress.step(`${job.name}: ${label(contestant)}, round ${round + 1}`);
+        const { figures, openssl } = await measure(job, setting, peers[contestant.peer], contestant);
+        libraries[contestant.peer] = openssl;
+        collect(byContestant, label(contestant), figures);
+      }
+    }
+    progress.clear();
+    results[job.name] = byContestant;
+    console.log(`${jobTable(job, byContestant)}\n`);
+  }
+  return { results, libraries };
+}
+
+/**
+ * @param {Job[]} jobs
+ * @param {ReturnType<typeof readArguments>} args
+ * @param {Awaited<ReturnType<typeof runAll>>} measured
+ * @param {ReturnType<typeof judge>} judged
+ * @param {ReturnType<typeof describeMachine>} machine
+ */
+async function writeResults(jobs, args, { results, libraries }, judged, machine) {
+  const { drawChart } = await import('./harness/chart.mjs');
+  const library = libraries['system-tls'] ?? libraries['c'] ?? '';
+  const date = new Date().toISOString().slice(0, 10);
+  const base = path.join(here, 'results', args.openssl === undefined ? date : `${date}-openssl-${library}`);
+  const { rounds, seconds, threads } = args;
+  const all = { date, machine, libraries, settings: { rounds, seconds, threads }, targets: judged, results };
+  const title = `system-tls, ${date}: OpenSSL ${library}, node ${machine.node}, ${machine.cpu}, ${machine.cores} cores`;
+  mkdirSync(path.dirname(base), { recursive: true });
+  writeFileSync(`${base}.json`, `${JSON.stringify(all, roundNumbers, 2)}\n`);
+  writeFileSync(`${base}.svg`, `${drawChart(jobs, results, title)}\n`);
+  console.log(`\nWritten: ${path.relative(process.cwd(), base)}.json and .svg`);
+}
+
+/** @param {string} _key @param {unknown} value */
+function roundNumbers(_key, value) {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+}
+
+await runMain(async () => {
+  const args = readArguments();
+  await setup();
+  if (npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: here, quiet: true }) !== 0) return 1;
+  build();
+  const machine = describeMachine();
+  const programs = findPrograms(args.openssl);
+  const peers = findPeers(programs, folder);
+  const takesPart = (/** @type {{ peer: string }} */ { peer }) =>
+    peers[peer] !== undefined && (args.only === undefined || args.only.includes(peer));
+  const jobs = selectJobs(args.names)
+    .map(job => ({ ...job, contestants: job.contestants.filter(takesPart) }))
+    .filter(({ contestants }) => contestants.length > 0);
+  if (jobs.length === 0) {
+    console.error('There is no such job, or nobody to do it.');
+    return 1;
+  }
+  const certificates = makeCertificates(path.join(folder, 'certificates'));
+  const measured = await runAll(jobs, args, peers, { ...args, programs, certificates });
+  const judged = judge(measured.results);
+  console.log(targetTable(judged));
+  if (args.write) await writeResults(jobs, args, measured, judged, machine);
+  return 0;
+});

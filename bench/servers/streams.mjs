@@ -1,0 +1,111 @@
+// The work itself, for sockets that are node's streams: system-tls and node:tls run the same lines.
+
+import { chunk, done, ignore, options, readBufferSize, updatesAByte, writesATurn } from './served.mjs';
+
+/**
+ * @typedef {import('node:stream').Duplex & {
+ *   keyUpdate?: () => Promise<unknown>,
+ *   ssl?: any,
+ * }} Socket
+ */
+
+/** `onread` for those who read by it. */
+export function onread() {
+  if (options.api !== 'onread') return {};
+  const buffer = Buffer.allocUnsafeSlow(readBufferSize);
+  return {
+    onread: {
+      buffer,
+      callback(/** @type {number} */ count) {
+        done.bytes += count;
+        return true;
+      },
+    },
+  };
+}
+
+/** @param {Socket} socket */
+function sink(socket) {
+  if (options.api === 'onread') return;
+  socket.on('data', data => {
+    done.bytes += data.length;
+  });
+}
+
+/** @param {any} ssl */
+async function readInto(ssl) {
+  const buffer = Buffer.allocUnsafeSlow(readBufferSize);
+  for (let count = await ssl.readInto(buffer); count !== null; count = await ssl.readInto(buffer)) done.bytes += count;
+}
+
+/** Writes until the stream wants to be waited for. @param {Socket} socket */
+function source(socket) {
+  socket.resume();
+  const turn = () => {
+    for (let i = 0; i < writesATurn; i++) {
+      if (socket.destroyed) return;
+      done.bytes += chunk.length;
+      if (!socket.write(chunk)) {
+        socket.once('drain', turn);
+        return;
+      }
+    }
+    setImmediate(turn);
+  };
+  turn();
+}
+
+/** The same by promises, with the key updates. @param {any} ssl */
+async function sslSource(ssl) {
+  let sinceUpdate = 0;
+  for (let i = 1; ; i++) {
+    await ssl.write(chunk);
+    done.bytes += chunk.length;
+    sinceUpdate += chunk.length;
+    if (options.updateEvery > 0 && sinceUpdate >= options.updateEvery) {
+      sinceUpdate = 0;
+      await ssl.keyUpdate();
+      done.updates++;
+    }
+    if (i % writesATurn === 0) await new Promise(resolve => setImmediate(resolve));
+  }
+}
+
+/** @param {any} ssl */
+async function updates(ssl) {
+  for (;;) {
+    for (let i = 0; i < updatesAByte; i++) await ssl.keyUpdate();
+    done.updates += updatesAByte;
+    await ssl.write(chunk.subarray(0, 1));
+    await new Promise(resolve => setImmediate(resolve));
+  }
+}
+
+/** @param {Socket} socket */
+function echo(socket) {
+  socket.on('data', data => {
+    done.bytes += data.length;
+    socket.write(data);
+  });
+}
+
+/** @param {Socket} socket */
+export function work(socket) {
+  socket.on('error', ignore);
+  done.handshakes++;
+  switch (options.mode) {
+    case 'sink':
+      if (options.api === 'readInto') readInto(socket.ssl).catch(ignore);
+      else sink(socket);
+      break;
+    case 'source':
+      if (options.api === 'ssl.write') sslSource(socket.resume().ssl).catch(ignore);
+      else source(socket);
+      break;
+    case 'update':
+      updates(socket.resume().ssl).catch(ignore);
+      break;
+    default:
+      echo(socket);
+  }
+}

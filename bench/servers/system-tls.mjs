@@ -1,0 +1,36 @@
+// The jobs, served by system-tls.
+
+import { createServer as createHttpServer } from 'node:http';
+import { connect, createServer, openssl } from '../../dist/index.js';
+import { body, clientOptions, done, ignore, options, serve, serverOptions } from './served.mjs';
+import { onread, work } from './streams.mjs';
+
+const details = { openssl: openssl.version };
+
+/** @param {any} socket */
+function http(socket) {
+  socket.on('error', ignore);
+  done.handshakes++;
+  httpServer.emit('connection', socket);
+}
+
+const httpServer = createHttpServer((_request, response) => {
+  done.bytes += body.length;
+  response.setHeader('content-length', body.length);
+  response.end(body);
+});
+
+if (options.client) {
+  for (let i = 0; i < options.connections; i++) {
+    const socket = await connect({ ...clientOptions, ...onread(), pauseOnConnect: options.api === 'readInto' });
+    work(socket);
+  }
+  serve({ port: 0, ...details });
+} else {
+  const server = createServer(serverOptions, options.mode === 'http' ? http : work);
+  server.on('tlsClientError', ignore);
+  await server.listen({ port: options.port, host: '127.0.0.1' });
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('not listening');
+  serve({ port: address.port, ...details });
+}
