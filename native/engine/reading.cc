@@ -119,11 +119,11 @@ Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
   ReadResult result = ReadResult::some;
   FailurePtr failure;
   read_kick_ = false;
-  while (result == ReadResult::some && !failure && total < target.size()) {
+  do {
     std::size_t count = 0;
     result = read_some(target.subspan(total), count, failure);
     total += count;
-  }
+  } while (result == ReadResult::some && !failure && total < target.size() && input_may_be_there());
   if (ahead) {
     read_ahead_.commit(total);
   } else if (total != 0) {
@@ -141,7 +141,8 @@ Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
 Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std::size_t& count, FailurePtr& failure) {
   ERR_clear_error();
   const int result = SSL_read_ex(ssl_.get(), target.data(), target.size(), &count);
-  ssl_may_have_more_ = result == 1;
+  // Nothing left on either side of OpenSSL: the call that would only say so is saved.
+  ssl_may_have_more_ = result == 1 && (enc_.in.size() != 0 || SSL_has_pending(ssl_.get()) != 0);
   if (result == 1) {
     failure = after_read();
     return ReadResult::some;
