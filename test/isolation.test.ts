@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { openssl } from 'system-tls';
-import { needs } from './support/capabilities.ts';
+import { needs, needsProgram } from './support/capabilities.ts';
 import { packageFolder } from './support/child.ts';
 import { evaluate, type Node, nodes, requireNode, runModule } from './support/nodes.ts';
 import { bindingsToNode, tracedBindings } from './support/openssl-bindings.ts';
@@ -65,6 +65,15 @@ describe('isolation', () => {
     assert.equal(openssl.isolated, true);
     assert.match(basename(openssl.libssl), /^libssl\./);
     assert.match(basename(openssl.libcrypto), /^libcrypto\./);
+  });
+
+  it('rests on an addon that links to the system and is never unmapped', function () {
+    needsProgram(this, 'readelf');
+    const dynamic = execFileSync('readelf', ['--dynamic', '--wide', addon], { encoding: 'utf8' });
+    for (const library of [openssl.libssl, openssl.libcrypto]) {
+      assert.ok(dynamic.includes(`Shared library: [${basename(library)}]`), dynamic);
+    }
+    assert.match(dynamic, /\(FLAGS_1\).*NODELETE/);
   });
 
   for (const node of nodes) describe(`on ${node.name}`, () => withNode(node));
