@@ -81,14 +81,22 @@ async function end(client: TlsSocket, server: Server): Promise<void> {
 }
 
 /** Sends data to the echoing server and waits until it is back. */
-export async function roundTrip(client: TlsSocket, data: Buffer): Promise<Buffer> {
-  const received: Buffer[] = [];
-  let length = 0;
-  client.write(data);
-  while (length < data.length) {
-    const [chunk] = (await once(client, 'data')) as [Buffer];
-    received.push(chunk);
-    length += chunk.length;
-  }
-  return Buffer.concat(received);
+export function roundTrip(client: TlsSocket, data: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const received: Buffer[] = [];
+    let length = 0;
+    // One listener for all: data that nobody listens for in between would be lost.
+    const onData = (chunk: Buffer): void => {
+      received.push(chunk);
+      length += chunk.length;
+      if (length >= data.length) settle(() => resolve(Buffer.concat(received)));
+    };
+    const onClose = (): void => settle(() => reject(new Error('the connection ended before the data was back')));
+    const settle = (how: () => void): void => {
+      client.off('data', onData).off('close', onClose);
+      how();
+    };
+    client.on('data', onData).on('close', onClose);
+    client.write(data);
+  });
 }

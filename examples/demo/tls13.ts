@@ -1,6 +1,5 @@
 // TLS 1.3: the handshake, data, and new keys while the connection lives.
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import type { KeyUpdateEvent, TlsSocket } from 'system-tls';
 import { type Link, makeLink, type Pki, roundTrip } from './link.ts';
 import { check, type Report } from './report.ts';
@@ -51,11 +50,16 @@ async function showKeyUpdate(report: Report, link: Link, side: Side, requestPeer
   report.detail(`${describe('client', before, after)}  ${describe('server', before, after)}`.trimEnd());
 }
 
-async function nextUpdateOfPeer(socket: TlsSocket): Promise<KeyUpdateEvent> {
-  for (;;) {
-    const [event] = (await once(socket, 'keyUpdate')) as [KeyUpdateEvent];
-    if (event.from === 'peer') return event;
-  }
+/** One listener until it comes: several events may be told at once. */
+function nextUpdateOfPeer(socket: TlsSocket): Promise<KeyUpdateEvent> {
+  return new Promise(resolve => {
+    const look = (event: KeyUpdateEvent): void => {
+      if (event.from !== 'peer') return;
+      socket.off('keyUpdate', look);
+      resolve(event);
+    };
+    socket.on('keyUpdate', look);
+  });
 }
 
 type CurrentSecrets = Record<Side, string>;
