@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Bio, Ssl, SslContext, SslSession } from 'system-tls';
+import { type AddressInfo, Bio, createServer, Ssl, SslContext, SslSession } from 'system-tls';
 import { needsProgram } from './support/capabilities.ts';
+import { certificates } from './support/certificates.ts';
 import { Child, packageFolder } from './support/child.ts';
 
 const read = (file: string): string => readFileSync(join(packageFolder, file), 'utf8');
@@ -95,12 +96,23 @@ describe('The documents', () => {
     });
   }
 
-  it('have a quick start that needs nothing but the package', () => {
+  it('have a quick start that needs nothing but the package, and connects where it is told', async () => {
     const section = /^#+ Quick start$([\s\S]*)/im.exec(read('README.md'))?.[1] ?? '';
     const [, language, code = ''] = /^```(\w+)\n([\s\S]*?)^```$/m.exec(section) ?? [];
     assert.equal(language, 'js');
     const imported = [...code.matchAll(/from '([^']+)'/g)].map(([, from]) => from);
     assert.deepEqual(imported, ['system-tls']);
+    const { ca, server } = certificates();
+    const folder = makeFolder('docs-quick-start');
+    writeFileSync(join(folder, 'quick-start.js'), code);
+    const peer = createServer({ cert: server.cert, key: server.key }, socket => socket.resume());
+    await peer.listen({ host: 'localhost' });
+    const { port } = peer.address() as AddressInfo;
+    const env = { SSL_CERT_FILE: ca.certFile };
+    const child = new Child(process.execPath, ['quick-start.js', 'localhost', String(port)], { cwd: folder, env });
+    assert.deepEqual(await child.exited, { code: 0, signal: null }, child.output);
+    assert.match(child.output, /^TLSv1\.3, \w+, CN=localhost: OK$/m);
+    await peer.close();
   });
 
   it('have links that lead to files', () => {
