@@ -8,6 +8,7 @@ import { DuplexTransport } from './internal/duplex-transport.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
 import type { OperationOptions } from './internal/operations.ts';
 import { checkLimits } from './internal/operations.ts';
+import { checkOnRead } from './internal/receiver.ts';
 import { connectTcp, isFresh, whenConnected } from './internal/tcp-connect.ts';
 import {
   optionalBoolean,
@@ -137,7 +138,7 @@ function routeOf(options: ConnectOptions): NetConnectOpts {
 
 /** node:net names an address where it failed, not the name that the user gave; several failures it does not name at all. */
 function located(error: unknown, label: string): unknown {
-  if (!(error instanceof Error) || error.message.includes(label)) return error;
+  if (!(error instanceof Error) || error.message.includes(label) || error instanceof TypeError) return error;
   const inner = error instanceof AggregateError ? error.errors.map(each => String(each.message)).join('; ') : '';
   error.message = `Connecting to ${label}: ${error.message || inner}`;
   return error;
@@ -174,6 +175,7 @@ export async function connect(options: ConnectOptions): Promise<TlsSocket> {
     'options.handshakeTimeout',
   );
   optionalFunction(options.checkServerIdentity, 'options.checkServerIdentity');
+  checkOnRead(options.onread);
   const target = targetOf(options);
   const ssl = makeSsl(options, target);
   const deadline = new Deadline(timeout, signal);

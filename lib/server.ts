@@ -6,6 +6,7 @@ import { abortError, invalidArgType, invalidThis, tlsError } from './internal/co
 import { throwLater } from './internal/dispatch.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
 import { type ListenOptions, placeOf } from './internal/listen.ts';
+import { checkOnRead } from './internal/receiver.ts';
 import {
   optionalBoolean,
   optionalFunction,
@@ -72,6 +73,7 @@ interface Settings {
 
 function settingsOf(options: ServerOptions): Settings {
   const { allowHalfOpen, onread, pauseOnConnect, on } = options;
+  checkOnRead(onread);
   return {
     socket: { allowHalfOpen, onread, pauseOnConnect },
     handshakeTimeout: validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout'),

@@ -1,6 +1,6 @@
 // Certificates, keys and the many forms in which node:tls takes them.
 import { KeyObject, X509Certificate } from 'node:crypto';
-import { invalidArgType, invalidArgValue } from './coded-error.ts';
+import { invalidArgType, invalidArgValue, tlsError } from './coded-error.ts';
 import { asBytes } from './validate.ts';
 
 /** PEM or DER; a string is PEM text. */
@@ -44,16 +44,19 @@ function present(value: unknown, name: string): (readonly [item: unknown, name: 
   return items.length === 0 ? undefined : items;
 }
 
-function notEmpty(bytes: Uint8Array, name: string): Uint8Array {
+/** PEM or DER. Text is PEM: OpenSSL would take other text for DER and complain about its first byte. */
+function contentOf(value: unknown, name: string): Uint8Array {
+  const bytes = asBytes(value, name);
   if (bytes.length === 0) throw invalidArgValue(name, 'must not be empty', bytes);
+  if (typeof value === 'string' && !value.includes('-----BEGIN ')) {
+    throw tlsError('ERR_OSSL_PEM_NO_START_LINE', `"${name}" is text but no PEM: a line -----BEGIN ...----- is missing`);
+  }
   return bytes;
 }
 
 /** Options cert, ca, crl: one or many. */
 export function certificateList(value: unknown, name: string): Uint8Array[] | undefined {
-  return present(value, name)?.map(([item, at]) =>
-    item instanceof X509Certificate ? item.raw : notEmpty(asBytes(item, at), at),
-  );
+  return present(value, name)?.map(([item, at]) => (item instanceof X509Certificate ? item.raw : contentOf(item, at)));
 }
 
 function locked(data: Uint8Array, passphrase: string | undefined): Locked {
@@ -79,7 +82,7 @@ function unwrap(item: unknown, field: 'pem' | 'buf', name: string, shared: strin
     const own = passphraseOf(passphrase, `${name}.passphrase`) ?? shared;
     return unwrap(data, field, `${name}.${field}`, own);
   }
-  return locked(notEmpty(asBytes(item, name), name), shared);
+  return locked(contentOf(item, name), shared);
 }
 
 /** Option key. */

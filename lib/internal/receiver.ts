@@ -11,6 +11,14 @@ export interface OnReadOptions {
   callback(bytesRead: number, buffer: Uint8Array): unknown;
 }
 
+/** Before anything is connected: afterwards it would be too late to say that an option is wrong. */
+export function checkOnRead(options: OnReadOptions | undefined): void {
+  if (options === undefined || options === null) return;
+  validateObject(options, 'options.onread');
+  validateFunction(options.callback, 'options.onread.callback');
+  if (typeof options.buffer !== 'function') asTarget(options.buffer, 'options.onread.buffer');
+}
+
 export interface Receiver {
   /** Whether reading should go on. */
   receive(bytes: Uint8Array, offset: number, length: number): boolean;
@@ -55,8 +63,7 @@ export class BufferReceiver implements Receiver {
   #buffer: Uint8Array;
 
   constructor(connection: Connection, options: OnReadOptions) {
-    validateObject(options, 'options.onread');
-    validateFunction(options.callback, 'options.onread.callback');
+    checkOnRead(options);
     this.#connection = connection;
     this.#options = options;
     this.#buffer = this.#next();
