@@ -73,6 +73,20 @@ function collect(into, name, figures) {
 }
 
 /**
+ * A machine that is busy with other things can be too slow once.
+ * @template T
+ * @param {() => Promise<T>} work
+ */
+async function twice(work) {
+  try {
+    return await work();
+  } catch (error) {
+    console.error(`\n${error instanceof Error ? error.message : error}\nOnce more:`);
+    return work();
+  }
+}
+
+/**
  * @param {Job[]} jobs
  * @param {ReturnType<typeof readArguments>} args
  * @param {Record<string, any>} peers
@@ -89,7 +103,7 @@ async function runAll(jobs, args, peers, setting) {
     for (let round = 0; round < args.rounds; round++) {
       for (const contestant of job.contestants) {
         progress.step(`${job.name}: ${label(contestant)}, round ${round + 1}`);
-        const { figures, openssl } = await measure(job, setting, peers[contestant.peer], contestant);
+        const { figures, openssl } = await twice(() => measure(job, setting, peers[contestant.peer], contestant));
         libraries[contestant.peer] = openssl;
         collect(byContestant, label(contestant), figures);
       }
