@@ -114,6 +114,15 @@ describe('key update', () => {
         assert.equal(String(await pair.during(pair[theirs].read())), 'under the new key');
       });
 
+      it('requested of a peer that says goodbye instead: peerUpdated rejects, the connection lives', async () => {
+        const pair = await connectedPair({ both: tls13 });
+        const { peerUpdated } = await pair[ours].keyUpdate({ requestPeer: true });
+        await pair[theirs].shutdown();
+        await rejected(pair.during(peerUpdated as Promise<unknown>), 'ERR_TLS_PEER_CLOSED');
+        await pair[ours].write(Buffer.from('under the new key'));
+        assert.equal(String(await pair.during(pair[theirs].read())), 'under the new key');
+      });
+
       it('100 in a row, with data between them', async () => {
         const pair = await connectedPair({ both: tls13 });
         const reading = readAtLeast(pair[theirs], 100_000);

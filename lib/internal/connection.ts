@@ -219,7 +219,8 @@ export class Connection implements DispatchTarget {
         this.#take(a)?.done(b);
         break;
       case EventKind.OpFailed:
-        this.#take(a)?.failed(this.#toError(binding.payload(b) as NativeFailure));
+        // A key update that was made already may still wait for the peer's.
+        (this.#take(a) ?? this.#takePeerUpdate(a))?.failed(this.#toError(binding.payload(b) as NativeFailure));
         break;
       case EventKind.Data:
         if (a === 0) this.flow?.data(bytes, b, c);

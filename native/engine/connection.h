@@ -125,6 +125,7 @@ class Connection {
   Step run_handshake(Operation& operation);
   Step run_write(Operation& operation);
   Step run_key_update(Operation& operation);
+  Step key_update_sent(const Operation& operation);
   Step run_renegotiate(Operation& operation);
   Step run_client_certificate(Operation& operation);
   Step request_certificate_13(Operation& operation);

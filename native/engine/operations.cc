@@ -104,9 +104,18 @@ Connection::Step Connection::run_sending(Operation& operation) {
     return Step::progress;
   }
   if (!out_below_mark()) return Step::blocked;
-  if (operation.kind == Kind::key_update) return done();
+  if (operation.kind == Kind::key_update) return key_update_sent(operation);
   // The others end when the peer has answered: their PeerWait is registered already.
   operations_.pop();
+  return Step::progress;
+}
+
+// Ours is on its way, whatever becomes of the peer's.
+Connection::Step Connection::key_update_sent(const Operation& operation) {
+  const OperationId id = operation.id;
+  const bool requested = operation.flag;
+  done();
+  if (requested && peer_closed_) events_.operation_failed(id, peer_has_closed());
   return Step::progress;
 }
 
@@ -194,7 +203,7 @@ Connection::Step Connection::run_key_update(Operation& operation) {
   ERR_clear_error();
   const int type = operation.flag ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
   if (SSL_key_update(ssl_.get(), type) != 1) return fail_operation(openssl::openssl_failure("The key update was refused"));
-  if (operation.flag) wait_for_peer({operation.id, PeerWait::Kind::key_update, false});
+  if (operation.flag && !peer_closed_) peer_waits_.push_back({operation.id, PeerWait::Kind::key_update, false});
   operation.phase = Phase::sending;
   flush_scheduled();
   return Step::progress;
@@ -322,9 +331,10 @@ void Connection::wait_for_peer(PeerWait wait) {
 void Connection::peer_closed() {
   peer_closed_ = true;
   for (const PeerWait& wait : std::exchange(peer_waits_, {})) {
+    const bool being_sent = !operations_.empty() && operations_.front().id == wait.id;
     if (wait.kind == PeerWait::Kind::close_notify) {
       events_.operation_done(wait.id, 0);
-    } else {
+    } else if (wait.kind != PeerWait::Kind::key_update || !being_sent) {
       events_.operation_failed(wait.id, peer_has_closed());
     }
   }
