@@ -24,7 +24,9 @@ export interface BioSocketOptions {
 
 /** What an object of the class is made of. */
 export type BioContent = {
-  /** The connections that read from it and write to it. */ reader?: Connection;
+  /** The connection that reads from it. */
+  reader?: Connection;
+  /** The connection that writes to it. */
   writer?: Connection;
 } & (
   | { readonly native: NativeBio; readonly socket?: undefined }
