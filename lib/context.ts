@@ -113,7 +113,7 @@ export class SslContext {
   /**
    * SSL_CTX_new(3) with TLS_method(3).
    *
-   * @throws OpenSslError for what OpenSSL refuses: PEM that does not parse (`ERR_OSSL_PEM_NO_START_LINE`), a key that
+   * @throws OpenSslError for what OpenSSL refuses: PEM or DER that does not parse (`ERR_OSSL_...`), a key that
    * does not match its certificate (`ERR_OSSL_X509_KEY_VALUES_MISMATCH`), unknown ciphers (`ERR_SSL_NO_CIPHER_MATCH`)
    * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, RangeError `ERR_OUT_OF_RANGE`
    * @throws Error `ERR_TLS_INVALID_PROTOCOL_VERSION` for versions that there are not, such as SSL 3.0

@@ -1,6 +1,6 @@
 // Certificates, keys and the many forms in which node:tls takes them.
 import { KeyObject, X509Certificate } from 'node:crypto';
-import { invalidArgType, invalidArgValue, tlsError } from './coded-error.ts';
+import { invalidArgType, invalidArgValue } from './coded-error.ts';
 import { asBytes } from './validate.ts';
 
 /** PEM or DER; a string is PEM text. */
@@ -44,13 +44,9 @@ function present(value: unknown, name: string): (readonly [item: unknown, name: 
   return items.length === 0 ? undefined : items;
 }
 
-/** PEM or DER. Text is PEM: OpenSSL would take other text for DER and complain about its first byte. */
 function contentOf(value: unknown, name: string): Uint8Array {
   const bytes = asBytes(value, name);
   if (bytes.length === 0) throw invalidArgValue(name, 'must not be empty', bytes);
-  if (typeof value === 'string' && !value.includes('-----BEGIN ')) {
-    throw tlsError('ERR_OSSL_PEM_NO_START_LINE', `"${name}" is text but no PEM: a line -----BEGIN ...----- is missing`);
-  }
   return bytes;
 }
 
