@@ -218,8 +218,9 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Closes the server and all its connections. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = this.close();
-    this.closeAllConnections();
+    const server = own(this);
+    const closed = server.close();
+    server.closeAllConnections();
     await closed;
   }
 

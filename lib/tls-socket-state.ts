@@ -223,7 +223,9 @@ export abstract class TlsSocketState extends Duplex {
   /** Emits `'timeout'` after so many milliseconds without data in either direction; 0: never. The socket lives on. */
   setTimeout(milliseconds: number, callback?: () => void): this {
     const socket = own(this);
-    validateInteger(Math.trunc(milliseconds), 'milliseconds', 0, longestTimeout);
+    // Not every number is an integer here, but nothing else is a number.
+    const whole = typeof milliseconds === 'number' ? Math.trunc(milliseconds) : milliseconds;
+    validateInteger(whole, 'milliseconds', 0, longestTimeout);
     socket.#idle.set(socket.destroyed ? 0 : milliseconds);
     if (callback === undefined) return this;
     validateFunction(callback, 'callback');
@@ -255,31 +257,34 @@ export abstract class TlsSocketState extends Duplex {
 
   /** As net.Socket's. */
   get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {
-    if (this.readable && this.writable) return 'open';
-    if (this.readable) return 'readOnly';
-    return this.writable ? 'writeOnly' : 'closed';
+    const { readable, writable } = own(this);
+    if (readable && writable) return 'open';
+    if (readable) return 'readOnly';
+    return writable ? 'writeOnly' : 'closed';
   }
 
   /** @internal */
   protected noteRead(bytes: number): void {
-    this.#bytesRead += bytes;
-    this.#idle.touch();
+    const socket = own(this);
+    socket.#bytesRead += bytes;
+    socket.#idle.touch();
   }
 
   /** @internal */
   protected noteWritten(bytes: number): void {
-    this.#bytesWritten += bytes;
-    this.#idle.touch();
+    const socket = own(this);
+    socket.#bytesWritten += bytes;
+    socket.#idle.touch();
   }
 
   /** @internal */
   protected touch(): void {
-    this.#idle.touch();
+    own(this).#idle.touch();
   }
 
   /** @internal */
   protected stopTimer(): void {
-    this.#idle.stop();
+    own(this).#idle.stop();
   }
 
   static {
@@ -294,3 +299,6 @@ export abstract class TlsSocketState extends Duplex {
 function internet(address: NativeAddress | null | undefined): NativeAddress | undefined {
   return address === null || address === undefined || address.family === 'unix' ? undefined : address;
 }
+
+/** @internal Throws for what is no socket. */
+export { own as socketOf };

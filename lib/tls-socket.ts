@@ -5,7 +5,7 @@ import { BufferReceiver, ChunkReceiver, type OnReadOptions, type Receiver } from
 import { optionalBoolean, validateObject } from './internal/validate.ts';
 import type { Ssl } from './ssl.ts';
 import { connectionOf } from './ssl-state.ts';
-import { TlsSocketState } from './tls-socket-state.ts';
+import { socketOf, TlsSocketState } from './tls-socket-state.ts';
 
 export interface TlsSocketOptions {
   /** Whether the writable side stays open after the peer's close_notify; default false, as in net.Socket. */
@@ -169,8 +169,9 @@ export class TlsSocket extends TlsSocketState {
 
   /** Ends the writable side, and destroys the socket when everything was handed to the transport. */
   destroySoon(): void {
-    if (this.writable) this.end();
-    if (this.writableFinished) this.destroy();
-    else this.once('finish', () => this.destroy());
+    const socket = socketOf(this);
+    if (socket.writable) socket.end();
+    if (socket.writableFinished) socket.destroy();
+    else socket.once('finish', () => socket.destroy());
   }
 }

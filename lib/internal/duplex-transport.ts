@@ -5,6 +5,8 @@ import type { Ssl } from '../ssl.ts';
 
 /** Ciphertext that may wait for the connection before the Duplex is told to wait. */
 const inputMark = 256 * 1024;
+/** Ciphertext that may wait for the Duplex before writers are told to wait: within one turn it takes nothing yet. */
+const outputMark = 64 * 1024;
 const pieceSize = 64 * 1024;
 
 export class DuplexTransport {
@@ -20,7 +22,7 @@ export class DuplexTransport {
   constructor(duplex: Duplex, ssl: Ssl) {
     this.#duplex = duplex;
     ssl.setBio(this.#input, this.#output);
-    this.#output.on('readable', () => this.#pump());
+    this.#output.on('readable', () => this.#flush());
     duplex.on('data', chunk => this.#received(chunk));
     duplex.on('end', () => this.#ended());
     duplex.on('close', () => this.#ended());
@@ -35,7 +37,7 @@ export class DuplexTransport {
 
   /** Calls back when the Duplex takes more. */
   whenReady(callback: () => void): void {
-    if (this.#blocked) this.#waiting.push(callback);
+    if (this.#blocked || this.#output.pending >= outputMark) this.#waiting.push(callback);
     else callback();
   }
 
@@ -78,6 +80,10 @@ export class DuplexTransport {
 
   #drained(): void {
     this.#blocked = false;
+    this.#flush();
+  }
+
+  #flush(): void {
     this.#pump();
     if (!this.#blocked) this.#release();
   }
