@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
-import { Bio, Ssl, SslContext, SslSession } from 'system-tls';
+import { Bio, Server, Ssl, SslContext, SslSession, TlsSocket } from 'system-tls';
 import { pattern } from './support/bytes.ts';
 import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
+import { accessors, methods } from './support/members.ts';
 import {
   clientContext,
   connectedPair,
@@ -182,7 +182,7 @@ describe('close', () => {
 });
 
 describe('a wrong this', () => {
-  const classes = { Ssl, SslContext, SslSession, Bio } as const;
+  const classes = { Ssl, SslContext, SslSession, Bio, TlsSocket, Server } as const;
   const values = [undefined, null, 7, 'text', {}, [], () => 0];
 
   for (const [name, type] of Object.entries(classes)) {
@@ -219,29 +219,6 @@ describe('a wrong this', () => {
     });
   }
 });
-
-type Member = readonly [key: PropertyKey, descriptor: PropertyDescriptor];
-
-/** What the class and those above it add to an EventEmitter. */
-function members({ prototype }: { prototype: object }): Member[] {
-  const found: Member[] = [];
-  const ends: unknown[] = [Object.prototype, EventEmitter.prototype];
-  for (let at = prototype; !ends.includes(at); at = Object.getPrototypeOf(at) as object) {
-    for (const key of Reflect.ownKeys(at)) {
-      found.push([key, Object.getOwnPropertyDescriptor(at, key) as PropertyDescriptor]);
-    }
-  }
-  return found.filter(([key]) => key !== 'constructor' && !(key in EventEmitter.prototype) && !isInternal(key));
-}
-
-/** Symbols that are not the language's own are nobody's to call. */
-const isInternal = (key: PropertyKey): boolean =>
-  typeof key === 'symbol' && !Object.getOwnPropertyNames(Symbol).some(name => Reflect.get(Symbol, name) === key);
-
-const methods = (type: { prototype: object }): Member[] =>
-  members(type).filter(([, { value }]) => typeof value === 'function');
-
-const accessors = (type: { prototype: object }): Member[] => members(type).filter(([, { get }]) => get !== undefined);
 
 describe('a handle of another class as an argument', () => {
   it('is a named error, and the connection is as it was', async () => {
