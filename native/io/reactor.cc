@@ -109,8 +109,9 @@ void Reactor::deliver() {
     } else if (ready_.empty() && awaiting_delivery_.empty()) {
       break;
     }
-    const Turn turn(*this);
     for (const std::weak_ptr<Runnable>& each : std::exchange(awaiting_delivery_, {})) make_ready(each);
+    // Not left to the end of the turn: a socket that delivers in the middle of its input goes on from here, with the bytes lent.
+    run_ready();
   }
   delivering_ = false;
   if (!recording_->empty() || !ready_.empty() || !awaiting_delivery_.empty()) set_idle(true);
