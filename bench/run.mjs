@@ -119,7 +119,7 @@ async function runAll(jobs, args, peers, setting) {
  * @param {Job[]} jobs
  * @param {ReturnType<typeof readArguments>} args
  * @param {Awaited<ReturnType<typeof runAll>>} measured
- * @param {ReturnType<typeof judge>} judged
+ * @param {import('./harness/targets.mjs').Judged[]} judged
  * @param {ReturnType<typeof describeMachine>} machine
  */
 async function writeResults(jobs, args, { results, libraries }, judged, machine) {

@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
 /** @typedef {{ cert: string, key: string }} Identity */
+/** @typedef {Record<KeyKind | 'client', Identity>} Certificates */
 
 const kinds = {
   'P-256': ['ec', 'ec_paramgen_curve:P-256'],
@@ -15,7 +16,7 @@ const kinds = {
 
 /**
  * @param {string} folder
- * @returns {Record<KeyKind | 'client', Identity>}
+ * @returns {Certificates}
  */
 export function makeCertificates(folder) {
   mkdirSync(folder, { recursive: true });

@@ -101,7 +101,12 @@ export function drawChart(jobs, results, title) {
         value: Number(ratio.median.toFixed(3)),
         itemStyle: { color: colors.get(name) ?? '#999999' },
       })),
-      label: { show: true, position: 'right', fontSize: 10, formatter: ({ value }) => value.toFixed(2) },
+      label: {
+        show: true,
+        position: 'right',
+        fontSize: 10,
+        formatter: (/** @type {{ value: number }} */ { value }) => value.toFixed(2),
+      },
       markLine: {
         silent: true,
         symbol: 'none',

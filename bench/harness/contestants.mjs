@@ -13,8 +13,9 @@ const bench = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /**
  * @typedef {object} Snapshot
+ * @property {number} time  nanoseconds
  * @property {number} bytes
- * @property {number | null} handshakes  null: ask the load
+ * @property {number} handshakes
  * @property {number} updates
  * @property {number} cpuMain  nanoseconds
  * @property {number} cpuAll
@@ -83,6 +84,8 @@ function answers(command, args) {
   }
 }
 
+const now = () => Number(process.hrtime.bigint());
+
 async function freePort() {
   const server = createServer();
   await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)));
@@ -142,7 +145,7 @@ async function startNginx(given, scratch) {
     snapshot: async () => {
       const cpu = cpuOf(worker);
       const pages = Number(readFileSync(`/proc/${worker}/statm`, 'utf8').split(' ')[1]);
-      return { bytes: 0, handshakes: null, updates: 0, cpuMain: cpu, cpuAll: cpu, resident: pages * 4096 };
+      return { time: now(), bytes: 0, handshakes: 0, updates: 0, cpuMain: cpu, cpuAll: cpu, resident: pages * 4096 };
     },
     collect: async () => {},
     end: async () => {

@@ -13,7 +13,7 @@ import { TalkingProcess } from './processes.mjs';
  * @property {number} seconds
  * @property {number} threads
  * @property {import('./contestants.mjs').Programs} programs
- * @property {ReturnType<import('./certificates.mjs').makeCertificates>} certificates
+ * @property {import('./certificates.mjs').Certificates} certificates
  */
 
 const warmUp = 1000;
@@ -58,6 +58,34 @@ function check(job, result) {
 }
 
 /**
+ * How often it was done, in what unit: by the measured side's own count, which belongs to the same moments as its CPU.
+ * @param {Job} job
+ * @param {Snapshot} before
+ * @param {Snapshot} after
+ * @param {any} result  the load's, for those who do not count
+ * @returns {{ count: number, nanoseconds: number }}  of CPU, in the unit of the table
+ */
+function amount(job, before, after, result) {
+  const bytes = after.bytes - before.bytes;
+  switch (job.kind) {
+    case 'bulk':
+      return { count: bytes / 1024, nanoseconds: 1 };
+    case 'update':
+      return { count: after.updates - before.updates, nanoseconds: 1e3 };
+    case 'echo':
+      return {
+        count: bytes === 0 ? result.requests : bytes / Number(job.server['size'] ?? job.load['size']),
+        nanoseconds: 1e3,
+      };
+    default:
+      return {
+        count: after.handshakes === 0 ? result.handshakes : after.handshakes - before.handshakes,
+        nanoseconds: 1e6,
+      };
+  }
+}
+
+/**
  * @param {Job} job
  * @param {Snapshot} before
  * @param {Snapshot} after
@@ -65,33 +93,18 @@ function check(job, result) {
  * @returns {Figures}
  */
 function figures(job, before, after, result) {
-  const seconds = result.ns / 1e9;
-  const main = after.cpuMain - before.cpuMain;
-  const all = after.cpuAll - before.cpuAll;
-  // Of one core: near 1 for each thread, the load is what limits.
-  const load = { loadCpu: result.cpu / result.ns };
-  if (job.kind === 'bulk') {
-    const kib = (after.bytes - before.bytes) / 1024;
-    return { cpu: all / kib, cpuMain: main / kib, perSecond: (kib * 1024) / 1e9 / seconds, ...load };
-  }
-  if (job.kind === 'echo') {
-    const { requests } = result;
-    const latency = { p50: result.p50 / 1e3, p99: result.p99 / 1e3 };
-    return {
-      cpu: all / 1e3 / requests,
-      cpuMain: main / 1e3 / requests,
-      perSecond: requests / seconds,
-      ...latency,
-      ...load,
-    };
-  }
-  if (job.kind === 'update') {
-    const updates = after.updates - before.updates;
-    return { cpu: all / 1e3 / updates, cpuMain: main / 1e3 / updates, perSecond: updates / seconds, ...load };
-  }
-  const { handshakes } = result;
-  const perEach = { cpu: all / 1e6 / handshakes, cpuMain: main / 1e6 / handshakes, perSecond: handshakes / seconds };
-  return { ...perEach, ...load };
+  const seconds = (after.time - before.time) / 1e9;
+  const { count, nanoseconds } = amount(job, before, after, result);
+  if (!(count > 0)) throw new Error(`${job.name}: nothing was done`);
+  const latency = job.kind === 'echo' ? { p50: result.p50 / 1e3, p99: result.p99 / 1e3 } : {};
+  return {
+    cpu: (after.cpuAll - before.cpuAll) / nanoseconds / count,
+    cpuMain: (after.cpuMain - before.cpuMain) / nanoseconds / count,
+    perSecond: (job.kind === 'bulk' ? (count * 1024) / 1e9 : count) / seconds,
+    ...latency,
+    // Of one core: near 1 for each thread, the load is what limits.
+    loadCpu: result.cpu / result.ns,
+  };
 }
 
 /** What the load added to the delay of the idle event loop, in milliseconds. @param {Snapshot} idle @param {Snapshot} busy */
@@ -121,9 +134,7 @@ async function timed(job, setting, load, server, idle) {
   load.say('stop');
   const result = await load.hear('result');
   check(job, result);
-  const found = { ...figures(job, before, after, result), ...(idle && delays(idle, after)) };
-  if (!Number.isFinite(found['cpu'])) throw new Error(`${job.name}: nothing was done`);
-  return found;
+  return { ...figures(job, before, after, result), ...(idle && delays(idle, after)) };
 }
 
 /** Each snapshot of the event loop's delay begins where the one before it ended. @param {Measured} server */

@@ -80,7 +80,7 @@ export function jobTable(job, byContestant) {
   return table([[job.name, ...shown.map(([, title]) => title), reference === undefined ? '' : 'ratio to C'], ...rows]);
 }
 
-/** @param {ReturnType<import('./targets.mjs').judge>} judged */
+/** @param {import('./targets.mjs').Judged[]} judged */
 export function targetTable(judged) {
   const rows = judged.map(({ work, job, ours, theirs, sense, limit, ratio, met }) => [
     job,

@@ -100,7 +100,10 @@ export const targets = [
 /**
  * @typedef {Record<string, Record<string, number[]>>} ByContestant  figures by round
  *
+ * @typedef {Target & { ratio: import('./statistics.mjs').Spread, met: boolean }} Judged
+ *
  * @param {Record<string, ByContestant>} results  by job and contestant
+ * @returns {Judged[]}
  */
 export function judge(results) {
   return targets.flatMap(target => {
