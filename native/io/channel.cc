@@ -24,7 +24,7 @@ FailurePtr Channel::transport_refused() const {
   if (!connection_) return openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed");
   if (connection_->dead()) return connection_->failure();
   if (!transport_) return nullptr;
-  return openssl::named_failure("ERR_TLS_TRANSPORT_SET", "The connection has its file descriptor or BIOs already: make a new Ssl");
+  return openssl::named_failure("ERR_TLS_HAS_TRANSPORT", "The connection has its file descriptor or BIOs already: make a new Ssl");
 }
 
 FailurePtr Channel::set_socket(Fd fd) {
