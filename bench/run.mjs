@@ -73,17 +73,20 @@ function collect(into, name, figures) {
 }
 
 /**
- * A machine that is busy with other things can be too slow once.
+ * A machine that is busy with other things can be too slow once; twice, and the contestant is out of this job.
  * @template T
  * @param {() => Promise<T>} work
+ * @returns {Promise<T | undefined>}
  */
 async function twice(work) {
-  try {
-    return await work();
-  } catch (error) {
-    console.error(`\n${error instanceof Error ? error.message : error}\nOnce more:`);
-    return work();
+  for (const next of ['once more', 'given up']) {
+    try {
+      return await work();
+    } catch (error) {
+      console.error(`\n${error instanceof Error ? error.message : error}: ${next}`);
+    }
   }
+  return undefined;
 }
 
 /**
@@ -99,13 +102,22 @@ async function runAll(jobs, args, peers, setting) {
   const libraries = {};
   const progress = new Progress(jobs.reduce((sum, { contestants }) => sum + contestants.length * args.rounds, 0));
   for (const job of jobs) {
+    /** @type {import('./harness/targets.mjs').ByContestant} */
     const byContestant = {};
+    /** @type {Set<string>} */
+    const out = new Set();
     for (let round = 0; round < args.rounds; round++) {
-      for (const contestant of job.contestants) {
-        progress.step(`${job.name}: ${label(contestant)}, round ${round + 1}`);
-        const { figures, openssl } = await twice(() => measure(job, setting, peers[contestant.peer], contestant));
-        libraries[contestant.peer] = openssl;
-        collect(byContestant, label(contestant), figures);
+      for (const contestant of job.contestants.filter(each => !out.has(label(each)))) {
+        const name = label(contestant);
+        progress.step(`${job.name}: ${name}, round ${round + 1}`);
+        const measured = await twice(() => measure(job, setting, peers[contestant.peer], contestant));
+        if (measured === undefined) {
+          out.add(name);
+          delete byContestant[name];
+          continue;
+        }
+        libraries[contestant.peer] = measured.openssl;
+        collect(byContestant, name, measured.figures);
       }
     }
     progress.clear();

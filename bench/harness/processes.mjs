@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 
-const answerTimeout = 60_000;
+const answerTimeout = 30_000;
 const endTimeout = 5_000;
 
 export class TalkingProcess {

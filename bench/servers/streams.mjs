@@ -38,21 +38,31 @@ async function readInto(ssl) {
   for (let count = await ssl.readInto(buffer); count !== null; count = await ssl.readInto(buffer)) done.bytes += count;
 }
 
-/** Writes until the stream wants to be waited for. @param {Socket} socket */
+/**
+ * Writes until the stream wants to be waited for. What is taken at once drains in the same turn of the loop, so turns
+ * are ended by us.
+ * @param {Socket} socket
+ */
 function source(socket) {
-  socket.resume();
-  const turn = () => {
-    for (let i = 0; i < writesATurn; i++) {
+  let left = writesATurn;
+  const begin = () => {
+    left = writesATurn;
+    goOn();
+  };
+  const goOn = () => {
+    for (; left > 0; left--) {
       if (socket.destroyed) return;
       done.bytes += chunk.length;
-      if (!socket.write(chunk)) {
-        socket.once('drain', turn);
-        return;
-      }
+      if (!socket.write(chunk)) return;
     }
-    setImmediate(turn);
+    setImmediate(begin);
   };
-  turn();
+  socket.on('drain', () => {
+    left--;
+    goOn();
+  });
+  socket.resume();
+  begin();
 }
 
 /** The same by promises, with the key updates. @param {any} ssl */
