@@ -45,14 +45,18 @@ void Listener::pause() {
   if (!pause_) {
     const auto init = [this](uv_timer_t* timer) { return uv_timer_init(reactor_->loop(), timer); };
     if (pause_.open(reactor_->lease(), this, init) != 0) return;
-    pause_.set_ref(false);
   }
-  uv_timer_start(pause_.get(), [](uv_timer_t* timer) { static_cast<Listener*>(timer->data)->poll_again(); }, kPauseMilliseconds, 0);
+  // It stands for the poll: without it the process would end in the middle of the pause.
+  pause_.set_ref(referenced_);
+  uv_timer_start(
+      pause_.get(), [](uv_timer_t* timer) { static_cast<Listener*>(timer->data)->poll_again(); }, kPauseMilliseconds,
+      0);
 }
 
 void Listener::set_ref(bool on) {
   referenced_ = on;
   if (poll_) poll_.set_ref(on);
+  if (pause_) pause_.set_ref(on);
 }
 
 void Listener::close() {
