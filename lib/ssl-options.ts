@@ -59,7 +59,10 @@ export interface RequestClientCertificateOptions extends OperationOptions {
 }
 
 export interface ShutdownOptions extends OperationOptions {
-  /** Wait for the peer's close_notify too; what it sends before that is dropped. Default false. */
+  /**
+   * Wait for the peer's close_notify too; default false. What it sends before that is kept for the reader: if it is more
+   * than `readAhead`, it must be read, or the wait goes on.
+   */
   readonly wait?: boolean | undefined;
 }
 
