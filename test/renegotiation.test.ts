@@ -347,7 +347,7 @@ describe('renegotiation', () => {
       const waiting = watch(pair.server.read());
       await pair.during(pair.client.renegotiate());
       await pair.during(pair.client.renegotiate());
-      const third = watch(pair.client.renegotiate({ timeout: 2000 }));
+      const third = watch(pair.client.renegotiate({ timeout: 300 }));
       await rejected(pair.during(waiting.promise), codes.tooManyRenegotiations);
       assert.equal(pair.server.renegotiations, 2);
       await rejected(pair.during(third.promise), /^ERR_/);

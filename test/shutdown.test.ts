@@ -86,6 +86,19 @@ describe('shutdown', () => {
         assert.equal(pair.client.bufferedAmount, 0);
       });
 
+      it('two-way, and the peer has more to say than is read ahead: waits until it is read, and loses nothing', async () => {
+        const pair = await connectedPair({ both, transport: 'pair' });
+        const data = pattern(1 << 20);
+        const done = watch(pair.client.shutdown({ wait: true }));
+        const saying = Promise.all([pair.server.write(data), pair.server.shutdown()]);
+        pair.flow();
+        await turns(100);
+        assert.equal(done.outcome.status, 'pending');
+        assert.ok(pair.client.readableAmount > 0 && pair.client.readableAmount <= 128 * 1024);
+        assert.ok((await readToEnd(pair.client)).equals(data));
+        await within(Promise.all([done.promise, saying]), 'both goodbyes');
+      });
+
       it('two-way that nobody answers ends by its timeout', async () => {
         const pair = await connectedPair({ both });
         await rejected(pair.client.shutdown({ wait: true, timeout: 20 }), codes.timeout);
