@@ -23,7 +23,8 @@ std::unique_ptr<BioHandle> BioHandle::construct(const Call& call) {
 
 napi_value BioHandle::memory(const Call& call) {
   Delivery* delivery = Delivery::required(call.env);
-  return delivery == nullptr ? nullptr : wrap_endpoint(call.env, *delivery, io::BioEndpoint::memory(*delivery->reactor()));
+  return delivery == nullptr ? nullptr
+                             : wrap_endpoint(call.env, *delivery, io::BioEndpoint::memory(*delivery->reactor()));
 }
 
 napi_value BioHandle::pair(const Call& call) {
@@ -67,7 +68,9 @@ napi_value BioHandle::end(const Call& call) {
   return undefined(call.env);
 }
 
-napi_value BioHandle::pending(const Call& call) { return to_js(call.env, endpoint_ ? endpoint_->pending() : std::size_t{0}); }
+napi_value BioHandle::pending(const Call& call) {
+  return to_js(call.env, endpoint_ ? endpoint_->pending() : std::size_t{0});
+}
 
 napi_value BioHandle::ended(const Call& call) { return to_js(call.env, !endpoint_ || endpoint_->ended()); }
 

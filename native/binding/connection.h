@@ -92,7 +92,8 @@ class ConnectionHandle {
   napi_value finish(napi_env env, io::Channel::Outcome outcome);
   napi_value start(const Call& call, engine::Operation::Kind kind, const char* flag_name);
   napi_value start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
-                         std::unique_ptr<engine::ClearSource> (*pin)(const Call& call, std::span<const std::uint8_t> rest));
+                         std::unique_ptr<engine::ClearSource> (*pin)(const Call& call,
+                                                                     std::span<const std::uint8_t> rest));
   napi_value finish_read(napi_env env, const io::Channel::Outcome& outcome);
   napi_value transport_result(const Call& call, const openssl::FailurePtr& failure);
 

@@ -54,7 +54,8 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
   if (!reader.ok()) return nullptr;
   const Entry entry(*delivery);
   FailurePtr failure;
-  auto channel = io::Channel::create(delivery->reactor(), id, context->context()->new_ssl(options.server), options, failure);
+  auto channel =
+      io::Channel::create(delivery->reactor(), id, context->context()->new_ssl(options.server), options, failure);
   if (channel) return std::make_unique<ConnectionHandle>(context->context(), std::move(channel));
   throw_failure(call.env, failure);
   return nullptr;
@@ -149,7 +150,8 @@ napi_value ConnectionHandle::shutdown(const Call& call) { return start(call, Kin
 
 // Encrypts what goes at once without pinning anything; the rest becomes an operation.
 napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
-                                         std::unique_ptr<engine::ClearSource> (*pin)(const Call&, std::span<const std::uint8_t>)) {
+                                         std::unique_ptr<engine::ClearSource> (*pin)(const Call&,
+                                                                                     std::span<const std::uint8_t>)) {
   std::size_t taken = 0;
   if (!clear.empty() && channel_->write_now(clear, taken)) return status(call.env, Status::done);
   engine::Operation operation;
@@ -160,7 +162,8 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
   if (taken != 0) operation.phase = engine::Operation::Phase::running;
   if (taken < clear.size()) {
     operation.source = pin(call, clear);
-    if (!operation.source) return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
+    if (!operation.source)
+      return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
   }
   return finish(call.env, channel_->start(std::move(operation)));
 }
@@ -180,7 +183,8 @@ napi_value ConnectionHandle::writev(const Call& call) {
   engine::OperationId id = 0;
   std::uint32_t length = 0;
   if (!call.read(0, "op", id)) return nullptr;
-  if (napi_get_array_length(call.env, call[1], &length) != napi_ok) return call.reject("chunks", "an array of views"), nullptr;
+  if (napi_get_array_length(call.env, call[1], &length) != napi_ok)
+    return call.reject("chunks", "an array of views"), nullptr;
   Delivery* delivery = Delivery::required(call.env);
   if (delivery == nullptr) return nullptr;
   if (connection() == nullptr) return closed_failure(call.env);
@@ -203,7 +207,8 @@ napi_value ConnectionHandle::writev(const Call& call) {
   }
   return start_write(call, id, gather, [](const Call& from, std::span<const std::uint8_t> rest) {
     (void)from;
-    return std::unique_ptr<engine::ClearSource>(std::make_unique<OwnedBytes>(std::vector<std::uint8_t>(rest.begin(), rest.end())));
+    return std::unique_ptr<engine::ClearSource>(
+        std::make_unique<OwnedBytes>(std::vector<std::uint8_t>(rest.begin(), rest.end())));
   });
 }
 
@@ -250,7 +255,9 @@ napi_value ConnectionHandle::read_into(const Call& call) {
   if (connection() == nullptr) return closed_failure(call.env), to_js(call.env, -2);
   read.max = view.size();
   read.target = PinnedView::of(call.env, call[1]);
-  if (!read.target) return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced")), to_js(call.env, -2);
+  if (!read.target)
+    return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced")),
+           to_js(call.env, -2);
   const Entry entry(*delivery);
   return finish_read(call.env, channel_->start_read(std::move(read)));
 }
@@ -344,8 +351,9 @@ napi_value ConnectionHandle::set_session(const Call& call) {
   if (session == nullptr) return nullptr;
   if (connection() == nullptr) return closed_failure(call.env);
   if (SSL_in_before(ssl()) == 0) {
-    return fail(call.env, openssl::named_failure("ERR_TLS_HANDSHAKE_STARTED",
-                                                 "A session must be set before the handshake begins: call setSession() before connect()"));
+    return fail(call.env, openssl::named_failure(
+                              "ERR_TLS_HANDSHAKE_STARTED",
+                              "A session must be set before the handshake begins: call setSession() before connect()"));
   }
   const openssl::SessionPtr copy = session->session()->for_connection();
   const openssl::ErrorScope errors;

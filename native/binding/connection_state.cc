@@ -134,19 +134,23 @@ napi_value ConnectionHandle::export_keying_material(const Call& call) {
   if (!call.read(0, "length", length) || !call.read(1, "label", label)) return nullptr;
   const bool use_context = !is_nullish(call.env, call[2]);
   if (use_context && !call.read(2, "context", context)) return nullptr;
-  if (connection() == nullptr) return throw_failure(call.env, openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed"));
+  if (connection() == nullptr)
+    return throw_failure(call.env, openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed"));
   constexpr std::uint32_t kMost = 64 * 1024;
   std::vector<std::uint8_t> material(std::min(length, kMost));
   const openssl::ErrorScope errors;
   const int result = SSL_export_keying_material(ssl(), material.data(), material.size(), label.data(), label.size(),
                                                 context.data(), context.size(), use_context ? 1 : 0);
   if (result == 1 && length <= kMost) return to_js(call.env, std::span<const std::uint8_t>(material));
-  return throw_failure(call.env, openssl::openssl_failure("No keying material can be exported: it needs a completed handshake, "
-                                                          "a label that is not reserved and a length that the hash can give"));
+  return throw_failure(call.env,
+                       openssl::openssl_failure("No keying material can be exported: it needs a completed handshake, "
+                                                "a label that is not reserved and a length that the hash can give"));
 }
 
 napi_value ConnectionHandle::finished(const Call& call) { return finished_to_js(call.env, ssl(), SSL_get_finished); }
-napi_value ConnectionHandle::peer_finished(const Call& call) { return finished_to_js(call.env, ssl(), SSL_get_peer_finished); }
+napi_value ConnectionHandle::peer_finished(const Call& call) {
+  return finished_to_js(call.env, ssl(), SSL_get_peer_finished);
+}
 
 napi_value ConnectionHandle::key_update_type(const Call& call) {
   return to_js(call.env, connection() == nullptr ? SSL_KEY_UPDATE_NONE : SSL_get_key_update_type(ssl()));

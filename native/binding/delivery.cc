@@ -90,7 +90,8 @@ napi_value Delivery::set_dispatch(const Call& call) {
   auto delivery = std::make_shared<Delivery>(call.env);
   napi_value result = nullptr;
   napi_value state = int32_array(call.env, 1, delivery->state_);
-  const bool opened = state != nullptr && napi_create_reference(call.env, state, 1, &delivery->state_reference_) == napi_ok &&
+  const bool opened = state != nullptr &&
+                      napi_create_reference(call.env, state, 1, &delivery->state_reference_) == napi_ok &&
                       napi_create_object(call.env, &result) == napi_ok && delivery->open(call[0]);
   if (!opened) return throw_error(call.env, "ERR_TLS_INTERNAL", "The event delivery could not be set up");
   set_property(call.env, result, "state", state);
@@ -103,7 +104,8 @@ bool Delivery::open(napi_value dispatch) {
   napi_value resource = nullptr;
   napi_value name = to_js(env_, "system-tls");
   return napi_create_reference(env_, dispatch, 1, &dispatch_) == napi_ok &&
-         napi_create_object(env_, &resource) == napi_ok && napi_create_reference(env_, resource, 1, &resource_) == napi_ok &&
+         napi_create_object(env_, &resource) == napi_ok &&
+         napi_create_reference(env_, resource, 1, &resource_) == napi_ok &&
          napi_async_init(env_, resource, name, &context_) == napi_ok && make_arrays() && open_reactor();
 }
 
@@ -123,7 +125,8 @@ bool Delivery::make_arrays() {
   if (events == nullptr) return false;
   for (napi_ref& reference : batches_) {
     napi_value batch = nullptr;
-    if (napi_create_object(env_, &batch) != napi_ok || napi_create_reference(env_, batch, 1, &reference) != napi_ok) return false;
+    if (napi_create_object(env_, &batch) != napi_ok || napi_create_reference(env_, batch, 1, &reference) != napi_ok)
+      return false;
     set_property(env_, batch, "events", events);
   }
   return true;

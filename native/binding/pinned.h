@@ -1,5 +1,5 @@
-// JavaScript's memory as the engine uses it: a reference keeps the view alive, and its address is asked for at each turn, because
-// JavaScript can detach, transfer or shrink the ArrayBuffer under it.
+// JavaScript's memory as the engine uses it: a reference keeps the view alive, and its address is asked for at each
+// turn, because JavaScript can detach, transfer or shrink the ArrayBuffer under it.
 #pragma once
 
 #include <node_api.h>

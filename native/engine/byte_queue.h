@@ -8,9 +8,11 @@
 
 namespace system_tls::engine {
 
-// Four full TLS records with their overhead (RFC 8446 5.2) fit: 64 KiB of clear text is one chunk, one buffer for the system.
+// Four full TLS records with their overhead (RFC 8446 5.2) fit: 64 KiB of clear text is one chunk, one buffer for the
+// system.
 inline constexpr std::size_t kChunkSize = 66 * 1024;
 
+// `bytes` is written before it is read. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
 struct Chunk {
   std::unique_ptr<Chunk> next;
   std::size_t begin = 0;

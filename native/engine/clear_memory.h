@@ -1,5 +1,5 @@
-// Memory of the application that the engine reads from or writes to, asked for anew at each turn: JavaScript can detach or shrink
-// an ArrayBuffer between two turns, so a pointer kept across them would dangle.
+// Memory of the application that the engine reads from or writes to, asked for anew at each turn: JavaScript can detach
+// or shrink an ArrayBuffer between two turns, so a pointer kept across them would dangle.
 #pragma once
 
 #include <cstdint>

@@ -141,7 +141,8 @@ void Connection::handshake_complete() {
   if (!operations_.empty() && operations_.front().kind == Operation::Kind::handshake) done();
 }
 
-// A resumed handshake verifies nothing: a session that was made without verification, or for another host, must not pass here.
+// A resumed handshake verifies nothing: a session that was made without verification, or for another host, must not
+// pass here.
 FailurePtr Connection::check_resumption() const {
   const bool verifies = (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0;
   if (server_ || !verifies || SSL_session_reused(ssl_.get()) == 0) return nullptr;
@@ -155,7 +156,8 @@ FailurePtr Connection::check_resumption() const {
     return failure;
   }
   X509* certificate = SSL_get0_peer_certificate(ssl_.get());
-  if (verify_host_.empty() || (certificate != nullptr && certificate_names_host(certificate, verify_host_))) return nullptr;
+  if (verify_host_.empty() || (certificate != nullptr && certificate_names_host(certificate, verify_host_)))
+    return nullptr;
   failure->verify_result = X509_V_ERR_HOSTNAME_MISMATCH;
   failure->code = "ERR_TLS_SESSION_HOST_MISMATCH";
   failure->message = "The resumed session belongs to a certificate that is not valid for '" + verify_host_ +

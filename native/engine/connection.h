@@ -1,10 +1,10 @@
 // One TLS connection without I/O: ciphertext in, ciphertext out, operations in order, events recorded.
 //
-// Only the thread of the reactor that owns a connection touches it. Nothing here calls back into JavaScript or into the owner
-// except through Events, which record.
+// Only the thread of the reactor that owns a connection touches it. Nothing here calls back into JavaScript or into the
+// owner except through Events, which record.
 //
-// The owner's part: after anything that can make progress it calls advance(), sends what enc().out holds, and repeats while
-// can_advance(); it lends received bytes, advances, and reclaims.
+// The owner's part: after anything that can make progress it calls advance(), sends what enc().out holds, and repeats
+// while can_advance(); it lends received bytes, advances, and reclaims.
 #pragma once
 
 #include <chrono>
@@ -162,12 +162,13 @@ class Connection {
   void client_hello_seen(bool sent);
 
   // observing.cc
-  static void on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL* ssl, void* self);
+  static void on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL* ssl,
+                         void* self);
   static void on_info(const SSL* ssl, int where, int result);
   void handshake_message_seen(bool sent, std::span<const std::uint8_t> message);
   void key_update_seen(bool sent, bool requested);
 
-  EncSide enc_;        // before ssl_: its BIO points here
+  EncSide enc_;  // before ssl_: its BIO points here
   openssl::SslPtr ssl_;
   Events& events_;
   const Limits limits_;
@@ -193,13 +194,14 @@ class Connection {
   bool flow_busy_ = false;
   bool flow_ended_ = false;
   bool blocked_on_delivery_ = false;
-  bool ssl_may_have_more_ = false;  // the last SSL_read returned bytes
-  bool read_kick_ = false;          // SSL_read has to be called although nothing arrived
+  bool ssl_may_have_more_ = false;        // the last SSL_read returned bytes
+  bool read_kick_ = false;                // SSL_read has to be called although nothing arrived
   std::uint32_t handshake_messages_ = 0;  // seen; SSL_read can make progress without returning bytes
 
   // Renegotiation: OpenSSL's own completion signals lie, so the messages themselves are watched.
   bool renegotiation_scheduled_ = false;  // SSL_renegotiate alone: the next I/O drives it
-  bool renegotiation_driven_ = false;  // from SSL_renegotiate until the client's is complete, the server's request is out
+  bool renegotiation_driven_ =
+      false;  // from SSL_renegotiate until the client's is complete, the server's request is out
   bool client_hello_seen_ = false;
   bool hello_request_sent_ = false;
   bool certificate_request_sent_ = false;

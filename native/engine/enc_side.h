@@ -1,4 +1,5 @@
-// The ciphertext side of a connection: what arrived and OpenSSL has not taken yet, and what it made and is not sent yet.
+// The ciphertext side of a connection: what arrived and OpenSSL has not taken yet, and what it made and is not sent
+// yet.
 #pragma once
 
 #include <span>
@@ -22,7 +23,8 @@ class EncIn {
   bool at_eof() const { return eof_ && size() == 0; }
   bool eof_seen() const { return eof_; }
 
-  // The peer broke a limit inside one SSL_read: OpenSSL gets nothing more, so that the call returns and the limit is enforced.
+  // The peer broke a limit inside one SSL_read: OpenSSL gets nothing more, so that the call returns and the limit is
+  // enforced.
   void stop() { stopped_ = true; }
   bool stopped() const { return stopped_; }
 

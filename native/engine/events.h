@@ -1,4 +1,5 @@
-// What a connection tells its owner. Every call only records: none may call back into the connection, which may be inside OpenSSL.
+// What a connection tells its owner. Every call only records: none may call back into the connection, which may be
+// inside OpenSSL.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,8 @@
 
 namespace system_tls::engine {
 
-void Connection::on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL*, void* self) {
+void Connection::on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL*,
+                            void* self) {
   auto& connection = *static_cast<Connection*>(self);
   const std::span<const std::uint8_t> message(static_cast<const std::uint8_t*>(bytes), size);
   if (content_type == SSL3_RT_HANDSHAKE && !message.empty()) {
@@ -49,7 +50,8 @@ void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t>
   }
 }
 
-// Thousands of KeyUpdates fit into one SSL_read, each with its key derivation, and nothing can interrupt it but a BIO that runs dry.
+// Thousands of KeyUpdates fit into one SSL_read, each with its key derivation, and nothing can interrupt it but a BIO
+// that runs dry.
 void Connection::key_update_seen(bool sent, bool requested) {
   events_.key_update(!sent, requested);
   if (sent) return;

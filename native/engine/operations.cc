@@ -19,8 +19,9 @@ namespace {
 constexpr std::size_t kWriteBatch = 64 * 1024;
 
 FailurePtr peer_has_closed() {
-  return openssl::named_failure("ERR_TLS_PEER_CLOSED",
-                                "The peer has closed its side of the connection (close_notify) and will not answer any more");
+  return openssl::named_failure(
+      "ERR_TLS_PEER_CLOSED",
+      "The peer has closed its side of the connection (close_notify) and will not answer any more");
 }
 
 bool close_notify_sent(const SSL* ssl) { return (SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) != 0; }
@@ -65,7 +66,9 @@ Connection::Step Connection::fail_operation(FailurePtr failure) {
   return Step::progress;
 }
 
-Connection::Step Connection::step_operations() { return operations_.empty() ? Step::blocked : run(operations_.front()); }
+Connection::Step Connection::step_operations() {
+  return operations_.empty() ? Step::blocked : run(operations_.front());
+}
 
 Connection::Step Connection::run(Operation& operation) {
   if (!established_) {
@@ -75,7 +78,8 @@ Connection::Step Connection::run(Operation& operation) {
   if (operation.phase == Phase::sending) return run_sending(operation);
   if (operation.kind != Kind::shutdown && operation.kind != Kind::handshake && operation.phase == Phase::queued &&
       close_notify_sent(ssl_.get())) {
-    return fail_operation(misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "shutdown() was called on this connection: nothing can be sent any more"));
+    return fail_operation(
+        misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "shutdown() was called on this connection: nothing can be sent any more"));
   }
   switch (operation.kind) {
     case Kind::handshake:
@@ -94,7 +98,8 @@ Connection::Step Connection::run(Operation& operation) {
   return Step::blocked;
 }
 
-// The queue is held until what the operation made is written: the manual's rule that writing must be complete before a key update.
+// The queue is held until what the operation made is written: the manual's rule that writing must be complete before a
+// key update.
 Connection::Step Connection::run_sending(Operation& operation) {
   if (operation.kind == Kind::shutdown) {
     if (!enc_.out.empty()) return Step::blocked;
@@ -176,8 +181,8 @@ std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
   return taken;
 }
 
-// A KeyUpdate that the application scheduled or the peer is owed; as long as one is pending, OpenSSL counts as "in init" and refuses
-// the next one, a shutdown, and loses a certificate request.
+// A KeyUpdate that the application scheduled or the peer is owed; as long as one is pending, OpenSSL counts as "in
+// init" and refuses the next one, a shutdown, and loses a certificate request.
 bool Connection::flush_scheduled() {
   FailurePtr failure = perform_key_update();
   if (!failure) return true;
@@ -202,7 +207,8 @@ Connection::Step Connection::run_key_update(Operation& operation) {
   if (!flush_scheduled()) return Step::progress;
   ERR_clear_error();
   const int type = operation.flag ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
-  if (SSL_key_update(ssl_.get(), type) != 1) return fail_operation(openssl::openssl_failure("The key update was refused"));
+  if (SSL_key_update(ssl_.get(), type) != 1)
+    return fail_operation(openssl::openssl_failure("The key update was refused"));
   if (operation.flag && !peer_closed_) peer_waits_.push_back({operation.id, PeerWait::Kind::key_update, false});
   operation.phase = Phase::sending;
   flush_scheduled();
@@ -215,7 +221,8 @@ FailurePtr Connection::schedule_key_update(int type) {
   if (close_notify_sent(ssl_.get())) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No key update after shutdown()");
   if (!operations_.empty()) {
     return misuse(SSL_R_BAD_WRITE_RETRY,
-                  "A key update cannot be scheduled while writing is not complete: await the write, or use keyUpdate(), which queues");
+                  "A key update cannot be scheduled while writing is not complete: await the write, or use "
+                  "keyUpdate(), which queues");
   }
   const bool valid = type == SSL_KEY_UPDATE_NOT_REQUESTED || type == SSL_KEY_UPDATE_REQUESTED;
   if (valid && !flush_scheduled()) return failure_;

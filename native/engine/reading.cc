@@ -74,8 +74,9 @@ bool Connection::pick_target(std::span<std::uint8_t>& target) {
   }
   if (!target.empty()) return true;
   if (!reads_.empty() && !blocked_on_delivery_) {
-    events_.operation_failed(reads_.pop().id,
-                             openssl::named_failure("ERR_TLS_BUFFER_DETACHED", "The memory given to readInto() was detached or shrunk"));
+    events_.operation_failed(
+        reads_.pop().id,
+        openssl::named_failure("ERR_TLS_BUFFER_DETACHED", "The memory given to readInto() was detached or shrunk"));
   }
   return false;
 }
@@ -164,8 +165,9 @@ Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std
 // What the records just read asked for, besides their data.
 FailurePtr Connection::after_read() {
   if (too_many_key_updates_) {
-    return openssl::named_failure("ERR_TLS_TOO_MANY_KEY_UPDATES",
-                                  "The peer sent more KeyUpdates in a row than keyUpdateLimit allows: the connection is closed");
+    return openssl::named_failure(
+        "ERR_TLS_TOO_MANY_KEY_UPDATES",
+        "The peer sent more KeyUpdates in a row than keyUpdateLimit allows: the connection is closed");
   }
   if (FailurePtr failure = check_renegotiation()) return failure;
   if (peer_updated_) {

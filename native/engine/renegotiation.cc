@@ -9,8 +9,8 @@ namespace system_tls::engine {
 
 using openssl::FailurePtr;
 
-// A new handshake is under way, or about to be: from here to its end only SSL_read may be called. Driven by SSL_do_handshake or
-// SSL_write, one application record that crosses it is a fatal "unexpected record".
+// A new handshake is under way, or about to be: from here to its end only SSL_read may be called. Driven by
+// SSL_do_handshake or SSL_write, one application record that crosses it is a fatal "unexpected record".
 bool Connection::renegotiating() const {
   return established_ && !tls13() && (renegotiation_driven_ || SSL_in_init(ssl_.get()) != 0);
 }
@@ -49,12 +49,13 @@ void Connection::client_hello_seen(bool sent) {
   }
 }
 
-// OpenSSL's completion signals lie: on a server SSL_do_handshake returns 1 as soon as the HelloRequest is sent, HANDSHAKE_DONE fires on
-// refused handshakes too, and SSL_total_renegotiations counts starts.
+// OpenSSL's completion signals lie: on a server SSL_do_handshake returns 1 as soon as the HelloRequest is sent,
+// HANDSHAKE_DONE fires on refused handshakes too, and SSL_total_renegotiations counts starts.
 FailurePtr Connection::check_renegotiation() {
   if (too_many_renegotiations_) {
-    return openssl::named_failure("ERR_TLS_TOO_MANY_RENEGOTIATIONS",
-                                  "The client renegotiated more often than clientRenegotiation allows: the connection is closed");
+    return openssl::named_failure(
+        "ERR_TLS_TOO_MANY_RENEGOTIATIONS",
+        "The client renegotiated more often than clientRenegotiation allows: the connection is closed");
   }
   if (renegotiation_driven_ && server_ && hello_request_sent_) renegotiation_driven_ = false;
   if (tls13()) {
@@ -94,16 +95,18 @@ void Connection::renegotiation_complete() {
   }
 }
 
-// Success of the handshake is not success of the request: a resumed one carries no certificate and says "verified" all the same.
+// Success of the handshake is not success of the request: a resumed one carries no certificate and says "verified" all
+// the same.
 void Connection::settle_certificate_wait(const PeerWait& wait, bool resumed) {
   const bool present = SSL_get0_peer_certificate(ssl_.get()) != nullptr;
   if (!resumed && (present || !wait.required)) {
     events_.operation_done(wait.id, present ? 1 : 0);
     return;
   }
-  events_.operation_failed(wait.id, openssl::named_failure("ERR_TLS_NO_PEER_CERTIFICATE",
-                                                           resumed ? "The client resumed its session instead of authenticating"
-                                                                   : "The client sent no certificate, and one is required"));
+  events_.operation_failed(wait.id,
+                           openssl::named_failure("ERR_TLS_NO_PEER_CERTIFICATE",
+                                                  resumed ? "The client resumed its session instead of authenticating"
+                                                          : "The client sent no certificate, and one is required"));
 }
 
 }  // namespace system_tls::engine

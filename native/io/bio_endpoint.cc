@@ -13,7 +13,8 @@ std::shared_ptr<BioEndpoint> BioEndpoint::memory(Reactor& reactor) {
   return std::shared_ptr<BioEndpoint>(new BioEndpoint(reactor.weak_from_this(), std::move(bio)));
 }
 
-std::pair<std::shared_ptr<BioEndpoint>, std::shared_ptr<BioEndpoint>> BioEndpoint::pair(Reactor& reactor, std::size_t size) {
+std::pair<std::shared_ptr<BioEndpoint>, std::shared_ptr<BioEndpoint>> BioEndpoint::pair(Reactor& reactor,
+                                                                                        std::size_t size) {
   BIO* first = nullptr;
   BIO* second = nullptr;
   if (BIO_new_bio_pair(&first, size, &second, size) != 1) return {};

@@ -1,4 +1,5 @@
-// A BIO of OpenSSL's own (memory, or one end of a pair) that JavaScript and connections share, and the news that it was used.
+// A BIO of OpenSSL's own (memory, or one end of a pair) that JavaScript and connections share, and the news that it was
+// used.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,8 @@ class BioEndpoint : public std::enable_shared_from_this<BioEndpoint> {
   void set_watcher(Watcher* watcher) { watcher_ = watcher; }
 
  private:
-  BioEndpoint(std::weak_ptr<Reactor> reactor, openssl::BioPtr bio) : reactor_(std::move(reactor)), bio_(std::move(bio)) {}
+  BioEndpoint(std::weak_ptr<Reactor> reactor, openssl::BioPtr bio)
+      : reactor_(std::move(reactor)), bio_(std::move(bio)) {}
   void wake(const std::weak_ptr<Runnable>& runnable);
   // Where bytes written here can be read: the other end of a pair, or this BIO itself.
   std::shared_ptr<BioEndpoint> far_end();

@@ -12,7 +12,8 @@ namespace system_tls::io {
 
 class BioTransport : public Transport {
  public:
-  BioTransport(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write, const std::weak_ptr<Runnable>& channel)
+  BioTransport(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write,
+               const std::weak_ptr<Runnable>& channel)
       : read_(std::move(read)), write_(std::move(write)) {
     read_->set_reader(channel);
     write_->set_writer(channel);

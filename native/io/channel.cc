@@ -24,7 +24,8 @@ FailurePtr Channel::transport_refused() const {
   if (!connection_) return openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed");
   if (connection_->dead()) return connection_->failure();
   if (!transport_) return nullptr;
-  return openssl::named_failure("ERR_TLS_HAS_TRANSPORT", "The connection has its file descriptor or BIOs already: make a new Ssl");
+  return openssl::named_failure("ERR_TLS_HAS_TRANSPORT",
+                                "The connection has its file descriptor or BIOs already: make a new Ssl");
 }
 
 FailurePtr Channel::set_socket(Fd fd) {
@@ -51,7 +52,8 @@ Channel::Outcome Channel::take_outcome() {
 bool Channel::refuse_without_transport() {
   if (transport_ || connection_->dead()) return false;
   outcome_.kind = Outcome::Kind::failed;
-  outcome_.failure = engine::misuse(SSL_R_BIO_NOT_SET, "The connection has nothing to talk through: call setFd() or setBio() first");
+  outcome_.failure =
+      engine::misuse(SSL_R_BIO_NOT_SET, "The connection has nothing to talk through: call setFd() or setBio() first");
   return true;
 }
 
@@ -139,7 +141,8 @@ void Channel::pump() {
     do {
       connection_->advance();
     } while (flush() && connection_->can_advance());
-    more = transport_ && transport_->always_readable() && connection_->wants_input() && connection_->enc().in.size() == 0;
+    more =
+        transport_ && transport_->always_readable() && connection_->wants_input() && connection_->enc().in.size() == 0;
     if (!more) break;
     const Moved moved = transport_->receive(reactor_->scratch());
     more = moved.bytes != 0 || (moved.eof && !connection_->enc().in.eof_seen());

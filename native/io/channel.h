@@ -1,7 +1,7 @@
 // A connection on its transport, on its reactor: pumps between the two and records the connection's events.
 //
-// Belongs to the reactor's thread. JavaScript never runs inside pump(): it runs in Reactor::deliver() alone, after which the channel
-// may have been closed.
+// Belongs to the reactor's thread. JavaScript never runs inside pump(): it runs in Reactor::deliver() alone, after
+// which the channel may have been closed.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,10 @@
 
 namespace system_tls::io {
 
-class Channel : public engine::Events, public TransportOwner, public Resident, public Runnable,
+class Channel : public engine::Events,
+                public TransportOwner,
+                public Resident,
+                public Runnable,
                 public std::enable_shared_from_this<Channel> {
  public:
   // How an operation ended that was started just now: without an event, if it could be completed at once.

@@ -83,7 +83,8 @@ void Reactor::leave_turn() {
   if (depth_ == 1) run_ready();
   --depth_;
   // Inside a delivery the loop of deliver() takes care; otherwise the check phase must come soon, I/O or not.
-  if (depth_ == 0 && !delivering_ && (!recording_->empty() || !ready_.empty() || !awaiting_delivery_.empty())) set_idle(true);
+  if (depth_ == 0 && !delivering_ && (!recording_->empty() || !ready_.empty() || !awaiting_delivery_.empty()))
+    set_idle(true);
 }
 
 void Reactor::run_ready() {
@@ -110,7 +111,8 @@ void Reactor::deliver() {
       break;
     }
     for (const std::weak_ptr<Runnable>& each : std::exchange(awaiting_delivery_, {})) make_ready(each);
-    // Not left to the end of the turn: a socket that delivers in the middle of its input goes on from here, with the bytes lent.
+    // Not left to the end of the turn: a socket that delivers in the middle of its input goes on from here, with the
+    // bytes lent.
     run_ready();
   }
   delivering_ = false;

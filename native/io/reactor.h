@@ -1,8 +1,9 @@
-// One loop and everything that lives on it. All of it, and all that hangs on it, belongs to the thread that runs the loop.
+// One loop and everything that lives on it. All of it, and all that hangs on it, belongs to the thread that runs the
+// loop.
 //
-// Entries (a poll callback, a call from JavaScript) open a Turn. Inside it connections work and events are recorded; when the
-// outermost Turn closes, connections that others made ready have run too. Events are delivered together, once per loop iteration,
-// in the check phase; an idle handle brings that phase about when no I/O does.
+// Entries (a poll callback, a call from JavaScript) open a Turn. Inside it connections work and events are recorded;
+// when the outermost Turn closes, connections that others made ready have run too. Events are delivered together, once
+// per loop iteration, in the check phase; an idle handle brings that phase about when no I/O does.
 #pragma once
 
 #include <uv.h>
@@ -49,7 +50,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   class Receiver {
    public:
     virtual ~Receiver() = default;
-    // Everything in the batch has been handed over when this calls delivered() on the reactor; JavaScript may run after that too.
+    // Everything in the batch has been handed over when this calls delivered() on the reactor; JavaScript may run after
+    // that too.
     virtual void deliver(EventBatch& batch) = 0;
   };
 

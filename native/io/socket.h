@@ -19,8 +19,8 @@ struct Address {
 };
 
 int set_non_blocking(int fd);
-// Takes `fd` over, or, if not `take`, a duplicate: the caller may close its own whenever it likes, and a descriptor that is polled
-// after its number was given to another socket would hang that one. Refuses what is no stream socket.
+// Takes `fd` over, or, if not `take`, a duplicate: the caller may close its own whenever it likes, and a descriptor
+// that is polled after its number was given to another socket would hang that one. Refuses what is no stream socket.
 Fd adopt_stream_socket(int fd, bool take, openssl::FailurePtr& failure);
 
 std::optional<Address> local_address(int fd);

@@ -23,7 +23,8 @@ constexpr int kSendFlags = 0;  // SO_NOSIGPIPE is set on the socket
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 }  // namespace
 
-std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd fd, TransportOwner& owner, FailurePtr& failure) {
+std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd fd, TransportOwner& owner,
+                                                       FailurePtr& failure) {
   std::unique_ptr<SocketTransport> transport(new SocketTransport(std::move(fd), owner));
   const int result = transport->poll_.open(reactor.lease(), transport.get(), [&](uv_poll_t* poll) {
     return uv_poll_init(reactor.loop(), poll, transport->fd_.get());
@@ -75,8 +76,8 @@ Moved SocketTransport::receive(std::span<std::uint8_t> to) {
   return moved;
 }
 
-// Interest in input is given up lazily, when input comes that nobody wants: a reader that asks again after each chunk would otherwise
-// cost two epoll_ctl(2) a chunk.
+// Interest in input is given up lazily, when input comes that nobody wants: a reader that asks again after each chunk
+// would otherwise cost two epoll_ctl(2) a chunk.
 void SocketTransport::watch(bool input, bool output) {
   wanted_ = (input ? UV_READABLE : 0) | (output ? UV_WRITABLE : 0);
   const int keep = polled_ & UV_READABLE;
@@ -105,8 +106,8 @@ void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
   self.owner_.transport_ready(input && (self.wanted_ & UV_READABLE) != 0, (events & UV_WRITABLE) != 0);
 }
 
-// libuv says EBADF for whatever poll(2) calls POLLERR, and has stopped polling. What there is to read comes first: the peer may have
-// said why it went.
+// libuv says EBADF for whatever poll(2) calls POLLERR, and has stopped polling. What there is to read comes first: the
+// peer may have said why it went.
 void SocketTransport::on_poll_error() {
   polled_ = 0;
   if ((wanted_ & UV_READABLE) != 0) {
@@ -116,7 +117,8 @@ void SocketTransport::on_poll_error() {
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  owner_.transport_failed(system_failure(error == 0 ? ECONNRESET : error, (wanted_ & UV_WRITABLE) != 0 ? "write" : "read"));
+  owner_.transport_failed(
+      system_failure(error == 0 ? ECONNRESET : error, (wanted_ & UV_WRITABLE) != 0 ? "write" : "read"));
 }
 
 // Closing a socket with unread bytes in it sends a reset, which can overtake the alert that says why.

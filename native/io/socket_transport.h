@@ -12,7 +12,8 @@ namespace system_tls::io {
 class SocketTransport : public Transport {
  public:
   // Null: `failure` says why, and `fd` is closed.
-  static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd fd, TransportOwner& owner, openssl::FailurePtr& failure);
+  static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd fd, TransportOwner& owner,
+                                               openssl::FailurePtr& failure);
 
   Moved send(engine::ByteQueue& out) override;
   Moved receive(std::span<std::uint8_t> to) override;

@@ -1,4 +1,5 @@
-// A libuv handle that its owner can drop at any time: closing is asynchronous, so the memory lives on until libuv says it is done.
+// A libuv handle that its owner can drop at any time: closing is asynchronous, so the memory lives on until libuv says
+// it is done.
 #pragma once
 
 #include <uv.h>
@@ -24,12 +25,12 @@ class UvHandle {
 
   // init(Handle*) returns libuv's result; on failure nothing is held.
   template <typename Init>
-  int open(LoopLease lease, void* owner, Init init) {
+  int open(const LoopLease& lease, void* owner, Init init) {
     reset();
     auto box = std::make_unique<Box>();
     const int result = init(&box->handle);
     if (result != 0) return result;
-    box->lease = std::move(lease);
+    box->lease = lease;
     box->handle.data = owner;
     box_ = box.release();
     return 0;

@@ -9,7 +9,7 @@
 namespace system_tls::openssl {
 
 struct Alert {
-  int level = 0;        // 1 warning, 2 fatal
+  int level = 0;         // 1 warning, 2 fatal
   int description = -1;  // RFC 8446 section 6; -1: none
   bool received = false;
 };

@@ -141,7 +141,8 @@ bool client_renegotiates(bool abbreviated) {
 }
 
 const Register kFull("a client's full renegotiation, with data crossing it", [] { return client_renegotiates(false); });
-const Register kAbbreviated("a client's abbreviated renegotiation, with data crossing it", [] { return client_renegotiates(true); });
+const Register kAbbreviated("a client's abbreviated renegotiation, with data crossing it",
+                            [] { return client_renegotiates(true); });
 
 const Register kLimit("renegotiations beyond the limit end the connection", [] {
   engine::Limits limits;

@@ -45,7 +45,8 @@ class Loop : public io::Reactor::Receiver {
     for (const io::Event& event : batch.events()) {
       ++counts[{event.target, event.kind}];
       if (event.kind == EventKind::data && event.b >= 0) {
-        received[event.target].append(reinterpret_cast<const char*>(batch.slab().data() + event.b), static_cast<std::size_t>(event.c));
+        received[event.target].append(reinterpret_cast<const char*>(batch.slab().data() + event.b),
+                                      static_cast<std::size_t>(event.c));
       }
       if (event.kind == EventKind::accepted) accepted.push_back(event.a);
     }
@@ -91,9 +92,11 @@ Ends make_ends(Loop& loop, int version) {
   Ends ends{make_contexts(version), nullptr, nullptr};
   openssl::FailurePtr failure;
   engine::ConnectionOptions options;
-  ends.client = io::Channel::create(loop.reactor, kClient, openssl::SslPtr(SSL_new(ends.contexts.client.get())), options, failure);
+  ends.client = io::Channel::create(loop.reactor, kClient, openssl::SslPtr(SSL_new(ends.contexts.client.get())),
+                                    options, failure);
   options.server = true;
-  ends.server = io::Channel::create(loop.reactor, kServer, openssl::SslPtr(SSL_new(ends.contexts.server.get())), options, failure);
+  ends.server = io::Channel::create(loop.reactor, kServer, openssl::SslPtr(SSL_new(ends.contexts.server.get())),
+                                    options, failure);
   return ends;
 }
 
@@ -133,7 +136,9 @@ const Register kBulk("a megabyte through a socket, both ways", [] {
       ends.client->start_flow();
       ends.server->start_flow();
     }
-    CHECK(loop.run_until([&] { return loop.received[kClient].size() == bytes.size() && loop.received[kServer].size() == bytes.size(); }));
+    CHECK(loop.run_until([&] {
+      return loop.received[kClient].size() == bytes.size() && loop.received[kServer].size() == bytes.size();
+    }));
     CHECK(loop.received[kClient] == bytes);
     CHECK(loop.count(kClient, EventKind::operation_done) == 2);
   }

@@ -105,12 +105,12 @@ Pair::Pair(int version, const engine::Limits& limits) : contexts(make_contexts(v
   engine::ConnectionOptions options;
   options.limits = limits;
   options.verify_host = "localhost";
-  client.connection =
-      engine::Connection::create(openssl::SslPtr(SSL_new(contexts.client.get())), options, pool, client.events, failure);
+  client.connection = engine::Connection::create(openssl::SslPtr(SSL_new(contexts.client.get())), options, pool,
+                                                 client.events, failure);
   options.verify_host.clear();
   options.server = true;
-  server.connection =
-      engine::Connection::create(openssl::SslPtr(SSL_new(contexts.server.get())), options, pool, server.events, failure);
+  server.connection = engine::Connection::create(openssl::SslPtr(SSL_new(contexts.server.get())), options, pool,
+                                                 server.events, failure);
 }
 
 bool Pair::move(End& from, End& to, std::size_t fragment) {
