@@ -1,5 +1,5 @@
 import type { NativeBio } from '../types/binding.d.ts';
-import { invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
+import { closedError, invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
 import type { Connection } from './internal/connection.ts';
 import { throwLater } from './internal/dispatch.ts';
 import { binding } from './internal/load-binding.ts';
@@ -38,6 +38,7 @@ const defaultPairSize = 65536;
 const key = Symbol('Bio');
 
 let contentOf: (bio: unknown, argument?: string) => BioContent;
+let isClosed: (bio: Bio) => boolean;
 
 /**
  * A source and sink of bytes: BIO. Gives a connection any transport that is not a socket.
@@ -47,8 +48,10 @@ let contentOf: (bio: unknown, argument?: string) => BioContent;
  */
 export class Bio extends WatchedEmitter<{ readable: [] }> {
   readonly #content: BioContent;
+  #closed = false;
 
   static {
+    isClosed = bio => bio.#closed;
     contentOf = (bio, argument) => {
       if (typeof bio === 'object' && bio !== null && #content in bio) return bio.#content;
       throw argument === undefined ? invalidThis('Bio') : invalidArgType(argument, 'a Bio', bio);
@@ -123,11 +126,19 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
 
   /** Frees its memory, once no connection uses it: BIO_free(3). Idempotent. */
   close(): void {
-    contentOf(this).native?.close();
+    const { native } = contentOf(this);
+    this.#closed = true;
+    native?.close();
   }
 
   [Symbol.dispose](): void {
-    contentOf(this).native?.close();
+    Bio.prototype.close.call(this);
+  }
+
+  /** Whether {@link close} was called; everything else then throws `ERR_TLS_CLOSED`. */
+  get closed(): boolean {
+    contentOf(this);
+    return this.#closed;
   }
 
   /** @internal */
@@ -147,7 +158,13 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
 
 /** @internal What a connection is given. */
 export function bioArgument(bio: unknown, name: string): BioContent {
-  return contentOf(bio, name);
+  const content = contentOf(bio, name);
+  assertOpen(bio as Bio);
+  return content;
+}
+
+function assertOpen(bio: Bio): void {
+  if (isClosed(bio)) throw closedError('the Bio');
 }
 
 function memoryOf(bio: unknown): NativeBio {
@@ -155,5 +172,6 @@ function memoryOf(bio: unknown): NativeBio {
   if (content.socket !== undefined) {
     throw tlsError('ERR_TLS_BIO_IS_SOCKET', 'a socket Bio is read and written by the connection that it is given to');
   }
+  assertOpen(bio as Bio);
   return content.native;
 }
