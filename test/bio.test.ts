@@ -6,6 +6,8 @@ import { rejected, thrown } from './support/errors.ts';
 import { clientContext, makePair, serverContext } from './support/memory-pair.ts';
 import { turns } from './support/wait.ts';
 
+const makeSsl = () => new Ssl(clientContext(), { side: 'client', servername: 'localhost' });
+
 describe('Bio', () => {
   describe('memory', () => {
     it('is a queue of bytes', () => {
@@ -82,6 +84,46 @@ describe('Bio', () => {
     thrown(() => other.setBio(pair.toClient.to, pair.toServer.from), /^ERR_TLS_/);
     other.close();
     await pair.handshake();
+  });
+
+  it('after close is a named error, whatever is tried; closing twice is once', () => {
+    const [pairEnd] = Bio.pair();
+    for (const bio of [Bio.memory(), pairEnd]) {
+      assert.equal(bio.closed, false);
+      bio.close();
+      bio.close();
+      bio[Symbol.dispose]();
+      assert.equal(bio.closed, true);
+      const tries = [
+        () => bio.read(),
+        () => bio.write(Buffer.from('x')),
+        () => bio.end(),
+        () => bio.pending,
+        () => bio.ended,
+        () => makeSsl().setBio(bio, Bio.memory()),
+        () => makeSsl().setBio(Bio.memory(), bio),
+      ];
+      for (const each of tries) thrown(each, codes.closed);
+    }
+  });
+
+  it('a listener of readable may close everything', async () => {
+    const [near, far] = Bio.pair();
+    const client = makeSsl();
+    far.on('readable', () => {
+      client.close();
+      far.close();
+    });
+    client.setBio(near, near);
+    await rejected(client.connect(), codes.closed);
+  });
+
+  it('that reads what it writes is no peer: a named error', async () => {
+    const echo = Bio.memory();
+    const client = makeSsl();
+    client.setBio(echo, echo);
+    await rejected(client.connect(), /^ERR_SSL_/);
+    client.close();
   });
 
   it('a second transport for a connection is refused', () => {

@@ -249,6 +249,51 @@ describe('a handle of another class as an argument', () => {
   });
 });
 
+describe('memory that goes away', () => {
+  const detach = (memory: Uint8Array<ArrayBuffer>) => structuredClone(memory.buffer, { transfer: [memory.buffer] });
+
+  it('detached under a write: a named error', async () => {
+    const pair = makePair();
+    const memory = new Uint8Array(4 << 20);
+    const writing = rejected(pair.client.write(memory), 'ERR_TLS_BUFFER_DETACHED');
+    detach(memory);
+    await pair.during(Promise.all([pair.server.accept(), writing]));
+  });
+
+  it('detached under a readInto: a named error, and the data goes to the next read', async () => {
+    const pair = await connectedPair();
+    const memory = new Uint8Array(100);
+    const reading = rejected(pair.server.readInto(memory), 'ERR_TLS_BUFFER_DETACHED');
+    detach(memory);
+    await pair.client.write('not lost');
+    await pair.during(reading);
+    assert.equal(String(await pair.during(pair.server.read())), 'not lost');
+  });
+
+  it('shrunk under a write and a readInto: named errors', async () => {
+    const resizable = (length: number): ArrayBuffer & { resize(length: number): void } =>
+      Reflect.construct(ArrayBuffer, [length, { maxByteLength: length }]) as never;
+    const pair = makePair();
+    const [source, target] = [resizable(4 << 20), resizable(100)];
+    const writing = rejected(pair.client.write(new Uint8Array(source)), 'ERR_TLS_BUFFER_DETACHED');
+    const reading = rejected(pair.client.readInto(new Uint8Array(target)), 'ERR_TLS_BUFFER_DETACHED');
+    source.resize(10);
+    target.resize(0);
+    await pair.during(Promise.all([pair.server.accept(), writing]));
+    await pair.server.write('x');
+    await pair.during(reading);
+  });
+
+  it('shared with other threads may be written and read into', async () => {
+    const pair = await connectedPair();
+    const memory = new Uint8Array(new SharedArrayBuffer(6));
+    const reading = pair.server.readInto(memory);
+    await pair.client.write(new Uint8Array(new SharedArrayBuffer(3)).fill(65));
+    assert.equal(await pair.during(reading), 3);
+    assert.equal(String(Buffer.from(memory)), 'AAA\0\0\0');
+  });
+});
+
 describe('construction', () => {
   it('without new is refused', () => {
     for (const type of [Ssl, SslContext, SslSession, Bio]) {
