@@ -384,7 +384,10 @@ export interface ObserveValues {
 export type Observe = ObserveValues[keyof ObserveValues];
 
 /** Installs this environment's receiver; once. `dispatch` may be called while another dispatch is on the stack never. */
-export declare function setDispatch(dispatch: (count: number) => void, makeError: (failure: NativeFailure) => Error): {
+export declare function setDispatch(
+  dispatch: (count: number) => void,
+  makeError: (failure: NativeFailure) => Error,
+): {
   /** state[0]: events recorded and not yet dispatched, in this environment. */
   readonly state: Int32Array;
 };
