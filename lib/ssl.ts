@@ -8,7 +8,13 @@ import { binding } from './internal/load-binding.ts';
 import { checkLimits, type Limits, type OperationOptions, run, waitFor } from './internal/operations.ts';
 import { assertSessionFits } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios, peerUpdate } from './internal/ssl-checks.ts';
-import { type CheckedSslOptions, checkSslOptions, nativeSslOptions, verifyMode } from './internal/ssl-options.ts';
+import {
+  type CheckedSslOptions,
+  checkSslOptions,
+  nativeSslOptions,
+  verifyContinue,
+  verifyMode,
+} from './internal/ssl-options.ts';
 import {
   asBytes,
   asTarget,
@@ -356,7 +362,8 @@ export class Ssl extends SslState {
     );
     const request = optionalBoolean(options.requestCert, 'options.requestCert', this.#options.requestCert);
     connection.assertOpen();
-    connection.native.setVerify(verifyMode(connection.server, reject, request));
+    const { server } = connection;
+    connection.native.setVerify(verifyMode(server, reject, request), verifyContinue(server, reject));
   }
 
   // -------------------------------------------------------------------------------------------------------------------

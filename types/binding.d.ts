@@ -195,6 +195,8 @@ export interface NativeConnectionOptions {
   readonly verifyHost?: string;
   /** SSL_VERIFY_..., instead of the context's. */
   readonly verifyMode?: number;
+  /** With verifyMode: the handshake goes on whatever verification says. */
+  readonly verifyContinue?: boolean;
   /** Ciphertext bytes waiting to be sent from which writes wait. */
   readonly outMark?: number;
   /** Clear bytes read ahead for an operation that waits for the peer. */
@@ -276,7 +278,8 @@ export declare class NativeConnection {
   setSession(session: NativeSession): Status;
   /** A copy of the current session, or null. */
   session(): NativeSession | null;
-  setVerify(mode: number): void;
+  /** `goOn`: the handshake continues whatever verification says. */
+  setVerify(mode: number, goOn: boolean): void;
 
   readonly established: boolean;
   /** 'TLSv1.3', 'TLSv1.2', ... 'unknown' before the handshake. */

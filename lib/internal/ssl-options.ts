@@ -69,6 +69,9 @@ export function verifyMode(server: boolean, rejectUnauthorized: boolean, request
   return rejectUnauthorized ? VerifyMode.Peer | VerifyMode.FailIfNoPeerCertificate : VerifyMode.Peer;
 }
 
+/** A server that asks without insisting hears the verdict after the handshake; a client's mode says it all. */
+export const verifyContinue = (server: boolean, rejectUnauthorized: boolean): boolean => server && !rejectUnauthorized;
+
 export function nativeSslOptions(
   id: number,
   checked: CheckedSslOptions,
@@ -82,6 +85,7 @@ export function nativeSslOptions(
     id,
     server,
     verifyMode: verifyMode(server, rejectUnauthorized, requestCert),
+    verifyContinue: verifyContinue(server, rejectUnauthorized),
     ...(servername !== undefined && { servername }),
     ...(host !== undefined && !server && { verifyHost: host }),
     ...(outMark !== undefined && { outMark }),

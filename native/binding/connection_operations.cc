@@ -9,6 +9,7 @@
 #include "binding/pinned.h"
 #include "binding/session.h"
 #include "io/socket.h"
+#include "openssl/verification.h"
 
 namespace system_tls::binding {
 
@@ -28,6 +29,7 @@ engine::ConnectionOptions read_options(OptionsReader& reader, std::int32_t& id) 
       .read("servername", options.servername)
       .read("verifyHost", options.verify_host)
       .read("verifyMode", options.verify_mode)
+      .read("verifyContinue", options.verify_continue)
       .read("outMark", options.limits.out_mark)
       .read("readAhead", options.limits.read_ahead)
       .read("keyUpdateLimit", options.limits.key_updates)
@@ -189,8 +191,7 @@ napi_value ConnectionHandle::writev(const Call& call) {
   if (delivery == nullptr) return nullptr;
   if (connection() == nullptr) return closed_failure(call.env);
   const Entry entry(*delivery);
-  std::vector<std::uint8_t>& gather = delivery->gather();
-  gather.clear();
+  std::vector<std::uint8_t>& gather = delivery->cleared_gather();
   bool refused = false;  // something was not taken: everything behind it waits in one operation
   for (std::uint32_t index = 0; index < length; ++index) {
     napi_value element = nullptr;
@@ -364,7 +365,9 @@ napi_value ConnectionHandle::set_session(const Call& call) {
 napi_value ConnectionHandle::set_verify(const Call& call) {
   int mode = 0;
   if (!call.read(0, "mode", mode)) return nullptr;
-  if (connection() != nullptr) SSL_set_verify(ssl(), mode, nullptr);
+  bool go_on = false;
+  if (!call.read(1, "continue", go_on)) return nullptr;
+  if (connection() != nullptr) openssl::set_verification(ssl(), mode, go_on);
   return undefined(call.env);
 }
 

@@ -198,6 +198,14 @@ void Delivery::dispatch(io::EventBatch& batch) {
   current_slab_ ^= 1;
 }
 
+std::vector<std::uint8_t>& Delivery::cleared_gather() {
+  // What one large backlog needed is not kept for good.
+  constexpr std::size_t kKept = 256 * 1024;
+  if (gather_.capacity() > kKept) gather_ = std::vector<std::uint8_t>();
+  gather_.clear();
+  return gather_;
+}
+
 void Delivery::notify(Notified* notified) {
   if (std::find(notified_.begin(), notified_.end(), notified) != notified_.end()) return;
   notified_.push_back(notified);

@@ -33,7 +33,7 @@ class Delivery : public io::Reactor::Receiver, public std::enable_shared_from_th
 
   const std::shared_ptr<io::Reactor>& reactor() const { return reactor_; }
   // Where small writes are gathered for one SSL_write.
-  std::vector<std::uint8_t>& gather() { return gather_; }
+  std::vector<std::uint8_t>& cleared_gather();
   // state[0] in JavaScript.
   void update_state() { state_[0] = static_cast<std::int32_t>(reactor_->recorded()); }
   void notify(Notified* notified);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/enc_bio.h"
+#include "openssl/verification.h"
 
 namespace system_tls::engine {
 
@@ -36,7 +37,10 @@ bool configure(SSL* ssl, const ConnectionOptions& options) {
   } else {
     SSL_set_connect_state(ssl);
   }
-  if (options.verify_mode >= 0) SSL_set_verify(ssl, options.verify_mode, nullptr);
+  if (options.verify_mode >= 0) {
+    openssl::set_verification(ssl, options.verify_mode, options.verify_continue);
+    if (options.server && !openssl::separate_sessions(ssl, options.verify_mode, options.verify_continue)) return false;
+  }
   if (!options.servername.empty() && SSL_set_tlsext_host_name(ssl, options.servername.c_str()) != 1) return false;
   return options.verify_host.empty() || set_verify_host(ssl, options.verify_host);
 }
@@ -144,18 +148,20 @@ void Connection::handshake_complete() {
 // A resumed handshake verifies nothing: a session that was made without verification, or for another host, must not
 // pass here.
 FailurePtr Connection::check_resumption() const {
-  const bool verifies = (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0;
-  if (server_ || !verifies || SSL_session_reused(ssl_.get()) == 0) return nullptr;
+  const int mode = SSL_get_verify_mode(ssl_.get());
+  if ((mode & SSL_VERIFY_PEER) == 0 || SSL_session_reused(ssl_.get()) == 0) return nullptr;
   auto failure = std::make_shared<Failure>();
   failure->verify_result = SSL_get_verify_result(ssl_.get());
-  if (failure->verify_result != X509_V_OK && SSL_get_verify_callback(ssl_.get()) == nullptr) {
+  X509* certificate = SSL_get0_peer_certificate(ssl_.get());
+  const bool absent = certificate == nullptr && (mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0;
+  const bool unverified = failure->verify_result != X509_V_OK && !openssl::goes_on_unverified(ssl_.get());
+  if (absent || unverified) {
     failure->code = "ERR_TLS_SESSION_NOT_VERIFIED";
     failure->message =
         "The resumed session was made without a successful verification of the peer, which this connection requires: "
         "connect without that session";
     return failure;
   }
-  X509* certificate = SSL_get0_peer_certificate(ssl_.get());
   if (verify_host_.empty() || (certificate != nullptr && certificate_names_host(certificate, verify_host_)))
     return nullptr;
   failure->verify_result = X509_V_ERR_HOSTNAME_MISMATCH;

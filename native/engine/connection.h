@@ -35,7 +35,8 @@ struct ConnectionOptions {
   bool server = false;
   std::string servername;
   std::string verify_host;
-  int verify_mode = -1;  // -1: the context's
+  int verify_mode = -1;  // -1: the context's, and its verify_continue
+  bool verify_continue = false;
   Limits limits;
 };
 
@@ -107,6 +108,7 @@ class Connection {
 
  private:
   enum class Step { progress, blocked };
+  enum class Target { ready, none, gone };
   enum class ReadResult { some, none, closed, failed };
 
   Connection(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool, Events& events);
@@ -150,7 +152,8 @@ class Connection {
   ReadResult read_some(std::span<std::uint8_t> target, std::size_t& count, openssl::FailurePtr& failure);
   openssl::FailurePtr after_read();
   openssl::FailurePtr answer_key_update();
-  bool pick_target(std::span<std::uint8_t>& target);
+  Target pick_target(std::span<std::uint8_t>& target);
+  Step target_gone();
   void deliver(std::span<const std::uint8_t> bytes);
   void deliver_end();
   bool reads_wanted() const { return !reads_.empty() || flow_; }

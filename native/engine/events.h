@@ -24,6 +24,9 @@ class Events {
   // Room for clear bytes that have no memory of their own. Too little of it (below one record): recorded events must be
   // delivered first, and Connection::blocked_on_delivery() is true.
   virtual std::span<std::uint8_t> slab() = 0;
+  // May the flow's own memory be filled? Several connections can have been given the same memory, so one is filled at a
+  // time, and delivered, before the next.
+  virtual bool may_fill() { return true; }
 
   virtual void operation_done(OperationId id, std::int32_t result) = 0;
   virtual void operation_failed(OperationId id, openssl::FailurePtr failure) = 0;

@@ -147,8 +147,12 @@ Connection::Step Connection::run_write(Operation& operation) {
   if (!out_below_mark()) return Step::blocked;
   const std::span<const std::uint8_t> clear = operation.source->bytes();
   if (clear.size() < operation.length) {
-    return fail_operation(openssl::named_failure(
-        "ERR_TLS_BUFFER_DETACHED", "The memory given to write() was detached or shrunk before all of it was written"));
+    FailurePtr failure = openssl::named_failure(
+        "ERR_TLS_BUFFER_DETACHED", "The memory given to write() was detached or shrunk before all of it was written");
+    if (operation.offset == 0) return fail_operation(std::move(failure));
+    // A part has gone out: what came after it would look to the peer as if nothing was missing.
+    fail(std::move(failure));
+    return Step::progress;
   }
   const std::size_t count = std::min(kWriteBatch, operation.length - operation.offset);
   if (write_clear(clear.subspan(operation.offset, count))) {

@@ -53,18 +53,20 @@ Connection::Step Connection::step_reads() {
   // Only what SSL_read itself makes (answers to KeyUpdates) can get this far above the mark.
   if (!input_may_be_there() || enc_.out.size() > 4 * limits_.out_mark) return Step::blocked;
   std::span<std::uint8_t> target;
-  return pick_target(target) ? read_into(target) : Step::blocked;
+  const Target found = pick_target(target);
+  if (found == Target::gone) return target_gone();
+  return found == Target::ready ? read_into(target) : Step::blocked;
 }
 
-bool Connection::pick_target(std::span<std::uint8_t>& target) {
+Connection::Target Connection::pick_target(std::span<std::uint8_t>& target) {
   if (!reads_.empty()) {
     ReadOperation& read = reads_.front();
     target = read.target ? read.target->room() : events_.slab();
     target = target.first(std::min(target.size(), read.max));
     blocked_on_delivery_ = target.empty() && !read.target;
   } else if (flow_ && flow_target_) {
-    target = flow_busy_ ? std::span<std::uint8_t>() : flow_target_->room();
-    blocked_on_delivery_ = flow_busy_;
+    blocked_on_delivery_ = flow_busy_ || !events_.may_fill();
+    if (!blocked_on_delivery_) target = flow_target_->room();
   } else if (flow_) {
     target = events_.slab();
     blocked_on_delivery_ = target.empty();
@@ -72,18 +74,27 @@ bool Connection::pick_target(std::span<std::uint8_t>& target) {
     target = read_ahead_.room();
     target = target.first(std::min(target.size(), limits_.read_ahead - read_ahead_.size()));
   }
-  if (!target.empty()) return true;
-  if (!reads_.empty() && !blocked_on_delivery_) {
-    events_.operation_failed(
-        reads_.pop().id,
-        openssl::named_failure("ERR_TLS_BUFFER_DETACHED", "The memory given to readInto() was detached or shrunk"));
+  if (!target.empty()) return Target::ready;
+  return blocked_on_delivery_ || !reads_wanted() ? Target::none : Target::gone;
+}
+
+// JavaScript detached or shrunk what was to be filled. A single read ends with that; the flow cannot go on.
+Connection::Step Connection::target_gone() {
+  FailurePtr failure =
+      openssl::named_failure("ERR_TLS_BUFFER_DETACHED", "The memory to read into was detached or shrunk");
+  if (reads_.empty()) {
+    fail(std::move(failure));
+  } else {
+    events_.operation_failed(reads_.pop().id, std::move(failure));
   }
-  return false;
+  return Step::progress;
 }
 
 Connection::Step Connection::serve_read_ahead() {
   std::span<std::uint8_t> target;
-  if (!pick_target(target)) return Step::blocked;
+  const Target found = pick_target(target);
+  if (found == Target::gone) return target_gone();
+  if (found == Target::none) return Step::blocked;
   deliver(target.first(read_ahead_.take(target)));
   return Step::progress;
 }

@@ -73,6 +73,7 @@ class Channel : public engine::Events,
 
   // engine::Events
   std::span<std::uint8_t> slab() override { return reactor_->recording().slab_room(); }
+  bool may_fill() override { return !reactor_->fill_pending(); }
   void operation_done(engine::OperationId id, std::int32_t result) override;
   void operation_failed(engine::OperationId id, openssl::FailurePtr failure) override;
   void data(engine::OperationId id, std::span<const std::uint8_t> bytes) override;

@@ -79,6 +79,10 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   // Undelivered events of this reactor.
   std::size_t recorded() const { return recording_->events().size(); }
 
+  // Memory of the application's own that was filled and not delivered yet: one at a time.
+  bool fill_pending() const { return last_fill_ > delivered_number_; }
+  void note_fill() { last_fill_ = recording_number_; }
+
   // Runs at the end of the outermost turn.
   void make_ready(std::weak_ptr<Runnable> runnable) { ready_.push_back(std::move(runnable)); }
   // Runs after the next delivery.
@@ -111,6 +115,7 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   EventBatch* recording_ = &batches_[0];
   std::uint64_t recording_number_ = 1;
   std::uint64_t delivered_number_ = 0;
+  std::uint64_t last_fill_ = 0;
   bool delivering_ = false;
   bool idle_on_ = false;
   bool closed_ = false;

@@ -13,6 +13,8 @@ struct Attachment {
   ContextHooks hooks;
   // A server's protocols in its order of preference.
   Bytes alpn;
+  // SSL_CTX_set_session_id_context(3), which OpenSSL does not give back.
+  Bytes session_id_context;
 };
 
 // False: out of memory.

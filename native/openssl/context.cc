@@ -50,7 +50,7 @@ void apply_post_handshake_auth(SSL_CTX* context) {
 }
 
 FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const ContextHooks& hooks) {
-  if (!attach(context, Attachment{hooks, {}})) return openssl_failure("the context cannot be made");
+  if (!attach(context, Attachment{hooks, {}, {}})) return openssl_failure("the context cannot be made");
   Attachment& attachment = *attachment_of(context);
   apply_modes(context);
   SSL_CTX_set_keylog_callback(context, hooks.keylog);

@@ -52,6 +52,7 @@ FailurePtr apply_id_context(SSL_CTX* context, const std::optional<Bytes>& given)
   if (SSL_CTX_set_session_id_context(context, id, static_cast<unsigned int>(length)) != 1) {
     return openssl_failure("sessionIdContext is refused");
   }
+  if (Attachment* attachment = attachment_of(context)) attachment->session_id_context.assign(id, id + length);
   return nullptr;
 }
 

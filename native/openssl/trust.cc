@@ -6,6 +6,7 @@
 
 #include "openssl/credentials.h"
 #include "openssl/system_store.h"
+#include "openssl/verification.h"
 
 namespace system_tls::openssl {
 
@@ -76,9 +77,6 @@ FailurePtr add_crls(SSL_CTX* context, const std::vector<Bytes>& crls) {
   return nullptr;
 }
 
-// Goes on, and leaves the error where SSL_get_verify_result(3) finds it.
-int continue_verification(int, X509_STORE_CTX*) { return 1; }
-
 }  // namespace
 
 FailurePtr trust_authority(SSL_CTX* context, X509* authority, const std::string& name) {
@@ -94,7 +92,7 @@ FailurePtr apply_trust(SSL_CTX* context, const ContextOptions& options) {
   if (FailurePtr failure = add_authorities(context, options.ca)) return failure;
   if (FailurePtr failure = load_authorities(context, options)) return failure;
   if (FailurePtr failure = add_crls(context, options.crl)) return failure;
-  SSL_CTX_set_verify(context, options.verify_mode, options.verify_continue ? continue_verification : nullptr);
+  set_verification(context, options.verify_mode, options.verify_continue);
   if (options.verify_depth) SSL_CTX_set_verify_depth(context, *options.verify_depth);
   return nullptr;
 }

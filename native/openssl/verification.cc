@@ -1,0 +1,43 @@
+#include "openssl/verification.h"
+
+#include <openssl/evp.h>
+
+#include "openssl/attachment.h"
+
+namespace system_tls::openssl {
+
+namespace {
+
+// Leaves the error where SSL_get_verify_result(3) finds it.
+int continue_verification(int, X509_STORE_CTX*) { return 1; }
+
+int obey_verification(int verified, X509_STORE_CTX*) { return verified; }
+
+SSL_verify_cb callback_for(bool go_on) { return go_on ? continue_verification : obey_verification; }
+
+}  // namespace
+
+void set_verification(SSL_CTX* context, int mode, bool go_on) {
+  SSL_CTX_set_verify(context, mode, callback_for(go_on));
+}
+
+void set_verification(SSL* ssl, int mode, bool go_on) { SSL_set_verify(ssl, mode, callback_for(go_on)); }
+
+bool goes_on_unverified(const SSL* ssl) { return SSL_get_verify_callback(ssl) == continue_verification; }
+
+bool separate_sessions(SSL* ssl, int mode, bool go_on) {
+  SSL_CTX* context = initial_context(ssl);
+  const bool as_context = mode == SSL_CTX_get_verify_mode(context) &&
+                          go_on == (SSL_CTX_get_verify_callback(context) == continue_verification);
+  const Attachment* attachment = attachment_of(context);
+  if (as_context || attachment == nullptr) return true;
+  Bytes name = attachment->session_id_context;
+  name.push_back(static_cast<std::uint8_t>(mode));
+  name.push_back(go_on ? 1 : 0);
+  std::uint8_t digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  return EVP_Digest(name.data(), name.size(), digest, &size, EVP_sha256(), nullptr) == 1 &&
+         SSL_set_session_id_context(ssl, digest, size) == 1;
+}
+
+}  // namespace system_tls::openssl

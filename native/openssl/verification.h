@@ -1,0 +1,19 @@
+// How a connection verifies its peer: the mode, and whether it goes on when verification fails.
+#pragma once
+
+#include <openssl/ssl.h>
+
+namespace system_tls::openssl {
+
+// SSL_CTX_set_verify(3). `go_on`: the handshake continues whatever the verdict, which SSL_get_verify_result(3) tells.
+void set_verification(SSL_CTX* context, int mode, bool go_on);
+
+// The same for one connection, whatever its context says: SSL_set_verify(3) alone would keep the context's callback.
+void set_verification(SSL* ssl, int mode, bool go_on);
+bool goes_on_unverified(const SSL* ssl);
+
+// Before a server's handshake: sessions of connections that verify otherwise than their context must not be resumed
+// here, since a resumed handshake verifies nothing. False: out of memory.
+bool separate_sessions(SSL* ssl, int mode, bool go_on);
+
+}  // namespace system_tls::openssl
