@@ -11,12 +11,14 @@ import type { SslEvents } from './ssl-events.ts';
 export type CipherInfo = NativeCipher;
 
 let connectionOf: (ssl: unknown) => Connection;
-let forgetCertificates: (ssl: SslState) => void;
 
-interface Certificates {
-  peer?: X509Certificate;
-  chain?: readonly X509Certificate[];
+/** A certificate that was made of DER before: asking again gives the same object as long as the peer's is the same. */
+interface Parsed {
+  readonly der: Buffer;
+  readonly certificate: X509Certificate;
 }
+
+const parse = (der: Buffer): Parsed => ({ der, certificate: new X509Certificate(der) });
 
 const keyUpdateTypes = ['none', 'not-requested', 'requested'] as const;
 const maxExport = 2 ** 16;
@@ -24,16 +26,14 @@ const maxExport = 2 ** 16;
 /** What a connection tells about itself. All but `closed` throw `ERR_TLS_CLOSED` once it is closed. */
 export abstract class SslState extends WatchedEmitter<SslEvents> {
   readonly #connection: Connection;
-  /** Made from DER when first asked for; dropped when the peer may have shown another. */
-  #certificates: Certificates = {};
+  #peer: Parsed | undefined;
+  #chain: readonly Parsed[] = [];
+  #chainCertificates: readonly X509Certificate[] = Object.freeze([]);
 
   static {
     connectionOf = ssl => {
       if (typeof ssl !== 'object' || ssl === null || !(#connection in ssl)) throw invalidThis('Ssl');
       return ssl.#connection;
-    };
-    forgetCertificates = ssl => {
-      ssl.#certificates = {};
     };
   }
 
@@ -97,21 +97,21 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
 
   /** SSL_get1_peer_certificate(3), OpenSSL 3.0; null if the peer sent none. */
   get peerCertificate(): X509Certificate | null {
-    const native = open(this);
-    if (this.#certificates.peer !== undefined) return this.#certificates.peer;
-    const der = native.peerCertificate();
-    if (der === null) return null;
-    this.#certificates.peer = new X509Certificate(der);
-    return this.#certificates.peer;
+    const der = open(this).peerCertificate();
+    if (der === null) this.#peer = undefined;
+    else if (this.#peer?.der.equals(der) !== true) this.#peer = parse(der);
+    return this.#peer?.certificate ?? null;
   }
 
   /** Leaf first, as the peer sent it: SSL_get_peer_cert_chain(3). Empty if there is none. */
   get peerCertificateChain(): readonly X509Certificate[] {
-    const native = open(this);
-    if (this.#certificates.chain !== undefined) return this.#certificates.chain;
-    const chain = Object.freeze(native.peerCertificateChain().map(der => new X509Certificate(der)));
-    if (chain.length > 0) this.#certificates.chain = chain;
-    return chain;
+    const ders = open(this).peerCertificateChain();
+    const known = this.#chain;
+    if (ders.length !== known.length || !ders.every((der, index) => known[index]?.der.equals(der))) {
+      this.#chain = ders.map(parse);
+      this.#chainCertificates = Object.freeze(this.#chain.map(({ certificate }) => certificate));
+    }
+    return this.#chainCertificates;
   }
 
   /** The own certificate in use: SSL_get_certificate(3). */
@@ -185,5 +185,4 @@ function open(ssl: SslState): Connection['native'] {
 }
 
 /** @internal The connection under an `Ssl`; throws for what is none. */
-/** @internal After a handshake in which the peer may have shown another certificate. */
-export { connectionOf, forgetCertificates };
+export { connectionOf };

@@ -6,7 +6,7 @@ import { ReadStatus } from './internal/constants.ts';
 import { informed, observeMask } from './internal/inform.ts';
 import { binding } from './internal/load-binding.ts';
 import { checkLimits, type Limits, type OperationOptions, run, waitFor } from './internal/operations.ts';
-import { assertSessionFits } from './internal/session-policy.ts';
+import { assertSessionFits, type SessionOrigin } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios, peerUpdate } from './internal/ssl-checks.ts';
 import {
   type CheckedSslOptions,
@@ -36,7 +36,7 @@ import type {
   ShutdownOptions,
   SslOptions,
 } from './ssl-options.ts';
-import { connectionOf, forgetCertificates, SslState } from './ssl-state.ts';
+import { connectionOf, SslState } from './ssl-state.ts';
 
 const defaultReadSize = 65536;
 const maxReadSize = 2 ** 30;
@@ -69,6 +69,8 @@ const updateTypes: ReadonlyMap<unknown, number> = new Map<unknown, number>([
 export class Ssl extends SslState {
   readonly #context: SslContext;
   readonly #options: CheckedSslOptions;
+  /** Of sessions that are made here. */
+  readonly #origin: SessionOrigin;
   #observed = 0;
   #closeEmitted = false;
 
@@ -78,7 +80,7 @@ export class Ssl extends SslState {
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    */
   constructor(context: SslContext, options: SslOptions) {
-    const { native, policy } = contextArgument(context, 'context');
+    const { native, policy, trust } = contextArgument(context, 'context');
     const checked = checkSslOptions(options, policy);
     super(checked.server, id => new binding.NativeConnection(native, nativeSslOptions(id, checked, policy, options)));
     const connection = connectionOf(this);
@@ -86,6 +88,7 @@ export class Ssl extends SslState {
     connection.peer = checked.host ?? '';
     this.#context = context;
     this.#options = checked;
+    this.#origin = { host: checked.sessionHost ?? null, trust, verified: checked.rejectUnauthorized };
     addListeners(this, options.on);
     if (options.session !== undefined && options.session !== null) this.setSession(options.session);
   }
@@ -295,7 +298,6 @@ export class Ssl extends SslState {
     const limits = checkLimits(options, defaultPeerTimeout);
     const abbreviated = optionalBoolean(options?.abbreviated, 'options.abbreviated', false);
     await run(connection, 'renegotiation', limits, op => connection.native.renegotiate(op, abbreviated));
-    forgetCertificates(this);
   }
 
   /** Schedules a renegotiation that the next operation begins: SSL_renegotiate(3) alone. */
@@ -318,7 +320,6 @@ export class Ssl extends SslState {
     const required = optionalBoolean(options?.required, 'options.required', true);
     const start = (op: number) => connection.native.requestClientCertificate(op, required);
     await run(connection, 'request for a client certificate', limits, start);
-    forgetCertificates(this);
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -329,22 +330,25 @@ export class Ssl extends SslState {
     const connection = connectionOf(this);
     connection.assertOpen();
     const native = connection.native.session();
-    return native === null ? null : makeSession(native, this.#options.sessionHost ?? null);
+    return native === null ? null : makeSession(native, this.#origin);
   }
 
   /**
    * A session to resume; before the handshake of a client: SSL_set_session(3).
    *
-   * @throws Error `ERR_TLS_SESSION_HOST_MISMATCH` if it was made for another host and this connection verifies its peer
+   * @throws Error `ERR_TLS_WRONG_SIDE` on a server; if this connection verifies its peer: `ERR_TLS_SESSION_HOST_MISMATCH`
+   * for a session of another host, `ERR_TLS_SESSION_POLICY_MISMATCH` for one of a context that trusts others or is not
+   * known, `ERR_TLS_SESSION_NOT_VERIFIED` for one of a connection that did not verify
    */
   setSession(session: SslSession | NodeJS.ArrayBufferView): void {
     const connection = connectionOf(this);
     connection.assertOpen();
-    const { native, host } = sessionArgument(
+    assertSide(connection, false, 'setSession()');
+    const { native, origin } = sessionArgument(
       ArrayBuffer.isView(session) ? SslSession.from(session) : session,
       'session',
     );
-    if (this.#options.rejectUnauthorized) assertSessionFits(host, this.#options.sessionHost);
+    if (this.#options.rejectUnauthorized) assertSessionFits(origin, this.#origin);
     connection.started(connection.native.setSession(native));
   }
 
@@ -418,9 +422,8 @@ export class Ssl extends SslState {
   }
 
   #inform(kind: number, a: number, b: number, c: number): void {
-    const event = informed(kind, a, b, c, this.#options.sessionHost ?? null);
+    const event = informed(kind, a, b, c, this.#origin);
     if (event === undefined) return;
-    if (event[0] === 'renegotiate') forgetCertificates(this);
     (this.emit as (...args: readonly unknown[]) => boolean).call(this, ...event);
   }
 

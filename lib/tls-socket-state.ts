@@ -40,7 +40,7 @@ export abstract class TlsSocketState extends Duplex {
   #bytesRead = 0;
   #bytesWritten = 0;
   #localAddress: NativeAddress | null | undefined;
-  #verified: Verified | undefined;
+  #verified: Verified = { authorized: false, error: null };
 
   /** @internal */
   constructor(ssl: Ssl, allowHalfOpen: boolean) {
@@ -71,14 +71,12 @@ export abstract class TlsSocketState extends Duplex {
 
   /** See {@link Ssl.renegotiate}. */
   async renegotiate(options?: RenegotiateOptions): Promise<void> {
-    await own(this).#ssl.renegotiate(options);
-    this.#verified = undefined;
+    return own(this).#ssl.renegotiate(options);
   }
 
   /** See {@link Ssl.requestClientCertificate}. */
   async requestClientCertificate(options?: RequestClientCertificateOptions): Promise<void> {
-    await own(this).#ssl.requestClientCertificate(options);
-    this.#verified = undefined;
+    return own(this).#ssl.requestClientCertificate(options);
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -95,12 +93,13 @@ export abstract class TlsSocketState extends Duplex {
   }
 
   #verify(): Verified {
-    if (this.#verified !== undefined) return this.#verified;
-    if (this.#state.closed) return { authorized: false, error: null };
-    const { verifyResult } = this.#state.native;
-    const error = verifyResult === 0 ? null : codeOfVerifyResult(verifyResult);
-    this.#verified = { authorized: error === null && this.#state.native.peerCertificate() !== null, error };
-    return this.#verified;
+    const state = this.#state;
+    if (state.closed) return this.#verified;
+    // Who asked once may ask again when it is closed, and gets what was true last.
+    state.beforeClose = () => {
+      this.#verified = verifiedBy(state);
+    };
+    return verifiedBy(state);
   }
 
   /** As tls.TLSSocket's: a plain object, empty if the peer sent none; null when closed. */
@@ -293,6 +292,13 @@ export abstract class TlsSocketState extends Duplex {
       return socket;
     };
   }
+}
+
+/** Asked anew each time: a later handshake, by whomever it was begun, may change it. */
+function verifiedBy({ native }: Connection): Verified {
+  const { verifyResult } = native;
+  const error = verifyResult === 0 ? null : codeOfVerifyResult(verifyResult);
+  return { authorized: error === null && native.peerCertificate() !== null, error };
 }
 
 /** Unix sockets have no address to tell, as in net.Socket. */

@@ -49,6 +49,8 @@ export class Connection implements DispatchTarget {
   readonly server: boolean;
   sink: Sink | null = null;
   flow: Flow | null = null;
+  /** The last chance to ask the native connection for something. */
+  beforeClose: (() => void) | null = null;
   /** host:port or the like, for messages. */
   peer = '';
   hasTransport = false;
@@ -179,6 +181,7 @@ export class Connection implements DispatchTarget {
   /** Frees everything, at once; what is pending fails with ERR_TLS_CLOSED. */
   close(error: Error | null = null): void {
     if (this.#closed) return;
+    this.beforeClose?.();
     this.#closed = true;
     this.#flowing = false;
     this.#pinned = false;
