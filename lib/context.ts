@@ -5,6 +5,7 @@ import { invalidArgType, invalidThis } from './internal/coded-error.ts';
 import { type ContextPolicy, contextPolicy, nativeContextOptions } from './internal/context-options.ts';
 import type { CertificateOption, KeyOption, PemOrDer, PfxOption } from './internal/credentials.ts';
 import { binding } from './internal/load-binding.ts';
+import { trustDigest } from './internal/session-policy.ts';
 import type { TlsVersion } from './internal/versions.ts';
 
 /** How often a client may start a renegotiation. */
@@ -92,6 +93,8 @@ let internals: (context: unknown, argument?: string) => ContextInternals;
 interface ContextInternals {
   readonly native: NativeContext;
   readonly policy: ContextPolicy;
+  /** What sessions remember of it. */
+  readonly trust: string;
 }
 
 /**
@@ -120,7 +123,8 @@ export class SslContext {
    */
   constructor(options: SslContextOptions = {}) {
     const policy = contextPolicy(options);
-    this.#internals = { native: new binding.NativeContext(nativeContextOptions(options, policy)), policy };
+    const nativeOptions = nativeContextOptions(options, policy);
+    this.#internals = { native: new binding.NativeContext(nativeOptions), policy, trust: trustDigest(nativeOptions) };
   }
 
   /** Names of the ciphers in use, by preference: SSL_CTX_get_ciphers(3). */

@@ -4,12 +4,12 @@ import { makeVerifyResult, type VerifyResult } from './errors.ts';
 import { invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
 import { binding } from './internal/load-binding.ts';
 import { packSession, unpackSession } from './internal/session-format.ts';
+import type { SessionOrigin } from './internal/session-policy.ts';
 import { asBytes } from './internal/validate.ts';
 
 interface SessionInternals {
   readonly native: NativeSession;
-  /** The host that the session was made with, if the connection knew one. */
-  readonly host: string | null;
+  readonly origin: SessionOrigin;
 }
 
 let internals: (session: unknown, argument?: string) => SessionInternals;
@@ -22,7 +22,8 @@ const key = Symbol('SslSession');
  * What a later connection needs to resume this one: SSL_SESSION.
  *
  * It is a copy from the moment it was taken, so closing the connection does not spoil it. It remembers the host that
- * it was made with, and a verifying connection to another host refuses it: resumption skips verification.
+ * it was made with, whom its connection trusted, and whether that verified its peer. Resumption skips verification, so a
+ * verifying connection refuses a session of another host or policy, or of a policy that is not known.
  */
 export class SslSession {
   readonly #internals: SessionInternals;
@@ -47,14 +48,15 @@ export class SslSession {
 
   /**
    * Reads what {@link serialize} wrote, or plain DER as node:tls's getSession() gives it: d2i_SSL_SESSION(3). DER alone
-   * does not say for which host the session was made.
+   * does not say for which host and under which policy the session was made, so only connections with
+   * `rejectUnauthorized: false` take it.
    *
    * @throws Error `ERR_TLS_INVALID_SESSION` for anything else
    */
   static from(bytes: NodeJS.ArrayBufferView | ArrayBuffer): SslSession {
     if (typeof bytes === 'string') throw invalidArgType('bytes', 'a Buffer, a TypedArray or an ArrayBuffer', bytes);
-    const { host, der } = unpackSession(asBytes(bytes, 'bytes'));
-    return make({ native: parse(der), host });
+    const { origin, der } = unpackSession(asBytes(bytes, 'bytes'));
+    return make({ native: parse(der), origin });
   }
 
   /**
@@ -62,13 +64,13 @@ export class SslSession {
    * i2d_SSL_SESSION(3) in a small envelope.
    */
   serialize(): Buffer {
-    const { native, host } = internals(this);
-    return packSession({ host, der: native.serialize() });
+    const { native, origin } = internals(this);
+    return packSession({ origin, der: native.serialize() });
   }
 
   /** The host that the session was made with, or null if unknown. */
   get host(): string | null {
-    return internals(this).host;
+    return internals(this).origin.host;
   }
 
   /** SSL_SESSION_get_id(3). */
@@ -154,6 +156,6 @@ export function sessionArgument(session: unknown, name: string): SessionInternal
 }
 
 /** @internal */
-export function makeSession(native: NativeSession, host: string | null): SslSession {
-  return make({ native, host });
+export function makeSession(native: NativeSession, origin: SessionOrigin): SslSession {
+  return make({ native, origin });
 }

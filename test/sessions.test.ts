@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type SslContext, SslSession } from 'system-tls';
-import { certificates } from './support/certificates.ts';
+import { certificates, type Identity, openssl } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
 import {
@@ -13,6 +15,8 @@ import {
   tls13,
   versions,
 } from './support/memory-pair.ts';
+import { connectTo, startServer } from './support/sockets.ts';
+import { until } from './support/wait.ts';
 
 interface Contexts {
   readonly clientContext: SslContext;
@@ -20,6 +24,14 @@ interface Contexts {
 }
 
 const noTicket = { secureOptions: constants.SSL_OP_NO_TICKET };
+
+/** An empty list of `issuer`. */
+function revocations({ certFile, keyFile }: Identity): string {
+  const file = join(certificates().folder, 'sessions-crl.conf');
+  writeFileSync(file, `[ca]\ndefault_ca = d\n[d]\ndatabase = ${file}.index\ndefault_md = sha256\n`);
+  writeFileSync(`${file}.index`, '');
+  return openssl('ca', '-config', file, '-gencrl', '-crldays', '30', '-cert', certFile, '-keyfile', keyFile);
+}
 
 const kinds = [
   ['TLSv1.2 by ticket', tls12, {}],
@@ -132,6 +144,79 @@ describe('sessions', () => {
         await rejected(pair.during(resuming()), ['ERR_TLS_SESSION_NOT_VERIFIED', 'DEPTH_ZERO_SELF_SIGNED_CERT']);
       });
 
+      it('made under another policy do not pass a client that verifies', async () => {
+        const server = serverContext({ ...both, ticketKeys: Buffer.alloc(80, 7) });
+        const session = await first({ clientContext: clientContext(both), serverContext: server });
+        const stored = SslSession.from(session.serialize());
+        const { ca, otherCa } = certificates();
+        const others = [
+          { ca: otherCa.cert },
+          { ca: [ca.cert, otherCa.cert] },
+          { ca: undefined, systemCa: true },
+          { ca: undefined, caFile: otherCa.certFile },
+          { ca: undefined, caPath: certificates().folder },
+          { systemCa: true },
+          { verifyDepth: 0 },
+          { crl: revocations(ca) },
+        ];
+        for (const options of others) {
+          const pair = makePair({ clientContext: clientContext({ ...both, ...options }), serverContext: server });
+          const code = 'ERR_TLS_SESSION_POLICY_MISMATCH';
+          thrown(() => pair.client.setSession(session), code);
+          thrown(() => pair.client.setSession(stored), code);
+          thrown(() => pair.client.setSession(session.serialize()), code);
+        }
+      });
+
+      it('pass a client with another context of the same policy', async () => {
+        const server = serverContext({ ...both, ticketKeys: Buffer.alloc(80, 7) });
+        const { ca, otherCa } = certificates();
+        const pairs = [
+          [{}, {}],
+          [{ ca: [ca.cert, otherCa.cert] }, { ca: [otherCa.cert, ca.cert] }],
+          [
+            { ca: undefined, caFile: ca.certFile },
+            { ca: undefined, caFile: ca.certFile },
+          ],
+        ];
+        for (const [before, after] of pairs) {
+          const session = await first({ clientContext: clientContext({ ...both, ...before }), serverContext: server });
+          const contexts = { clientContext: clientContext({ ...both, ...after }), serverContext: server };
+          const pair = await resume(contexts, SslSession.from(session.serialize()));
+          assert.equal(pair.client.sessionReused, true);
+        }
+      });
+
+      it('of unknown policy pass only a client that does not verify', async () => {
+        const server = serverContext({ ...both, ticketKeys: Buffer.alloc(80, 7) });
+        const bytes = (await first({ clientContext: clientContext(both), serverContext: server })).serialize();
+        const der = bytes.subarray(bytes.indexOf(Buffer.from('localhost')) + 'localhost'.length);
+        const formerly = Buffer.concat([Buffer.from('STLS\x01\x00\x09localhost', 'latin1'), der]);
+        for (const unknown of [der, formerly]) {
+          const session = SslSession.from(unknown);
+          const again = SslSession.from(session.serialize());
+          const pair = makePair({ clientContext: clientContext(both), serverContext: server });
+          for (const one of [session, again])
+            thrown(() => pair.client.setSession(one), 'ERR_TLS_SESSION_POLICY_MISMATCH');
+          const lax = { clientContext: clientContext({ ...both, rejectUnauthorized: false }), serverContext: server };
+          assert.equal((await resume(lax, again)).client.sessionReused, true);
+        }
+        assert.equal(SslSession.from(formerly).host, 'localhost');
+        assert.equal(SslSession.from(der).host, null);
+      });
+
+      it('that a client resumed without verification do not become verified', async () => {
+        const server = serverContext({ ...both, ticketKeys: Buffer.alloc(80, 7) });
+        const session = await first({ clientContext: clientContext(both), serverContext: server });
+        const lax = { clientContext: clientContext({ ...both, rejectUnauthorized: false }), serverContext: server };
+        const pair = await resume(lax, session);
+        assert.equal(pair.client.sessionReused, true);
+        const next = pair.client.session;
+        assert.ok(next);
+        const verifying = makePair({ clientContext: clientContext(both), serverContext: server });
+        thrown(() => verifying.client.setSession(next), 'ERR_TLS_SESSION_NOT_VERIFIED');
+      });
+
       it('tell what they are', async () => {
         const session = await first(contexts());
         assert.equal(session.version, kind.slice(0, 7));
@@ -193,6 +278,44 @@ describe('sessions', () => {
     await pair.handshake();
     thrown(() => pair.client.setSession(session), /^ERR_/);
     assert.equal(pair.client.version, 'TLSv1.3');
+  });
+
+  it('a server has none to set', async () => {
+    const contexts: Contexts = { clientContext: clientContext(), serverContext: serverContext() };
+    const session = await first(contexts);
+    thrown(() => makePair(contexts).server.setSession(session), codes.wrongSide);
+    thrown(() => makePair({ ...contexts, serverSsl: { session } }), codes.wrongSide);
+  });
+
+  it('another trust is told by connect() too', async () => {
+    const { port } = await startServer({}, socket => socket.resume());
+    let session: SslSession | undefined;
+    const socket = await connectTo(port, {
+      on: {
+        session: arrived => {
+          session = arrived;
+        },
+      },
+    });
+    await until(() => session !== undefined, 'a session');
+    socket.destroy();
+    const error = await rejected(
+      connectTo(port, { session, ca: certificates().otherCa.cert }),
+      'ERR_TLS_SESSION_POLICY_MISMATCH',
+    );
+    assert.match(error.message, /connect without it/);
+    assert.equal((await connectTo(port, { session })).ssl.sessionReused, true);
+  });
+
+  it('a file of authorities counts by what is in it', async () => {
+    const { ca, otherCa, folder } = certificates();
+    const caFile = join(folder, 'sessions-ca.pem');
+    writeFileSync(caFile, ca.cert);
+    const options = { ca: undefined, caFile };
+    const session = await first({ clientContext: clientContext(options), serverContext: serverContext() });
+    writeFileSync(caFile, otherCa.cert);
+    const pair = makePair({ clientContext: clientContext(options) });
+    thrown(() => pair.client.setSession(session), 'ERR_TLS_SESSION_POLICY_MISMATCH');
   });
 
   it('there is none before the handshake', () => {

@@ -5,6 +5,7 @@ import { makeSession } from '../session.ts';
 import type { SslEvents } from '../ssl-events.ts';
 import { EventKind, Observe } from './constants.ts';
 import { binding } from './load-binding.ts';
+import type { SessionOrigin } from './session-policy.ts';
 
 interface NativeMessage {
   readonly sent: boolean;
@@ -16,15 +17,15 @@ interface NativeMessage {
 /** A name and the arguments for emit(). */
 export type Informed = { [K in keyof SslEvents]: readonly [name: K, ...args: SslEvents[K]] }[keyof SslEvents];
 
-/** @param host - the host that a session is made with */
-export function informed(kind: number, a: number, b: number, c: number, host: string | null): Informed | undefined {
+/** @param origin - of a session that is told of */
+export function informed(kind: number, a: number, b: number, c: number, origin: SessionOrigin): Informed | undefined {
   switch (kind) {
     case EventKind.KeyUpdate:
       return ['keyUpdate', { from: a === 1 ? 'peer' : 'self', requested: b === 1 }];
     case EventKind.Renegotiated:
       return ['renegotiate', { from: b === 1 ? 'peer' : 'self', resumed: a === 1 }];
     case EventKind.Session:
-      return ['session', makeSession(binding.payload(a) as NativeSession, host)];
+      return ['session', makeSession(binding.payload(a) as NativeSession, origin)];
     case EventKind.Keylog:
       return ['keylog', Buffer.from(`${binding.payload(a)}\n`)];
     case EventKind.Message:

@@ -1,15 +1,80 @@
+// What a session may be resumed for. Resumption skips verification, so all that verification would have depended on must
+// be the same.
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { NativeContextOptions } from '../../types/binding.d.ts';
 import { tlsError } from './coded-error.ts';
+
+/** How a session came to be. */
+export interface SessionOrigin {
+  /** The host that it was made with; null: unknown, or none. */
+  readonly host: string | null;
+  /** {@link trustDigest} of the context; null: unknown. */
+  readonly trust: string | null;
+  /** Whether its connection insisted on a peer that verifies. */
+  readonly verified: boolean;
+}
+
+const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
+
+const contents = (list: readonly Uint8Array[] | undefined): string[] => (list ?? []).map(sha256).sort();
+
+/** Files change while their names stay. What is no plain file cannot be read twice. */
+function fileContent(file: string | undefined): string | null {
+  if (file === undefined) return null;
+  return statSync(file).isFile() ? sha256(readFileSync(file)) : resolve(file);
+}
+
+/** Equal for contexts that trust the same certificates by the same rules. Hexadecimal, 32 bytes. */
+export function trustDigest(options: NativeContextOptions): string {
+  const { ca, caFile, caPath, crl, pfx, systemCa, verifyDepth, securityLevel } = options;
+  // Where SSL_CTX_set_default_verify_paths(3) looks.
+  const { SSL_CERT_FILE: systemFile, SSL_CERT_DIR: systemPath } = process.env;
+  return sha256(
+    JSON.stringify({
+      ca: contents(ca),
+      // The authorities that come with a key are trusted too.
+      pfx: contents(pfx?.map(({ data }) => data)),
+      crl: contents(crl),
+      caFile: fileContent(caFile),
+      caPath: caPath === undefined ? null : resolve(caPath),
+      system: systemCa ? [systemFile ?? null, systemPath ?? null] : null,
+      verifyDepth: verifyDepth ?? null,
+      securityLevel: securityLevel ?? null,
+    }),
+  );
+}
 
 const normalized = (host: string): string => host.toLowerCase().replace(/\.$/, '');
 
 /**
- * Resumption skips verification, so a session made with another host would let that host pass for this one. Native code
- * looks at the certificate again when the session was resumed; this says it earlier and more clearly.
+ * For connections that verify their peer. Native code looks at the certificate's name and at the kept result again when
+ * the session was resumed, but it cannot know who was trusted when that result was found.
  */
-export function assertSessionFits(madeFor: string | null, expected: string | undefined): void {
-  if (madeFor === null || expected === undefined || normalized(madeFor) === normalized(expected)) return;
-  throw tlsError(
-    'ERR_TLS_SESSION_HOST_MISMATCH',
-    `the session was made with ${madeFor} and cannot be resumed with ${expected}: make a new one, or keep sessions by host`,
-  );
+export function assertSessionFits(origin: SessionOrigin, expected: SessionOrigin): void {
+  if (origin.host !== null && expected.host !== null && normalized(origin.host) !== normalized(expected.host)) {
+    throw tlsError(
+      'ERR_TLS_SESSION_HOST_MISMATCH',
+      `the session was made with ${origin.host} and cannot be resumed with ${expected.host}: make a new one, or keep sessions by host`,
+    );
+  }
+  if (origin.trust === null) {
+    throw tlsError(
+      'ERR_TLS_SESSION_POLICY_MISMATCH',
+      'the session does not tell whom its connection trusted (plain DER, or the format of an earlier version), and resuming it would skip verification: connect without it, and store what serialize() of the new session returns',
+    );
+  }
+  if (!origin.verified) {
+    throw tlsError(
+      'ERR_TLS_SESSION_NOT_VERIFIED',
+      'the session was made by a connection that did not insist on verification, and resuming it would skip it: connect without it',
+    );
+  }
+  if (origin.trust !== expected.trust) {
+    throw tlsError(
+      'ERR_TLS_SESSION_POLICY_MISMATCH',
+      'the session was made by a context that trusts other certificates (ca, caFile, caPath, systemCa, crl, pfx, verifyDepth or securityLevel differ), and resuming it would skip verification: connect without it, and keep sessions by the policy that they were made under',
+    );
+  }
 }
