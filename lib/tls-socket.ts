@@ -3,6 +3,7 @@ import type { Connection, Pending } from './internal/connection.ts';
 import type { DuplexTransport } from './internal/duplex-transport.ts';
 import { BufferReceiver, ChunkReceiver, type OnReadOptions, type Receiver } from './internal/receiver.ts';
 import { optionalBoolean, validateObject } from './internal/validate.ts';
+import { groupsOf } from './internal/write-groups.ts';
 import type { Ssl } from './ssl.ts';
 import { connectionOf } from './ssl-state.ts';
 import { socketOf, TlsSocketState } from './tls-socket-state.ts';
@@ -109,20 +110,51 @@ export class TlsSocket extends TlsSocketState {
   // Going out
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
-    this.#send(chunk.length, callback, op => this.#connection.native.write(op, chunk));
+    this.#send([{ chunk }], callback);
   }
 
   override _writev(chunks: readonly Chunk[], callback: WriteCallback): void {
-    const buffers = chunks.map(({ chunk }) => chunk).filter(chunk => chunk.length > 0);
-    const length = buffers.reduce((sum, chunk) => sum + chunk.length, 0);
-    this.#send(length, callback, op => this.#connection.native.writev(op, buffers));
+    this.#send(chunks, callback);
   }
 
-  #send(length: number, callback: WriteCallback, start: (op: number) => 0 | 1 | 2): void {
-    this.noteWritten(length);
-    // Nothing to send is nothing to wait for.
-    if (length === 0) callback();
-    else this.#run(error => (error === null ? this.#taken(callback) : callback(error)), start);
+  /** One group after the other: what native code gathers is a copy, and a backlog may be large. */
+  #send(chunks: readonly Chunk[], callback: WriteCallback): void {
+    this.touch();
+    const groups = groupsOf(chunks);
+    // Most groups are taken at once: a loop, where callbacks that each start the next group would nest without bound.
+    let looping = false;
+    let goOn = false;
+    const taken = (error?: Error | null): void => {
+      goOn = !error;
+      if (error) callback(error);
+      else if (!looping) loop();
+    };
+    const loop = (): void => {
+      looping = true;
+      do {
+        goOn = false;
+        const { value: group } = groups.next();
+        if (group === undefined) {
+          this.noteWritten(chunks.reduce((sum, { chunk }) => sum + chunk.length, 0));
+          callback();
+        } else {
+          this.#sendGroup(group, taken);
+        }
+      } while (goOn);
+      looping = false;
+    };
+    loop();
+  }
+
+  #sendGroup(group: readonly Buffer[], callback: WriteCallback): void {
+    const [first] = group;
+    this.#run(
+      error => (error === null ? this.#taken(callback) : callback(error)),
+      op =>
+        first !== undefined && group.length === 1
+          ? this.#connection.native.write(op, first)
+          : this.#connection.native.writev(op, group),
+    );
   }
 
   #taken(callback: WriteCallback): void {

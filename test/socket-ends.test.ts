@@ -1,9 +1,11 @@
 // What must hold beside the bytes of a TlsSocket: who the peer is by now, how transports end, whose listeners are whose.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { pattern } from './support/bytes.ts';
 import { certificates } from './support/certificates.ts';
 import { tls12, tls13 } from './support/memory-pair.ts';
-import { socketPair } from './support/sockets.ts';
-import { within } from './support/wait.ts';
+import { collect, socketPair } from './support/sockets.ts';
+import { sleep, within } from './support/wait.ts';
 
 describe('what a TlsSocket says of its peer', () => {
   for (const [version, both] of [
@@ -38,5 +40,54 @@ describe('what a TlsSocket says of its peer', () => {
     await within(client.renegotiate(), 'the renegotiation');
     assert.equal(server.authorized, true);
     assert.equal(server.ssl.peerCertificateChain[0]?.subject, 'CN=client');
+  });
+});
+
+describe('a backlog of writes', () => {
+  it('is not copied as a whole', async () => {
+    const { client, server } = await socketPair();
+    const block = pattern(100_000);
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 2000; i++) client.write(block);
+    await sleep(100);
+    const grown = process.memoryUsage().rss - before;
+    assert.ok(grown < 100 << 20, `${grown >> 20} MiB more`);
+    let got = 0;
+    server.on('data', (chunk: Buffer) => {
+      got += chunk.length;
+    });
+    client.end();
+    await within(once(server, 'end'), 'the end', 20_000);
+    assert.equal(got, 2000 * block.length);
+    assert.equal(client.bytesWritten, 2000 * block.length);
+  });
+
+  it('arrives in order, whatever the sizes, and each callback comes once', async () => {
+    const { client, server } = await socketPair();
+    const got = collect(server);
+    const sizes = Array.from({ length: 3000 }, (_, i) => [0, 1, 1000, 65_535, 65_536, 200_000][(i * 7) % 6] as number);
+    const chunks = sizes.slice(0, 600).map((size, i) => pattern(size, i));
+    // Many small ones, which are one group after the other that is taken at once.
+    chunks.push(...Array.from({ length: 20_000 }, (_, i) => pattern(100, i)));
+    const order: number[] = [];
+    client.cork();
+    for (const [i, chunk] of chunks.entries()) client.write(chunk, () => order.push(i));
+    client.uncork();
+    client.end();
+    assert.ok((await within(got, 'the data', 20_000)).equals(Buffer.concat(chunks)));
+    assert.deepEqual(order, [...chunks.keys()]);
+  });
+
+  it('is given up at the first error', async () => {
+    const { client, server } = await socketPair();
+    const outcomes: unknown[] = [];
+    for (let i = 0; i < 500; i++) client.write(pattern(100_000), error => outcomes.push(error));
+    await sleep(20);
+    server.destroy();
+    client.resume();
+    await within(new Promise(resolve => client.once('close', resolve)), 'close');
+    await sleep(1);
+    assert.equal(outcomes.length, 500);
+    assert.ok(outcomes.at(-1) instanceof Error);
   });
 });
