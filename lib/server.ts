@@ -11,6 +11,7 @@ import {
   optionalBoolean,
   optionalFunction,
   optionalInteger,
+  validateBoolean,
   validateObject,
   validateTimeout,
 } from './internal/validate.ts';
@@ -48,7 +49,7 @@ export interface ServerEvents {
   tlsClientError: [error: Error, socket: TlsSocket];
   /** A connection was closed because of maxConnections. */
   drop: [];
-  /** Accepting failed in a way that lasts, such as too many open files; without a listener it is a warning. */
+  /** Accepting failed for a reason of our own, such as too many open files; without a listener it is a warning. */
   error: [error: Error];
   /** It no longer listens, and its last connection has ended. */
   close: [];
@@ -61,6 +62,19 @@ export interface AddressInfo {
   readonly port: number;
 }
 
+/** What the server itself says of client certificates; what it leaves open its context says. */
+interface ClientPolicy {
+  readonly requestCert?: boolean;
+  readonly rejectUnauthorized?: boolean;
+}
+
+function clientPolicyOf({ requestCert, rejectUnauthorized }: ServerOptions): ClientPolicy {
+  const given = { requestCert, rejectUnauthorized };
+  const said = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
+  for (const [name, value] of said) validateBoolean(value, `options.${name}`);
+  return Object.fromEntries(said) as ClientPolicy;
+}
+
 /** Settings of each connection. */
 interface Settings {
   readonly socket: TlsSocketOptions;
@@ -71,11 +85,23 @@ interface Settings {
   readonly on: SslListeners | undefined;
 }
 
+/** At a client's arrival it would be too late to say that an option is wrong. */
+function checkListeners(on: SslListeners | undefined): void {
+  if (on === undefined || on === null) return;
+  validateObject(on, 'options.on');
+  for (const [name, listener] of Object.entries(on)) optionalFunction(listener, `options.on.${name}`);
+}
+
 function settingsOf(options: ServerOptions): Settings {
-  const { allowHalfOpen, onread, pauseOnConnect, on } = options;
+  const { onread, on } = options;
   checkOnRead(onread);
+  checkListeners(on);
   return {
-    socket: { allowHalfOpen, onread, pauseOnConnect },
+    socket: {
+      allowHalfOpen: optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false),
+      onread,
+      pauseOnConnect: optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false),
+    },
     handshakeTimeout: validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout'),
     noDelay: optionalBoolean(options.noDelay, 'options.noDelay', true),
     keepAlive: optionalBoolean(options.keepAlive, 'options.keepAlive', false),
@@ -118,6 +144,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #settings: Settings;
   readonly #connections = new Set<Ssl>();
   #context: SslContext;
+  #clientPolicy: ClientPolicy;
   #acceptor: Acceptor | null = null;
   #closing: Closing | null = null;
   #referenced = true;
@@ -129,6 +156,7 @@ export class Server extends EventEmitter<ServerEvents> {
     validateObject(options, 'options');
     this.#settings = settingsOf(options);
     this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
+    this.#clientPolicy = clientPolicyOf(options);
     this.#context = contextOf(options);
     if (optionalFunction(onConnection, 'onConnection') !== undefined)
       this.on('secureConnection', onConnection as () => void);
@@ -137,11 +165,15 @@ export class Server extends EventEmitter<ServerEvents> {
   /**
    * Starts to listen.
    *
-   * @throws Error with the code of the system call: `EADDRINUSE`, `EACCES`; `ERR_TLS_SERVER_LISTENING` if it listens
+   * @throws Error with the code of the system call: `EADDRINUSE`, `EACCES`; `ERR_TLS_SERVER_LISTENING` if it listens,
+   * `ERR_TLS_SERVER_CLOSING` while close() waits for connections
    */
   async listen(options: ListenOptions = {}): Promise<this> {
     const server = own(this);
     if (server.#acceptor !== null) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server listens already');
+    if (server.#closing !== null && server.#connections.size > 0) {
+      throw tlsError('ERR_TLS_SERVER_CLOSING', 'the server waits for its last connection to end: await close() first');
+    }
     const acceptor = new Acceptor({
       accepted: fd => server.#accepted(fd),
       failed: error => server.#acceptFailed(error),
@@ -193,9 +225,20 @@ export class Server extends EventEmitter<ServerEvents> {
     return this;
   }
 
-  /** Certificates and policy for connections to come: those that there are keep theirs. */
+  /**
+   * Certificates and policy for connections to come: those that there are keep theirs. What createServer() was told of
+   * `requestCert` and `rejectUnauthorized` holds on, unless the new options have their own; a ready context has none.
+   */
   setSecureContext(options: SslContextOptions | SslContext): void {
-    own(this).#context = options instanceof SslContext ? options : new SslContext(options);
+    const server = own(this);
+    if (options instanceof SslContext) {
+      server.#context = options;
+      return;
+    }
+    validateObject(options, 'options');
+    const policy = { ...server.#clientPolicy, ...clientPolicyOf(options) };
+    server.#context = new SslContext({ ...options, ...policy });
+    server.#clientPolicy = policy;
   }
 
   /** Stops listening at once; resolves when the last connection has ended. Idempotent. */
@@ -253,24 +296,43 @@ export class Server extends EventEmitter<ServerEvents> {
     if (ssl !== undefined) void this.#handshake(ssl);
   }
 
-  /** The client may be gone already: then there is nobody to tell, and nothing to keep. */
+  /** Whatever fails, the descriptor is closed, and no client's arrival is an uncaught exception. */
   #makeSsl(fd: number): Ssl | undefined {
-    const { noDelay, keepAlive, keepAliveDelay, on } = this.#settings;
-    const ssl = new Ssl(this.#context, { side: 'server', on });
+    let ssl: Ssl;
+    try {
+      ssl = new Ssl(this.#context, { side: 'server', on: this.#settings.on, ...this.#clientPolicy });
+    } catch (error) {
+      closeSync(fd);
+      this.#acceptFailed(error);
+      return undefined;
+    }
+    return this.#takeOver(ssl, fd) ? ssl : undefined;
+  }
+
+  /** The client may be gone already: then there is nobody to tell, and nothing to keep. */
+  #takeOver(ssl: Ssl, fd: number): boolean {
+    const { noDelay, keepAlive, keepAliveDelay } = this.#settings;
     const connection = connectionOf(ssl);
     try {
       ssl.setFd(fd, { close: true });
+    } catch {
+      ssl.close();
+      // A descriptor that was refused is still ours.
+      closeSync(fd);
+      return false;
+    }
+    try {
       if (noDelay) connection.native.setNoDelay(true);
       if (keepAlive) connection.native.setKeepAlive(true, keepAliveDelay);
       const remote = connection.remoteAddress;
       connection.peer = remote === null || remote.family === 'unix' ? '' : `${remote.address}:${remote.port}`;
     } catch {
       ssl.close();
-      return undefined;
+      return false;
     }
     this.#connections.add(ssl);
     ssl.once('close', () => this.#closed(ssl));
-    return ssl;
+    return true;
   }
 
   async #handshake(ssl: Ssl): Promise<void> {
@@ -279,7 +341,7 @@ export class Server extends EventEmitter<ServerEvents> {
     } catch (error) {
       return this.#handshakeFailed(ssl, error as Error);
     }
-    this.#emitSafely('secureConnection', () => new TlsSocket(ssl, this.#settings.socket), ssl);
+    if (!ssl.closed) this.#handOut(ssl);
   }
 
   #handshakeFailed(ssl: Ssl, error: Error): void {
@@ -298,16 +360,31 @@ export class Server extends EventEmitter<ServerEvents> {
     }
   }
 
-  /** A handler that throws is an uncaught exception, as in node, and not a rejection that nobody caught. */
-  #emitSafely(name: 'secureConnection', makeSocket: () => TlsSocket, ssl: Ssl): void {
+  #handOut(ssl: Ssl): void {
+    let socket: TlsSocket;
     try {
-      if (!ssl.closed) this.emit(name, makeSocket());
+      socket = new TlsSocket(ssl, this.#settings.socket);
+    } catch (error) {
+      // Such as from the function onread.buffer: the server's fault, not the client's.
+      ssl.close();
+      this.#safely(() => this.#acceptFailed(error));
+      return;
+    }
+    this.#safely(() => void this.emit('secureConnection', socket));
+  }
+
+  /** A handler that throws is an uncaught exception, as in node, and not a rejection that nobody caught. */
+  #safely(tell: () => void): void {
+    try {
+      tell();
     } catch (error) {
       throwLater(error);
     }
   }
 
-  #acceptFailed(error: Error): void {
+  /** @param thrown - anything, where users' code throws it */
+  #acceptFailed(thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(`A connection was not accepted: ${String(thrown)}`);
     if (this.listenerCount('error') > 0) this.emit('error', error);
     else process.emitWarning(error);
   }
