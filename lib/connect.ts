@@ -189,7 +189,7 @@ export async function connect(options: ConnectOptions): Promise<TlsSocket> {
   } catch (error) {
     ssl.close();
     const cause = transport?.error ?? error;
-    transport?.close(cause as Error);
+    transport?.close(false);
     if (deadline.expired) throw timeoutError(`Connecting to ${target.label}`, timeout ?? 0);
     throw signal?.aborted ? abortError(signal) : located(cause, target.label);
   } finally {

@@ -195,7 +195,7 @@ export class TlsSocket extends TlsSocketState {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.stopTimer();
     this.#connection.close(error);
-    this.#transport?.close(error);
+    this.#transport?.close(error === null && this.writableFinished);
     callback(error);
   }
 

@@ -10,7 +10,7 @@ import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
 import { clientContext, connectedPair, makePair, serverContext, tls12 } from './support/memory-pair.ts';
 import { collect, connectTo, startServer } from './support/sockets.ts';
-import { sleep, turns, within } from './support/wait.ts';
+import { sleep, turns, until, within } from './support/wait.ts';
 
 const client = {
   servername: 'localhost',
@@ -184,6 +184,66 @@ describe('a TlsSocket', () => {
       await within(draining, 'drain');
       socket.destroy();
       peer.destroy();
+    });
+
+    it('is destroyed with it, at once, by destroy()', async () => {
+      const [near, far] = pipes();
+      const [socket] = await within(Promise.all([connect({ ...client, socket: near }), acceptOn(far)]), 'both');
+      socket.destroy();
+      assert.equal(near.destroyed, true);
+    });
+
+    it('is destroyed after an orderly end, when close_notify has gone out behind all data', async () => {
+      const [near, far] = pipes();
+      const [socket, peer] = await within(Promise.all([connect({ ...client, socket: near }), acceptOn(far)]), 'both');
+      const got = collect(peer);
+      const data = pattern(20_000);
+      socket.resume().end(data);
+      await within(once(socket, 'finish'), 'finish');
+      socket.destroy();
+      assert.ok((await within(got, 'the data, and a clean end')).equals(data));
+      await until(() => near.destroyed, 'the Duplex to be destroyed');
+    });
+
+    it('that the peer keeps open and does not read is destroyed all the same', async () => {
+      const { port } = await startServer({}, socket => socket.resume());
+      let stop = (): void => undefined;
+      const ends: net.Socket[] = [];
+      // Leads to the server, keeps its end open whatever happens, and stops reading on demand.
+      const front = net.createServer({ allowHalfOpen: true }, near => {
+        const far = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+        for (const each of [near, far]) ends.push(each.on('error', () => {}));
+        near.on('data', chunk => far.write(chunk)).on('close', () => far.destroy());
+        far.on('data', chunk => near.write(chunk));
+        stop = () => void near.pause();
+      });
+      front.listen(0, '127.0.0.1');
+      await once(front, 'listening');
+      try {
+        const plain = net.connect((front.address() as net.AddressInfo).port, '127.0.0.1');
+        await once(plain, 'connect');
+        plain.pause().read(0);
+        // Used before, so it is pumped.
+        const used = new Duplex({
+          read: () => void plain.resume(),
+          write: (chunk, _encoding, callback) => void plain.write(chunk, callback),
+          final: callback => void plain.end(callback),
+          destroy: (error, callback) => {
+            plain.destroy();
+            callback(error);
+          },
+        });
+        plain.on('data', chunk => used.push(chunk));
+        const socket = await within(connect({ ...client, socket: used }), 'the connection');
+        stop();
+        socket.end('goodbye');
+        await within(once(socket, 'finish'), 'finish');
+        socket.destroy();
+        await until(() => plain.destroyed, 'the net.Socket to be destroyed');
+      } finally {
+        for (const each of ends) each.destroy();
+        front.close();
+      }
     });
 
     it('what is no Duplex is refused', async () => {

@@ -8,6 +8,8 @@ const inputMark = 256 * 1024;
 /** Ciphertext that may wait for the Duplex before writers are told to wait: within one turn it takes nothing yet. */
 const outputMark = 64 * 1024;
 const pieceSize = 64 * 1024;
+/** Milliseconds that a Duplex has to send what was written last, before it is destroyed. */
+const lingerTime = 2_000;
 
 export class DuplexTransport {
   readonly #duplex: Duplex;
@@ -41,15 +43,29 @@ export class DuplexTransport {
     else callback();
   }
 
-  /** What the connection wrote last still goes out, except after an error. */
-  close(error: Error | null): void {
+  /**
+   * Destroys the Duplex: at once, or after an orderly end as soon as it has sent what the connection wrote last. A peer
+   * that does not take it cannot keep it open.
+   */
+  close(orderly: boolean): void {
     if (this.#closed) return;
-    this.#blocked = false;
-    this.#pump();
+    // Nobody waits for a drain any more.
+    do {
+      this.#blocked = false;
+      this.#pump();
+    } while (this.#blocked);
     this.#closed = true;
     this.#release();
-    if (error === null) this.#duplex.end();
-    else this.#duplex.destroy();
+    const duplex = this.#duplex;
+    if (!orderly || !duplex.writable) {
+      duplex.destroy();
+      return;
+    }
+    const timer = setTimeout(() => duplex.destroy(), lingerTime).unref();
+    duplex.end(() => {
+      clearTimeout(timer);
+      duplex.destroy();
+    });
   }
 
   #received(chunk: unknown): void {
