@@ -1,9 +1,12 @@
 // Options of connect() and createServer(), and what a server offers besides.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import type { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
-import { connect, createServer, type Ssl } from 'system-tls';
+import { connect, createServer, type Ssl, type TlsSocket } from 'system-tls';
+import { needs, needsProgram } from './support/capabilities.ts';
 import { certificates } from './support/certificates.ts';
 import { nodeScript } from './support/child.ts';
 import { codes } from './support/codes.ts';
@@ -11,6 +14,40 @@ import { rejected, thrown } from './support/errors.ts';
 import { clientContext, serverContext, tls12 } from './support/memory-pair.ts';
 import { connectTo, socketPair, startServer } from './support/sockets.ts';
 import { sleep, until, within } from './support/wait.ts';
+
+/** The descriptor of a TCP connection over IPv4, found by its ports. */
+function descriptorOf({ localPort, remotePort }: TlsSocket): number {
+  const port = (number = 0) => `:${number.toString(16).toUpperCase().padStart(4, '0')}`;
+  const line = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map(text => text.trim().split(/\s+/))
+    .find(([, local, remote]) => local?.endsWith(port(localPort)) && remote?.endsWith(port(remotePort)));
+  const target = `socket:[${line?.[9]}]`;
+  const found = readdirSync('/proc/self/fd').find(fd => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === target;
+    } catch {
+      // That of the folder itself.
+      return false;
+    }
+  });
+  assert.ok(found, 'the descriptor');
+  return Number(found);
+}
+
+/** What the system knows of a socket: node cannot ask, a child that inherits it can. */
+function socketOptions(socket: TlsSocket): { noDelay: boolean; keepAlive: boolean; idle: number } {
+  const program = `
+import json, socket
+s = socket.socket(fileno=3)
+print(json.dumps({
+  'noDelay': s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0,
+  'keepAlive': s.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0,
+  'idle': s.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+}))`;
+  const stdio = ['ignore', 'pipe', 'inherit', descriptorOf(socket)] as const;
+  return JSON.parse(execFileSync('python3', ['-c', program], { encoding: 'utf8', stdio: [...stdio] }));
+}
 
 describe('options', () => {
   describe('of connect', () => {
@@ -181,6 +218,27 @@ describe('options', () => {
       await connectTo(port);
       assert.equal((await next()).ssl.context, secureContext);
       assert.throws(() => createServer({ secureContext: {} as never }), { code: codes.wrongType });
+    });
+
+    it('noDelay, keepAlive and keepAliveInitialDelay reach the socket, on either side', async function () {
+      needs(this, process.platform === 'linux', 'descriptors are found in /proc');
+      needsProgram(this, 'python3');
+      const cases = [
+        [{}, { noDelay: true, keepAlive: false }],
+        [{ noDelay: false }, { noDelay: false, keepAlive: false }],
+        [
+          { keepAlive: true, keepAliveInitialDelay: 7000 },
+          { noDelay: true, keepAlive: true, idle: 7 },
+        ],
+        [{ keepAliveInitialDelay: 7000 }, { noDelay: true, keepAlive: false }],
+      ] as const;
+      for (const [options, expected] of cases) {
+        const { client, server } = await socketPair(options, options);
+        for (const socket of [client, server]) {
+          const { idle, ...flags } = socketOptions(socket);
+          assert.deepEqual({ ...flags, ...('idle' in expected && { idle }) }, expected, JSON.stringify(options));
+        }
+      }
     });
 
     it('listens again after it was closed', async () => {
