@@ -331,7 +331,7 @@ export class Server extends EventEmitter<ServerEvents> {
       return false;
     }
     this.#connections.add(ssl);
-    ssl.once('close', () => this.#closed(ssl));
+    connection.ended = () => this.#closed(ssl);
     return true;
   }
 
