@@ -69,9 +69,10 @@ const updateTypes: ReadonlyMap<unknown, number> = new Map<unknown, number>([
 export class Ssl extends SslState {
   readonly #context: SslContext;
   readonly #options: CheckedSslOptions;
-  /** Of sessions that are made here. */
-  readonly #origin: SessionOrigin;
-  #observed = 0;
+  /** Of sessions that are made here; `verified` is what holds now. */
+  #origin: SessionOrigin;
+  /** Of the session that is to be resumed. */
+  #resumed: SessionOrigin | undefined;
   #closeEmitted = false;
 
   /**
@@ -348,11 +349,16 @@ export class Ssl extends SslState {
       ArrayBuffer.isView(session) ? SslSession.from(session) : session,
       'session',
     );
-    if (this.#options.rejectUnauthorized) assertSessionFits(origin, this.#origin);
+    if (this.#origin.verified) assertSessionFits(origin, this.#origin);
     connection.started(connection.native.setSession(native));
+    this.#resumed = origin;
   }
 
-  /** What the peer must prove from the next handshake on: SSL_set_verify(3). */
+  /**
+   * What the peer must prove from the next handshake on: SSL_set_verify(3).
+   *
+   * @throws Error as {@link setSession}, if the session that was set may not pass the verification that is now wanted
+   */
   setVerify(options: {
     readonly requestCert?: boolean | undefined;
     readonly rejectUnauthorized?: boolean | undefined;
@@ -366,8 +372,11 @@ export class Ssl extends SslState {
     );
     const request = optionalBoolean(options.requestCert, 'options.requestCert', this.#options.requestCert);
     connection.assertOpen();
-    const { server } = connection;
-    connection.native.setVerify(verifyMode(server, reject, request), verifyContinue(server, reject));
+    const { server, native } = connection;
+    const resumes = !native.established || native.sessionReused;
+    if (reject && resumes && this.#resumed !== undefined) assertSessionFits(this.#resumed, this.#origin);
+    native.setVerify(verifyMode(server, reject, request), verifyContinue(server, reject));
+    this.#origin = { ...this.#origin, verified: reject };
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -408,11 +417,7 @@ export class Ssl extends SslState {
 
   /** @internal */
   [listenersChanged](name: string | symbol, listening: boolean): void {
-    const mask = observeMask(name);
-    const connection = connectionOf(this);
-    if (mask === 0 || connection.closed) return;
-    this.#observed = listening ? this.#observed | mask : this.#observed & ~mask;
-    connection.native.observe(this.#observed);
+    connectionOf(this).observe('ssl', observeMask(name), listening);
   }
 
   /** @internal What the connection tells. */
@@ -424,7 +429,12 @@ export class Ssl extends SslState {
   #inform(kind: number, a: number, b: number, c: number): void {
     const event = informed(kind, a, b, c, this.#origin);
     if (event === undefined) return;
-    (this.emit as (...args: readonly unknown[]) => boolean).call(this, ...event);
+    const [name, ...args] = event as readonly [string, ...unknown[]];
+    try {
+      (this.emit as (...args: readonly unknown[]) => boolean).call(this, name, ...args);
+    } finally {
+      connectionOf(this).forward?.(name, ...args);
+    }
   }
 
   #emitClose(error: Error | null): void {
@@ -432,7 +442,10 @@ export class Ssl extends SslState {
     this.#closeEmitted = true;
     const connection = connectionOf(this);
     // Never from inside the call that closed it.
-    process.nextTick(() => connection.inScope(() => void this.emit('close', error), undefined));
+    process.nextTick(() => {
+      connection.ended?.();
+      connection.inScope(() => void this.emit('close', error), undefined);
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import { codeOfVerifyResult } from './errors.ts';
 import { invalidThis } from './internal/coded-error.ts';
 import type { Connection } from './internal/connection.ts';
 import { IdleTimer } from './internal/idle-timer.ts';
+import { observeMask } from './internal/inform.ts';
 import { longestTimeout, validateFunction, validateInteger } from './internal/validate.ts';
 import type { Ssl } from './ssl.ts';
 import type {
@@ -20,7 +21,7 @@ interface Verified {
   readonly error: string | null;
 }
 
-/** Events of the Ssl that a socket passes on as soon as somebody listens. */
+/** Events of the Ssl that a socket passes on. */
 const forwarded: ReadonlySet<unknown> = new Set(['keyUpdate', 'renegotiate', 'session', 'keylog']);
 
 const maxSeconds = 32767;
@@ -36,7 +37,6 @@ export abstract class TlsSocketState extends Duplex {
   readonly #ssl: Ssl;
   readonly #state: Connection;
   readonly #idle = new IdleTimer(() => this.#state.inScope(() => void this.emit('timeout'), undefined));
-  readonly #forwarding = new Set<unknown>();
   #bytesRead = 0;
   #bytesWritten = 0;
   #localAddress: NativeAddress | null | undefined;
@@ -47,7 +47,10 @@ export abstract class TlsSocketState extends Duplex {
     super({ allowHalfOpen, autoDestroy: true, emitClose: true });
     this.#ssl = ssl;
     this.#state = connectionOf(ssl);
-    this.on('newListener', this.#forward);
+    this.#state.forward = (name, ...args) => {
+      if (forwarded.has(name)) this.emit(name, ...args);
+    };
+    super.on('newListener', this.#observe);
   }
 
   /** The connection under the stream. */
@@ -55,10 +58,18 @@ export abstract class TlsSocketState extends Duplex {
     return own(this).#ssl;
   }
 
-  #forward(name: string | symbol): void {
-    if (!forwarded.has(name) || this.#forwarding.has(name)) return;
-    this.#forwarding.add(name);
-    this.#ssl.on(name as 'keylog', (...args) => void this.emit(name, ...args));
+  /** From the first listener on, a socket's events are recorded: they are few. */
+  readonly #observe = (name: string | symbol): void => {
+    if (forwarded.has(name)) this.#state.observe('socket', observeMask(name), true);
+  };
+
+  /** The hook of this class stays: it is no listener of the user's. */
+  override removeAllListeners(name?: string | symbol): this {
+    // node tells no name from an undefined one by the number of arguments.
+    if (name === undefined) super.removeAllListeners();
+    else super.removeAllListeners(name);
+    if (#ssl in this && !this.listeners('newListener').includes(this.#observe)) super.on('newListener', this.#observe);
+    return this;
   }
 
   // -------------------------------------------------------------------------------------------------------------------

@@ -202,8 +202,7 @@ export class TlsSocket extends TlsSocketState {
   /** Ends the writable side, and destroys the socket when everything was handed to the transport. */
   destroySoon(): void {
     const socket = socketOf(this);
-    if (socket.writable) socket.end();
     if (socket.writableFinished) socket.destroy();
-    else socket.once('finish', () => socket.destroy());
+    else socket.end(() => socket.destroy());
   }
 }

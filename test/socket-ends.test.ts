@@ -1,11 +1,11 @@
 // What must hold beside the bytes of a TlsSocket: who the peer is by now, how transports end, whose listeners are whose.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { pattern } from './support/bytes.ts';
 import { certificates } from './support/certificates.ts';
 import { tls12, tls13 } from './support/memory-pair.ts';
 import { collect, socketPair } from './support/sockets.ts';
-import { sleep, within } from './support/wait.ts';
+import { sleep, until, within } from './support/wait.ts';
 
 describe('what a TlsSocket says of its peer', () => {
   for (const [version, both] of [
@@ -89,5 +89,60 @@ describe('a backlog of writes', () => {
     await sleep(1);
     assert.equal(outcomes.length, 500);
     assert.ok(outcomes.at(-1) instanceof Error);
+  });
+});
+
+describe('removeAllListeners()', () => {
+  it('on a socket leaves what the socket itself hears', async () => {
+    const { client, server } = await socketPair(tls13, tls13);
+    server.resume();
+    for (const names of [[], ['newListener'], ['keyUpdate'], [undefined]] as unknown as Array<[string]>) {
+      client.removeAllListeners(...names);
+      client.ssl.removeAllListeners(...names);
+      const updated = once(client, 'keyUpdate');
+      await client.keyUpdate();
+      const [event] = (await within(updated, `keyUpdate after removing ${names.join()}`)) as [unknown];
+      assert.deepEqual(event, { from: 'self', requested: false });
+      const logged = once(client, 'keylog');
+      await client.keyUpdate();
+      await within(logged, `keylog after removing ${names.join()}`);
+    }
+  });
+
+  it('on an Ssl leaves what makes events be recorded, and takes the user’s own hooks', async () => {
+    const { client, server } = await socketPair(tls13, tls13);
+    server.resume();
+    for (const names of [[], ['newListener'], ['removeListener']] as unknown as Array<[never]>) {
+      const untyped = client.ssl as unknown as EventEmitter;
+      let heard = 0;
+      untyped.on(names[0] ?? 'newListener', () => heard++);
+      untyped.removeAllListeners(...names);
+      heard = 0;
+      const logged = once(client.ssl, 'keylog');
+      await client.keyUpdate();
+      await within(logged, `keylog after removing ${names.join()}`);
+      assert.equal(heard, 0, 'the user’s own are gone');
+    }
+  });
+
+  it('on a connection of a server does not keep the server from closing', async () => {
+    const { client, server, running } = await socketPair();
+    server.removeAllListeners();
+    server.ssl.removeAllListeners();
+    server.on('error', () => {});
+    const closing = running.server.close();
+    client.destroy();
+    server.destroy();
+    await within(closing, 'the server to close');
+    assert.equal(running.server.connections, 0);
+  });
+
+  it('between destroySoon() and its end changes nothing', async () => {
+    const { client, server } = await socketPair();
+    server.resume();
+    client.write(pattern(1 << 20));
+    client.destroySoon();
+    client.removeAllListeners();
+    await until(() => client.destroyed, 'the end');
   });
 });

@@ -49,6 +49,10 @@ export class Connection implements DispatchTarget {
   readonly server: boolean;
   sink: Sink | null = null;
   flow: Flow | null = null;
+  /** Called once, when the event `'close'` is due: bookkeeping must not depend on listeners that users can remove. */
+  ended: (() => void) | null = null;
+  /** A socket, which emits some of the events too. */
+  forward: ((name: string, ...args: readonly unknown[]) => void) | null = null;
   /** The last chance to ask the native connection for something. */
   beforeClose: (() => void) | null = null;
   /** host:port or the like, for messages. */
@@ -61,6 +65,8 @@ export class Connection implements DispatchTarget {
   // Events are emitted where the connection was made, as far as AsyncLocalStorage is concerned.
   readonly #scope = new AsyncResource('SYSTEMTLS');
   readonly #pending = new Map<number, Pending>();
+  /** Events that are recorded on demand, by who wants them. */
+  readonly #observed = { ssl: 0, socket: 0 };
   #lastOp = 0;
   #flowing = false;
   #pinned = false;
@@ -196,6 +202,13 @@ export class Connection implements DispatchTarget {
   /** Calls `action` in the asynchronous context in which the connection was made. */
   inScope<A extends unknown[]>(action: (...args: A) => void, self: unknown, ...args: A): void {
     this.#scope.runInAsyncScope(action, self, ...args);
+  }
+
+  /** What `who` wants to hear of: a mask of Observe. */
+  observe(who: 'ssl' | 'socket', bit: number, listening: boolean): void {
+    if (bit === 0 || this.#closed) return;
+    this.#observed[who] = listening ? this.#observed[who] | bit : this.#observed[who] & ~bit;
+    this.native.observe(this.#observed.ssl | this.#observed.socket);
   }
 
   /** To be called after native calls that may have recorded events: they must find this object alive. */

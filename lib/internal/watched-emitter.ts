@@ -27,11 +27,17 @@ export abstract class WatchedEmitter<T extends Record<keyof T, unknown[]>> exten
 
   abstract [listenersChanged](name: string | symbol, listening: boolean): void;
 
-  /** Without a name, the hooks of this class stay: they are no listeners of the user's. */
+  /** The hooks of this class stay, whatever the name: they are no listeners of the user's. */
   override removeAllListeners(name?: unknown): this {
     const untyped = this as unknown as EventEmitter;
-    const names = name === undefined ? untyped.eventNames().filter(each => !hooks.has(each)) : [name as string];
-    for (const each of names) super.removeAllListeners(each as never);
+    const names = name === undefined ? untyped.eventNames() : [name as string];
+    for (const each of names.filter(each => !hooks.has(each))) super.removeAllListeners(each as never);
+    // Last, so that users who listen for removals hear of the others.
+    for (const each of names.filter(each => hooks.has(each))) {
+      for (const listener of untyped.rawListeners(each)) {
+        if (listener !== added && listener !== removed) untyped.removeListener(each, listener as () => void);
+      }
+    }
     return this;
   }
 }
