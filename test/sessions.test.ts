@@ -287,6 +287,43 @@ describe('sessions', () => {
     thrown(() => makePair({ ...contexts, serverSsl: { session } }), codes.wrongSide);
   });
 
+  it('another policy is found too where setVerify() asks for verification', async () => {
+    const server = serverContext({ ticketKeys: Buffer.alloc(80, 7) });
+    const session = await first({ clientContext: clientContext(), serverContext: server });
+    const code = 'ERR_TLS_SESSION_POLICY_MISMATCH';
+    const lax = { clientContext: clientContext({ ca: certificates().otherCa.cert, rejectUnauthorized: false }) };
+
+    const after = makePair({ ...lax, serverContext: server });
+    after.client.setVerify({ rejectUnauthorized: true });
+    thrown(() => after.client.setSession(session), code);
+
+    const before = makePair({ ...lax, serverContext: server });
+    before.client.setSession(session);
+    thrown(() => before.client.setVerify({ rejectUnauthorized: true }), code);
+
+    const resumed = await resume({ ...lax, serverContext: server }, session);
+    assert.equal(resumed.client.sessionReused, true);
+    thrown(() => resumed.client.setVerify({ rejectUnauthorized: true }), code);
+  });
+
+  it('a session that was made after setVerify() is a verified one', async () => {
+    // Here the session is there with the handshake.
+    const server = serverContext({ ...tls12, ticketKeys: Buffer.alloc(80, 7) });
+    const pair = makePair({ client: { rejectUnauthorized: false }, serverContext: server });
+    pair.client.setVerify({ rejectUnauthorized: true });
+    await pair.handshake();
+    const { session } = pair.client;
+    assert.ok(session);
+    const next = await resume({ clientContext: clientContext(), serverContext: server }, session);
+    assert.equal(next.client.sessionReused, true);
+    const lax = makePair({ serverContext: server });
+    lax.client.setVerify({ rejectUnauthorized: false });
+    await lax.handshake();
+    const unverified = lax.client.session;
+    assert.ok(unverified);
+    thrown(() => makePair({ serverContext: server }).client.setSession(unverified), 'ERR_TLS_SESSION_NOT_VERIFIED');
+  });
+
   it('another trust is told by connect() too', async () => {
     const { port } = await startServer({}, socket => socket.resume());
     let session: SslSession | undefined;
