@@ -43,7 +43,8 @@ export interface KeyUpdateOptions extends OperationOptions {
 export interface KeyUpdateResult {
   /**
    * Resolves when the peer's own KeyUpdate arrived; absent if it was not asked. The peer answers with its next write,
-   * which may never come. A rejection that nobody looks at does no harm.
+   * which may never come: `timeout` and `signal` of the call bound this wait too, and the connection lives on. A
+   * rejection that nobody looks at does no harm.
    */
   readonly peerUpdated: Promise<void> | undefined;
 }

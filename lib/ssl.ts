@@ -5,9 +5,16 @@ import type { Connection, Sink } from './internal/connection.ts';
 import { ReadStatus } from './internal/constants.ts';
 import { informed, observeMask } from './internal/inform.ts';
 import { binding } from './internal/load-binding.ts';
-import { checkLimits, type Limits, type OperationOptions, run, waitFor } from './internal/operations.ts';
+import {
+  checkLimits,
+  expectPeerUpdate,
+  type Limits,
+  type OperationOptions,
+  run,
+  waitFor,
+} from './internal/operations.ts';
 import { assertSessionFits, type SessionOrigin } from './internal/session-policy.ts';
-import { assertNoTransport, assertSide, claimBios, peerUpdate } from './internal/ssl-checks.ts';
+import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
 import {
   type CheckedSslOptions,
   checkSslOptions,
@@ -261,14 +268,15 @@ export class Ssl extends SslState {
     connection.assertUsable();
     const op = connection.nextOp();
     const done = connection.started(connection.native.keyUpdate(op, requestPeer));
-    const peerUpdated = requestPeer ? peerUpdate(connection, op) : undefined;
+    const peer = requestPeer ? expectPeerUpdate(connection, op, limits) : undefined;
     try {
       if (!done) await waitFor(connection, op, 'key update', limits, () => undefined);
     } catch (error) {
       connection.forgetPeerUpdate(op);
       throw error;
     }
-    return { peerUpdated };
+    peer?.bound();
+    return { peerUpdated: peer?.updated };
   }
 
   /**

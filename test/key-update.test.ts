@@ -87,6 +87,25 @@ describe('key update', () => {
         await pair.during(peerUpdated);
       });
 
+      it('peerUpdated obeys timeout and signal, and the connection lives on', async () => {
+        const pair = await connectedPair({ both: tls13 });
+        const inTime = await pair[ours].keyUpdate({ requestPeer: true, timeout: 30 });
+        await rejected(inTime.peerUpdated as Promise<void>, codes.timeout);
+        const controller = new AbortController();
+        const aborted = await pair[ours].keyUpdate({ requestPeer: true, signal: controller.signal });
+        // Nobody looks at this one, and that is no unhandled rejection.
+        await pair[ours].keyUpdate({ requestPeer: true, timeout: 1 });
+        controller.abort();
+        await rejected(aborted.peerUpdated as Promise<void>, codes.aborted);
+        await turns(5);
+        await pair.pump();
+        await stillCarries(pair);
+        const answered = await pair[ours].keyUpdate({ requestPeer: true, timeout: 5000 });
+        const reading = watch(pair[theirs].read());
+        await pair.during(answered.peerUpdated as Promise<void>);
+        await stillCarriesAfter(pair, ours, reading.promise);
+      });
+
       it('without a request there is nothing to wait for', async () => {
         const pair = await connectedPair({ both: tls13 });
         assert.equal((await pair[ours].keyUpdate()).peerUpdated, undefined);

@@ -1,11 +1,13 @@
 // What must hold beside the bytes of a TlsSocket: who the peer is by now, how transports end, whose listeners are whose.
 import assert from 'node:assert/strict';
-import { type EventEmitter, once } from 'node:events';
+import { type EventEmitter, getEventListeners, once } from 'node:events';
 import { pattern } from './support/bytes.ts';
 import { certificates } from './support/certificates.ts';
-import { tls12, tls13 } from './support/memory-pair.ts';
+import { codes } from './support/codes.ts';
+import { rejected } from './support/errors.ts';
+import { connectedPair, makePair, tls12, tls13 } from './support/memory-pair.ts';
 import { collect, socketPair } from './support/sockets.ts';
-import { sleep, until, within } from './support/wait.ts';
+import { sleep, until, watch, within } from './support/wait.ts';
 
 describe('what a TlsSocket says of its peer', () => {
   for (const [version, both] of [
@@ -144,5 +146,70 @@ describe('removeAllListeners()', () => {
     client.destroySoon();
     client.removeAllListeners();
     await until(() => client.destroyed, 'the end');
+  });
+});
+
+describe('errors', () => {
+  it('of independent misuses are objects of their own', async () => {
+    const early = makePair({ both: tls13 });
+    const sync = await Promise.allSettled([early.client.keyUpdate(), early.client.keyUpdate()]);
+    const old = await connectedPair({ both: tls12 });
+    // The first waits for the others' turn, so they fail by events.
+    const late = await Promise.allSettled([old.client.keyUpdate(), old.client.keyUpdate(), old.client.keyUpdate()]);
+    const gone = await connectedPair({ both: tls13 });
+    const closing = gone.client.shutdown();
+    const writes = await Promise.allSettled([gone.client.write('x'), gone.client.write('x'), gone.client.write('x')]);
+    await closing;
+    for (const outcomes of [sync, late, writes]) {
+      const reasons = outcomes.map(outcome => (outcome.status === 'rejected' ? outcome.reason : undefined));
+      assert.ok(reasons.every(reason => reason instanceof Error));
+      assert.equal(new Set(reasons).size, outcomes.length);
+    }
+  });
+
+  it('of a connection that dies are one and the same', async () => {
+    const pair = await connectedPair({ both: tls12 });
+    const reads = [pair.client.read(), pair.client.read(), pair.client.read()].map(promise => watch(promise));
+    const closing = once(pair.client, 'close');
+    pair.toClient.to.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    const [error] = (await within(closing, 'close')) as [Error];
+    const outcomes = await Promise.allSettled([...reads.map(({ promise }) => promise), pair.client.write('x')]);
+    for (const outcome of outcomes) assert.equal((outcome as PromiseRejectedResult).reason, error);
+  });
+});
+
+describe('one AbortSignal for many waits', () => {
+  it('is no reason for a warning, and ends them all', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    try {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const pair = await connectedPair();
+      const reads = Array.from({ length: 30 }, () => watch(pair.client.read({ signal })));
+      const others = await Promise.all(Array.from({ length: 12 }, () => connectedPair()));
+      for (const other of others) reads.push(watch(other.client.read({ signal })));
+      assert.equal(getEventListeners(signal, 'abort').length, 1);
+      controller.abort();
+      for (const read of reads) await rejected(read.promise, codes.aborted);
+      assert.equal(getEventListeners(signal, 'abort').length, 0);
+      await sleep(1);
+      assert.deepEqual(warnings, []);
+    } finally {
+      process.removeListener('warning', note);
+    }
+  });
+
+  it('is let go when nobody waits any more', async () => {
+    const { signal } = new AbortController();
+    const pair = await connectedPair();
+    const reads = [pair.client.read({ signal }), pair.client.read({ signal })];
+    await pair.server.write('x');
+    assert.equal(String(await pair.during(reads[0] as Promise<unknown>)), 'x');
+    assert.equal(getEventListeners(signal, 'abort').length, 1);
+    await pair.server.write('y');
+    assert.equal(String(await pair.during(reads[1] as Promise<unknown>)), 'y');
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
   });
 });

@@ -6,6 +6,7 @@ import { toError } from '../errors.ts';
 import { closedError, tlsError } from './coded-error.ts';
 import { EventKind, Status } from './constants.ts';
 import {
+  batchHas,
   type DispatchTarget,
   eventsAreWaiting,
   holdUntilDispatched,
@@ -73,7 +74,8 @@ export class Connection implements DispatchTarget {
   #held = false;
   #alive = false;
   #error: Error | null = null;
-  #lastFailure: { readonly key: string; readonly error: Error } | undefined;
+  /** What may turn out to be the failure of the whole connection. */
+  #suspected: { readonly key: string; readonly error: Error } | undefined;
   #closed = false;
 
   constructor(server: boolean, makeNative: MakeNative) {
@@ -156,7 +158,9 @@ export class Connection implements DispatchTarget {
 
   /** Why the last native call failed. */
   takeError(): Error {
-    return this.#toError(this.native.takeFailure());
+    const failure = this.native.takeFailure();
+    // The end of the connection leaves an event behind; without one it was this call alone.
+    return eventsAreWaiting() ? this.#suspect(failure) : toError(failure, this.description);
   }
 
   startFlow(): void {
@@ -221,6 +225,7 @@ export class Connection implements DispatchTarget {
 
   released(): void {
     this.#held = false;
+    this.#suspected = undefined;
     this.noteEvents();
     this.#keep();
   }
@@ -236,7 +241,7 @@ export class Connection implements DispatchTarget {
         break;
       case EventKind.OpFailed:
         // A key update that was made already may still wait for the peer's.
-        (this.#take(a) ?? this.#takePeerUpdate(a))?.failed(this.#toError(binding.payload(b) as NativeFailure));
+        (this.#take(a) ?? this.#takePeerUpdate(a))?.failed(this.#failureOf(binding.payload(b) as NativeFailure));
         break;
       case EventKind.Data:
         if (a === 0) this.flow?.data(bytes, b, c);
@@ -250,7 +255,7 @@ export class Connection implements DispatchTarget {
         this.#takePeerUpdate(a)?.done(0);
         break;
       case EventKind.Failed:
-        this.#fail(this.#toError(binding.payload(a) as NativeFailure));
+        this.#fail(this.#suspect(binding.payload(a) as NativeFailure));
         break;
       default:
         this.sink?.inform(kind, a, b, c);
@@ -294,13 +299,34 @@ export class Connection implements DispatchTarget {
     keepAlive(this, alive);
   }
 
-  /** One failure ends many operations, and is still one: they all get the same Error. */
-  #toError(failure: NativeFailure): Error {
+  /** Of an operation: with others, if the connection ends in the same batch; otherwise its own. */
+  #failureOf(failure: NativeFailure): Error {
+    return batchHas(this.id, EventKind.Failed) ? this.#suspect(failure) : toError(failure, this.description);
+  }
+
+  /** The end of a connection takes many operations with it, and is still one failure: they all get the same Error. */
+  #suspect(failure: NativeFailure): Error {
     const key = JSON.stringify(failure);
-    if (this.#lastFailure?.key !== key) this.#lastFailure = { key, error: toError(failure, this.description) };
-    return this.#lastFailure.error;
+    const known = this.#suspected;
+    if (known?.key === key && !isMisuse(known.error)) return known.error;
+    const error = toError(failure, this.description);
+    this.#suspected = { key, error };
+    return error;
   }
 }
+
+/** Refusals of OpenSSL's that leave the connection as it was. */
+const misuses: ReadonlySet<unknown> = new Set([
+  'ERR_SSL_BAD_WRITE_RETRY',
+  'ERR_SSL_EXTENSION_NOT_RECEIVED',
+  'ERR_SSL_INVALID_KEY_UPDATE_TYPE',
+  'ERR_SSL_NOT_SERVER',
+  'ERR_SSL_PROTOCOL_IS_SHUTDOWN',
+  'ERR_SSL_STILL_IN_INIT',
+  'ERR_SSL_WRONG_SSL_VERSION',
+]);
+
+const isMisuse = (error: Error): boolean => misuses.has((error as NodeJS.ErrnoException).code);
 
 /** A Buffer of its own for what lies in memory that the binding uses again; small ones come from node's pool. */
 export function copyBytes(bytes: Uint8Array, offset: number, length: number): Buffer {

@@ -1,3 +1,4 @@
+import { onAbort } from './abort-listeners.ts';
 import { tlsError } from './coded-error.ts';
 
 /** A time by which all of something must be done, made of the limits that its user gave. */
@@ -5,7 +6,7 @@ export class Deadline {
   readonly #end: number;
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #forward: (() => void) | undefined;
+  readonly #detach: (() => void) | undefined;
   readonly #userSignal: AbortSignal | undefined;
 
   constructor(milliseconds: number | undefined, userSignal: AbortSignal | undefined) {
@@ -13,8 +14,7 @@ export class Deadline {
     this.#userSignal = userSignal;
     if (milliseconds !== undefined) this.#timer = setTimeout(() => this.#controller.abort(), milliseconds);
     if (userSignal === undefined) return;
-    this.#forward = () => this.#controller.abort(userSignal.reason);
-    userSignal.addEventListener('abort', this.#forward, { once: true });
+    this.#detach = onAbort(userSignal, () => this.#controller.abort(userSignal.reason));
   }
 
   /** Aborted when time is up, or by the user. */
@@ -29,7 +29,7 @@ export class Deadline {
 
   clear(): void {
     clearTimeout(this.#timer);
-    if (this.#forward !== undefined) this.#userSignal?.removeEventListener('abort', this.#forward);
+    this.#detach?.();
   }
 }
 

@@ -63,8 +63,22 @@ function find(id: number): DispatchTarget | undefined {
   return strong.get(id) ?? weak.get(id)?.deref();
 }
 
+/** What is being dispatched. */
+let current: { readonly events: Int32Array; readonly end: number } | null = null;
+
+/** Whether the batch that is being dispatched has an event of that kind for `id`. */
+export function batchHas(id: number, kind: number): boolean {
+  if (current === null) return false;
+  const { events, end } = current;
+  for (let i = 0; i < end; i += integersPerEvent) {
+    if (events[i] === id && events[i + 1] === kind) return true;
+  }
+  return false;
+}
+
 function dispatch(count: number): void {
   const { events, slab } = binding.batch();
+  current = { events, end: count * integersPerEvent };
   const delivered = held;
   held = [];
   for (let i = 0, end = count * integersPerEvent; i < end; i += integersPerEvent) {
@@ -81,6 +95,7 @@ function dispatch(count: number): void {
       throwLater(error);
     }
   }
+  current = null;
   for (const target of delivered) target.released();
 }
 

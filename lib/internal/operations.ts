@@ -1,5 +1,6 @@
 // Promises for operations, and the two ways to give up waiting: a signal and a time.
 import type { Status as StatusType } from '../../types/binding.d.ts';
+import { onAbort } from './abort-listeners.ts';
 import { abortError, timeoutError } from './coded-error.ts';
 import type { Connection, Pending } from './connection.ts';
 import { Cancelled } from './constants.ts';
@@ -51,7 +52,8 @@ export function waitFor<T>(
   convert: (result: Result) => T,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const limit = limits === noLimits ? undefined : new Limit(connection, op, what, limits, reject);
+    const forget = () => connection.forget(op);
+    const limit = limits === noLimits ? undefined : new Limit(connection, op, limits, { what, reject, forget });
     const pending: Pending = {
       done(result) {
         limit?.clear();
@@ -78,33 +80,81 @@ export async function run(
   if (!connection.started(start(op))) await waitFor(connection, op, what, limits, () => undefined);
 }
 
+/** The peer's own KeyUpdate, which it was asked for. */
+export interface PeerUpdate {
+  readonly updated: Promise<void>;
+  /** From when our own is done: gives up in time. */
+  bound(): void;
+}
+
+/** The limits count from now. */
+export function expectPeerUpdate(connection: Connection, op: number, limits: Limits): PeerUpdate {
+  const begin = performance.now();
+  let settled = false;
+  let limit: Limit | undefined;
+  let refuse!: (error: Error) => void;
+  const updated = new Promise<void>((resolve, reject) => {
+    refuse = reject;
+    const settle = (): void => {
+      settled = true;
+      limit?.clear();
+    };
+    connection.expectPeerUpdate(op, {
+      done() {
+        settle();
+        resolve();
+      },
+      failed(error) {
+        settle();
+        reject(error);
+      },
+    });
+  });
+  // Who does not care for it must not be punished by an unhandled rejection.
+  updated.catch(() => undefined);
+  const bound = (): void => {
+    if (settled || limits === noLimits) return;
+    const forget = () => connection.forgetPeerUpdate(op);
+    const elapsed = performance.now() - begin;
+    limit = new Limit(connection, op, limits, { what: "peer's key update", reject: refuse, forget, elapsed });
+  };
+  return { updated, bound };
+}
+
+interface Waiting {
+  /** Names it in messages. */
+  readonly what: string;
+  reject(error: Error): void;
+  /** It is withdrawn. */
+  forget(): void;
+  /** Milliseconds of the timeout that have passed already. */
+  readonly elapsed?: number;
+}
+
 class Limit {
   readonly #connection: Connection;
   readonly #op: number;
-  readonly #reject: (error: Error) => void;
-  readonly #signal: AbortSignal | undefined;
+  readonly #waiting: Waiting;
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #onAbort: (() => void) | undefined;
+  readonly #detach: (() => void) | undefined;
 
-  constructor(connection: Connection, op: number, what: string, limits: Limits, reject: (error: Error) => void) {
+  constructor(connection: Connection, op: number, limits: Limits, waiting: Waiting) {
     this.#connection = connection;
     this.#op = op;
-    this.#reject = reject;
+    this.#waiting = waiting;
     const { signal, timeout } = limits;
     if (timeout !== undefined) {
-      const expire = () => this.#giveUp(timeoutError(`${what} of ${connection.description}`, timeout));
-      this.#timer = setTimeout(expire, timeout);
+      const expire = () => this.#giveUp(timeoutError(`${waiting.what} of ${connection.description}`, timeout));
+      this.#timer = setTimeout(expire, Math.max(0, timeout - (waiting.elapsed ?? 0)));
     }
-    if (signal !== undefined) {
-      this.#signal = signal;
-      this.#onAbort = () => this.#giveUp(abortError(signal));
-      signal.addEventListener('abort', this.#onAbort, { once: true });
-    }
+    if (signal === undefined) return;
+    if (signal.aborted) this.#giveUp(abortError(signal));
+    else this.#detach = onAbort(signal, () => this.#giveUp(abortError(signal)));
   }
 
   clear(): void {
     clearTimeout(this.#timer);
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#detach?.();
   }
 
   #giveUp(error: Error): void {
@@ -113,8 +163,8 @@ class Limit {
     // Its end is recorded already, and the event on its way.
     if (outcome === Cancelled.Unknown) return;
     this.clear();
-    this.#connection.forget(this.#op);
-    this.#reject(error);
+    this.#waiting.forget();
+    this.#waiting.reject(error);
     if (outcome === Cancelled.MustClose) this.#connection.close(error);
   }
 }

@@ -25,12 +25,3 @@ export function assertSide(connection: Connection, server: boolean, what: string
   const [owner, other] = server ? ['a server', 'client'] : ['a client', 'server'];
   throw tlsError('ERR_TLS_WRONG_SIDE', `${what} is for ${owner}; this is the ${other}'s side of a connection`);
 }
-
-export function peerUpdate(connection: Connection, op: number): Promise<void> {
-  const updated = new Promise<void>((resolve, reject) => {
-    connection.expectPeerUpdate(op, { done: () => resolve(), failed: reject });
-  });
-  // Who does not care for it must not be punished by an unhandled rejection.
-  updated.catch(() => undefined);
-  return updated;
-}
