@@ -97,6 +97,22 @@ describe('verification', () => {
           assert.equal(pair.server.peerCertificate, null);
         });
 
+        it('with rejectUnauthorized: false one of an unknown CA passes, and verifyResult tells', async () => {
+          const lenient = { requestCert: true, rejectUnauthorized: false };
+          const ca = certificates().ca.cert;
+          const ways: PairOptions[] = [
+            { both, server: { ...lenient, ca } },
+            // By the word of the connection alone.
+            { both, server: { ca }, serverSsl: lenient },
+            { both, server: { ca, requestCert: true }, serverSsl: { rejectUnauthorized: false } },
+          ];
+          for (const way of ways) {
+            const pair = await connectedPair({ ...way, ...client(certificates().stranger) });
+            assert.equal(pair.server.peerCertificate?.subject, 'CN=stranger');
+            assert.match(pair.server.verifyResult.name, /^UNABLE_TO_(GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)$/);
+          }
+        });
+
         it('is not asked for by default', async () => {
           const pair = await connectedPair({ both, ...client(certificates().client) });
           assert.equal(pair.server.peerCertificate, null);
