@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { isIP, type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 import { Duplex } from 'node:stream';
 import { SslContext, type SslContextOptions } from './context.ts';
-import { abortError, invalidArgType, timeoutError, tlsError } from './internal/coded-error.ts';
+import { abortError, invalidArgType, invalidArgValue, timeoutError, tlsError } from './internal/coded-error.ts';
 import { Deadline } from './internal/deadline.ts';
 import { DuplexTransport } from './internal/duplex-transport.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
@@ -13,6 +13,7 @@ import { connectTcp, isFresh, whenConnected } from './internal/tcp-connect.ts';
 import {
   optionalBoolean,
   optionalFunction,
+  optionalInteger,
   optionalString,
   validateObject,
   validateTimeout,
@@ -152,6 +153,15 @@ function checkIdentity(ssl: Ssl, options: ConnectOptions, host: string): void {
   if (error !== undefined && error !== null && options.rejectUnauthorized !== false) throw error;
 }
 
+/** What is used only when the connection is there, but would be wrong all the same. */
+function checkSocketOptions(options: ConnectOptions): void {
+  for (const name of ['allowHalfOpen', 'pauseOnConnect', 'noDelay', 'keepAlive'] as const) {
+    optionalBoolean(options[name], `options.${name}`, false);
+  }
+  optionalInteger(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1);
+  if (options.path === '') throw invalidArgValue('options.path', 'must not be empty', options.path);
+}
+
 function configureSocket(ssl: Ssl, options: ConnectOptions): void {
   const { native } = connectionOf(ssl);
   if (optionalBoolean(options.noDelay, 'options.noDelay', true)) native.setNoDelay(true);
@@ -176,6 +186,7 @@ export async function connect(options: ConnectOptions): Promise<TlsSocket> {
   );
   optionalFunction(options.checkServerIdentity, 'options.checkServerIdentity');
   checkOnRead(options.onread);
+  checkSocketOptions(options);
   const target = targetOf(options);
   const ssl = makeSsl(options, target);
   const deadline = new Deadline(timeout, signal);

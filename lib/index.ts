@@ -39,3 +39,4 @@ export type {
 } from './ssl-options.ts';
 export type { CipherInfo } from './ssl-state.ts';
 export { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';
+export type { TlsSocketEvents } from './tls-socket-state.ts';

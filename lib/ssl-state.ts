@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import type { NativeCipher } from '../types/binding.d.ts';
-import { makeVerifyResult, type VerifyResult } from './errors.ts';
+import { makeVerifyResult, toError, type VerifyResult } from './errors.ts';
 import { invalidThis } from './internal/coded-error.ts';
 import { Connection, type MakeNative } from './internal/connection.ts';
+import { sslLibrary } from './internal/error-codes.ts';
 import { asBytes, validateInteger, validateString } from './internal/validate.ts';
 import { WatchedEmitter } from './internal/watched-emitter.ts';
 import type { SslEvents } from './ssl-events.ts';
@@ -22,6 +23,8 @@ const parse = (der: Buffer): Parsed => ({ der, certificate: new X509Certificate(
 
 const keyUpdateTypes = ['none', 'not-requested', 'requested'] as const;
 const maxExport = 2 ** 16;
+/** SSL_R_STILL_IN_INIT */
+const stillInInit = 121;
 
 /** What a connection tells about itself. All but `closed` throw `ERR_TLS_CLOSED` once it is closed. */
 export abstract class SslState extends WatchedEmitter<SslEvents> {
@@ -160,10 +163,13 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
    * @param context - absent and empty differ in TLS 1.2
    */
   exportKeyingMaterial(length: number, label: string, context?: string | NodeJS.ArrayBufferView): Buffer {
-    const native = open(this);
+    const connection = connectionOf(this);
+    connection.assertOpen();
     validateInteger(length, 'length', 1, maxExport);
     validateString(label, 'label');
-    return native.exportKeyingMaterial(length, label, context === undefined ? null : asBytes(context, 'context'));
+    const bytes = context === undefined ? null : asBytes(context, 'context');
+    if (!connection.native.established) throw tooEarly(connection);
+    return connection.native.exportKeyingMaterial(length, label, bytes);
   }
 
   /** Our Finished message of the last handshake: SSL_get_finished(3). */
@@ -175,6 +181,14 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
   peerFinished(): Buffer | null {
     return open(this).peerFinished();
   }
+}
+
+/** OpenSSL fails here without a reason. */
+function tooEarly({ description }: Connection): Error {
+  const [libraryCode, reasonCode] = [sslLibrary, stillInInit];
+  const entry = { libraryCode, reasonCode, library: 'SSL routines', reason: 'still in init', function: '', data: '' };
+  const message = 'There is no keying material before the handshake is complete';
+  return toError({ message, errors: [entry], verifyResult: 0 }, description);
 }
 
 /** The native connection of an `Ssl` that is not closed. */

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { Duplex } from 'node:stream';
+import { Duplex, type Readable } from 'node:stream';
 import type { NativeAddress } from '../types/binding.d.ts';
 import { codeOfVerifyResult } from './errors.ts';
 import { invalidThis } from './internal/coded-error.ts';
@@ -8,6 +8,7 @@ import { IdleTimer } from './internal/idle-timer.ts';
 import { observeMask } from './internal/inform.ts';
 import { longestTimeout, validateFunction, validateInteger } from './internal/validate.ts';
 import type { Ssl } from './ssl.ts';
+import type { SslEvents } from './ssl-events.ts';
 import type {
   KeyUpdateOptions,
   KeyUpdateResult,
@@ -19,6 +20,30 @@ import { connectionOf } from './ssl-state.ts';
 interface Verified {
   readonly authorized: boolean;
   readonly error: string | null;
+}
+
+/** Events of a TlsSocket: those of a stream, and some of its connection. */
+export interface TlsSocketEvents extends Pick<SslEvents, 'keyUpdate' | 'renegotiate' | 'session' | 'keylog'> {
+  // biome-ignore lint/suspicious/noExplicitAny: a Buffer, but for setEncoding(), as in node's own types
+  data: [chunk: any];
+  error: [error: Error];
+  end: [];
+  finish: [];
+  close: [];
+  drain: [];
+  pause: [];
+  readable: [];
+  resume: [];
+  pipe: [source: Readable];
+  unpipe: [source: Readable];
+  /** Nothing was read or written for the time given to {@link TlsSocketState.setTimeout}. */
+  timeout: [];
+}
+
+interface AddListener<Self> {
+  <K extends keyof TlsSocketEvents>(name: K, listener: (...args: TlsSocketEvents[K]) => void): Self;
+  // biome-ignore lint/suspicious/noExplicitAny: events of the user's own, as in node's types
+  (name: string | symbol, listener: (...args: any[]) => void): Self;
 }
 
 /** Events of the Ssl that a socket passes on. */
@@ -34,6 +59,13 @@ export abstract class TlsSocketState extends Duplex {
   readonly encrypted = true;
   /** Always false: a TlsSocket is connected when it is made. */
   readonly connecting = false;
+  declare on: AddListener<this>;
+  declare once: AddListener<this>;
+  declare off: AddListener<this>;
+  declare addListener: AddListener<this>;
+  declare removeListener: AddListener<this>;
+  declare prependListener: AddListener<this>;
+  declare prependOnceListener: AddListener<this>;
   readonly #ssl: Ssl;
   readonly #state: Connection;
   readonly #idle = new IdleTimer(() => this.#state.inScope(() => void this.emit('timeout'), undefined));

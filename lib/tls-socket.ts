@@ -17,6 +17,9 @@ export interface TlsSocketOptions {
   readonly pauseOnConnect?: boolean | undefined;
 }
 
+/** Milliseconds that asynchronous disposal gives the transport to take our close_notify. */
+const disposeTimeout = 2_000;
+
 type WriteCallback = (error?: Error | null) => void;
 type Chunk = { readonly chunk: Buffer };
 
@@ -32,6 +35,7 @@ export class TlsSocket extends TlsSocketState {
   readonly #receiver: Receiver;
   readonly #ownBuffer: boolean;
   #peerEnded = false;
+  #disposing = false;
 
   /**
    * @param ssl - with its transport; from now on it is the socket that reads. A handshake that was not made is made.
@@ -43,6 +47,7 @@ export class TlsSocket extends TlsSocketState {
     const connection = connectionOf(ssl);
     if (connection.flow !== null)
       throw tlsError('ERR_TLS_SSL_IN_USE', `${connection.description} has a TlsSocket already`);
+    if (!connection.closed && connection.error === null) connection.assertUsable();
     super(ssl, optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false));
     this.#connection = connection;
     this.#transport = transport;
@@ -97,12 +102,14 @@ export class TlsSocket extends TlsSocketState {
 
   /** With `onread` the stream has nothing to pause: reading itself stops. */
   override pause(): this {
-    if (this.#ownBuffer) this.#connection.stopFlow();
+    const socket = socketOf(this) as TlsSocket;
+    if (socket.#ownBuffer) socket.#connection.stopFlow();
     return super.pause();
   }
 
   override resume(): this {
-    if (this.#ownBuffer && !this.#peerEnded) this.#connection.startFlow();
+    const socket = socketOf(this) as TlsSocket;
+    if (socket.#ownBuffer && !socket.#peerEnded) socket.#connection.startFlow();
     return super.resume();
   }
 
@@ -196,7 +203,22 @@ export class TlsSocket extends TlsSocketState {
     this.stopTimer();
     this.#connection.close(error);
     this.#transport?.close(error === null && this.writableFinished);
-    callback(error);
+    callback(this.#disposing ? null : error);
+  }
+
+  /** Says goodbye if there is somebody to say it to, then destroys; whether that worked is nobody's concern any more. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    const socket = socketOf(this) as TlsSocket;
+    if (socket.destroyed) return;
+    socket.#disposing = true;
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, disposeTimeout);
+      socket.end(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    socket.destroy();
   }
 
   /** Ends the writable side, and destroys the socket when everything was handed to the transport. */

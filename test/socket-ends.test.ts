@@ -1,12 +1,14 @@
 // What must hold beside the bytes of a TlsSocket: who the peer is by now, how transports end, whose listeners are whose.
 import assert from 'node:assert/strict';
 import { type EventEmitter, getEventListeners, once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { OpenSslError, Ssl, TlsSocket } from 'system-tls';
 import { pattern } from './support/bytes.ts';
 import { certificates } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
-import { rejected } from './support/errors.ts';
-import { connectedPair, makePair, tls12, tls13 } from './support/memory-pair.ts';
-import { collect, socketPair } from './support/sockets.ts';
+import { rejected, thrown } from './support/errors.ts';
+import { clientContext, connectedPair, makePair, tls12, tls13 } from './support/memory-pair.ts';
+import { collect, connectTo, socketPair, startServer } from './support/sockets.ts';
 import { sleep, until, watch, within } from './support/wait.ts';
 
 describe('what a TlsSocket says of its peer', () => {
@@ -211,5 +213,63 @@ describe('one AbortSignal for many waits', () => {
     await pair.server.write('y');
     assert.equal(String(await pair.during(reads[1] as Promise<unknown>)), 'y');
     assert.equal(getEventListeners(signal, 'abort').length, 0);
+  });
+});
+
+describe('asynchronous disposal of a TlsSocket', () => {
+  it('says goodbye behind what was written, and tells no error', async () => {
+    const { client, server } = await socketPair();
+    const got = collect(server);
+    const seen: unknown[] = [];
+    client.on('error', error => seen.push(error));
+    client.write(pattern(100_000));
+    // All was read on both sides: closing a socket with bytes in it resets the connection.
+    await until(() => server.bytesRead === 100_000, 'the data');
+    await within(client[Symbol.asyncDispose](), 'the end');
+    assert.equal(client.destroyed, true);
+    assert.ok((await within(got, 'a clean end')).equals(pattern(100_000)));
+    await sleep(5);
+    assert.deepEqual(seen, []);
+    await client[Symbol.asyncDispose]();
+  });
+
+  it('is over in time if the peer does not read, or is gone', async () => {
+    for (const gone of [false, true]) {
+      const { client, server } = await socketPair();
+      const seen: unknown[] = [];
+      client.removeAllListeners('error').on('error', error => seen.push(error));
+      server.pause();
+      client.write(Buffer.alloc(32 << 20));
+      await sleep(10);
+      if (gone) server.destroy();
+      await within(client[Symbol.asyncDispose](), 'the end');
+      assert.equal(client.destroyed, true);
+      await sleep(5);
+      assert.deepEqual(seen, []);
+    }
+  });
+});
+
+describe('what is wrong from the beginning', () => {
+  it('is said at once', async () => {
+    const early = makePair();
+    const error = thrown(() => early.client.exportKeyingMaterial(32, 'EXPORTER-test'), 'ERR_SSL_STILL_IN_INIT');
+    assert.ok(error instanceof OpenSslError);
+    thrown(() => new TlsSocket(new Ssl(clientContext(), { side: 'client' })), codes.noTransport);
+    for (const name of ['pause', 'resume'] as const) {
+      for (const wrong of [undefined, {}, new PassThrough()]) {
+        thrown(() => Reflect.apply(TlsSocket.prototype[name], wrong, []), codes.wrongThis);
+      }
+    }
+  });
+
+  it('is said before anything is connected', async () => {
+    const running = await startServer();
+    await rejected(connectTo(running.port, { path: '' }), codes.wrongValue);
+    for (const name of ['allowHalfOpen', 'pauseOnConnect', 'noDelay', 'keepAlive', 'keepAliveInitialDelay']) {
+      await rejected(connectTo(running.port, { [name]: 'yes' }), codes.wrongType);
+    }
+    await sleep(20);
+    assert.equal(running.accepted.length + running.server.connections, 0);
   });
 });
