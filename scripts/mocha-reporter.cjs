@@ -4,6 +4,8 @@ const { mkdirSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { Runner, reporters } = require('mocha');
 
+const graceMilliseconds = 10_000;
+
 class Reporter extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
@@ -13,6 +15,11 @@ class Reporter extends reporters.Spec {
       const { passes, failures, pending } = this.stats;
       mkdirSync(path.dirname(file), { recursive: true });
       writeFileSync(file, JSON.stringify({ passed: passes, failed: failures, skipped: pending }));
+      // What a failed test left open must not hang the run; a good run leaves nothing.
+      setTimeout(() => {
+        console.error('The tests are over, but these keep the process alive:', process.getActiveResourcesInfo());
+        process.exit(1);
+      }, graceMilliseconds).unref();
     });
   }
 }

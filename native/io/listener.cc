@@ -12,8 +12,8 @@ using openssl::FailurePtr;
 using openssl::system_failure;
 
 namespace {
-// In one turn: a flood of connections must not starve those that exist.
-constexpr int kAcceptsPerTurn = 32;
+// In one turn: accepted together, connections go through their handshakes in step, and the loop stalls for all at once.
+constexpr int kAcceptsPerTurn = 1;
 constexpr std::uint64_t kPauseMilliseconds = 100;
 
 // Gone between arrival and accept(2), or for this connection alone: the next one may be fine.

@@ -39,6 +39,9 @@ void apply_modes(SSL_CTX* context) {
   // A write is all or nothing; SSL_MODE_ASYNC is for single calls, since it is costly on data.
   SSL_CTX_clear_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ASYNC);
   SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+  // OpenSSL would look for the issuers of our own certificate in every handshake, which reads the system's folder of
+  // certificates each time. They are looked for once, when the certificate is set.
+  SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);
   // Our BIO holds what was received; a second buffer would only hide from it what is still unread.
   SSL_CTX_set_read_ahead(context, 0);
 }

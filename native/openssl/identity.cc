@@ -51,6 +51,15 @@ FailurePtr check_distinct(const std::vector<Chain>& chains, const Chain& chain) 
   return nullptr;
 }
 
+// A certificate given alone: what ca and the system's store know of its issuers goes with it
+// (SSL_CTX_build_cert_chain(3)). Finding none is no failure: the peer may know them.
+void complete_chain(SSL_CTX* context) {
+  constexpr int kFlags =
+      SSL_BUILD_CHAIN_FLAG_NO_ROOT | SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR | SSL_BUILD_CHAIN_FLAG_CLEAR_ERROR;
+  SSL_CTX_build_cert_chain(context, kFlags);
+  ERR_clear_error();
+}
+
 FailurePtr use_chain(SSL_CTX* context, const Chain& chain) {
   if (SSL_CTX_use_certificate(context, chain.leaf.get()) != 1) return openssl_failure(chain.name + " is refused");
   SSL_CTX_clear_chain_certs(context);
@@ -59,6 +68,7 @@ FailurePtr use_chain(SSL_CTX* context, const Chain& chain) {
       return openssl_failure("the chain of " + chain.name + " is refused");
     }
   }
+  if (chain.issuers.empty()) complete_chain(context);
   return nullptr;
 }
 
