@@ -159,6 +159,22 @@ describe('setFd', () => {
     await within(Promise.all([ssl.connect(), server.accept()]), 'the handshake');
   });
 
+  it('with close: true refuses a descriptor that node polls, and leaves it open and working', async () => {
+    const [near, far] = await quietPair();
+    far.resume();
+    near.resume();
+    far.write('read by node');
+    await within(once(near, 'data'), 'that node reads');
+    const fd = fdOf(near);
+    const ssl = makeSsl('client');
+    thrown(() => ssl.setFd(fd, { close: true }), 'EEXIST');
+    ssl.close();
+    assert.ok(isOpen(fd));
+    const arrived = once(far, 'data');
+    near.write('still there');
+    await within(arrived, 'data');
+  });
+
   it('refuses what is no connected stream socket', async () => {
     const ssl = makeSsl('client');
     const file = openSync(certificates().ca.certFile, 'r');

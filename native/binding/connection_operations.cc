@@ -97,7 +97,9 @@ napi_value ConnectionHandle::set_fd(const Call& call) {
   FailurePtr failure = channel_->transport_refused();
   if (!failure) {
     io::Fd owned = io::adopt_stream_socket(fd, take, failure);
-    if (owned) failure = channel_->set_socket(std::move(owned));
+    if (owned) failure = channel_->set_socket(owned);
+    // Refused: perhaps it is polled by somebody else, under whom it must not be closed.
+    if (failure && take) owned.release();
   }
   return transport_result(call, failure);
 }

@@ -28,9 +28,9 @@ FailurePtr Channel::transport_refused() const {
                                 "The connection has its file descriptor or BIOs already: make a new Ssl");
 }
 
-FailurePtr Channel::set_socket(Fd fd) {
+FailurePtr Channel::set_socket(Fd& fd) {
   FailurePtr failure;
-  transport_ = SocketTransport::open(*reactor_, std::move(fd), *this, failure);
+  transport_ = SocketTransport::open(*reactor_, fd, *this, failure);
   if (transport_) pump();
   return failure;
 }

@@ -48,7 +48,8 @@ class Channel : public engine::Events,
 
   // Null, or why no transport can be set; a connection has one in its life.
   openssl::FailurePtr transport_refused() const;
-  openssl::FailurePtr set_socket(Fd fd);
+  // `fd` stays the caller's if this fails.
+  openssl::FailurePtr set_socket(Fd& fd);
   openssl::FailurePtr set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write);
 
   Outcome start(engine::Operation operation);

@@ -23,13 +23,15 @@ constexpr int kSendFlags = 0;  // SO_NOSIGPIPE is set on the socket
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 }  // namespace
 
-std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd fd, TransportOwner& owner,
+std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd& fd, TransportOwner& owner,
                                                        FailurePtr& failure) {
-  std::unique_ptr<SocketTransport> transport(new SocketTransport(std::move(fd), owner));
-  const int result = transport->poll_.open(reactor.lease(), transport.get(), [&](uv_poll_t* poll) {
-    return uv_poll_init(reactor.loop(), poll, transport->fd_.get());
-  });
-  if (result == 0) return transport;
+  std::unique_ptr<SocketTransport> transport(new SocketTransport(owner));
+  const int result = transport->poll_.open(
+      reactor.lease(), transport.get(), [&](uv_poll_t* poll) { return uv_poll_init(reactor.loop(), poll, fd.get()); });
+  if (result == 0) {
+    transport->fd_ = std::move(fd);
+    return transport;
+  }
   failure = system_failure(-result, "uv_poll_init");
   return nullptr;
 }

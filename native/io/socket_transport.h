@@ -11,8 +11,8 @@ namespace system_tls::io {
 
 class SocketTransport : public Transport {
  public:
-  // Null: `failure` says why, and `fd` is closed.
-  static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd fd, TransportOwner& owner,
+  // Null: `failure` says why, and `fd` is still the caller's.
+  static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd& fd, TransportOwner& owner,
                                                openssl::FailurePtr& failure);
 
   Moved send(engine::ByteQueue& out) override;
@@ -24,7 +24,7 @@ class SocketTransport : public Transport {
   int fd() const override { return fd_.get(); }
 
  private:
-  SocketTransport(Fd fd, TransportOwner& owner) : fd_(std::move(fd)), owner_(owner) {}
+  explicit SocketTransport(TransportOwner& owner) : owner_(owner) {}
   static void on_poll(uv_poll_t* poll, int status, int events);
   void on_poll_error();
   void set_polled(int events);

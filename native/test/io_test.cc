@@ -104,8 +104,9 @@ bool connect_sockets(Ends& ends) {
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) return false;
   openssl::FailurePtr failure;
-  return !ends.client->set_socket(io::adopt_stream_socket(fds[0], true, failure)) &&
-         !ends.server->set_socket(io::adopt_stream_socket(fds[1], true, failure)) && !failure;
+  io::Fd near = io::adopt_stream_socket(fds[0], true, failure);
+  io::Fd far = io::adopt_stream_socket(fds[1], true, failure);
+  return !failure && !ends.client->set_socket(near) && !ends.server->set_socket(far);
 }
 
 Operation operation(engine::OperationId id, Kind kind) {
