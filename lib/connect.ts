@@ -110,7 +110,8 @@ async function openTransport(
   options: ConnectOptions,
   signal: AbortSignal,
 ): Promise<DuplexTransport | undefined> {
-  const take = (fd: number): void => ssl.setFd(fd, { close: false });
+  // A duplicate, of a socket that node destroys: nobody else has it then.
+  const take = (fd: number): void => connectionOf(ssl).setFd(fd, false, true);
   const { socket } = options;
   if (socket === undefined || socket === null) {
     await connectTcp(routeOf(options), signal, take);

@@ -121,9 +121,7 @@ export class Ssl extends SslState {
     validateObject(options, 'options');
     const close = optionalBoolean(options.close, 'options.close', false);
     assertNoTransport(connection);
-    connection.native.setFd(fd, close);
-    connection.hasTransport = true;
-    connection.noteEvents();
+    connection.setFd(fd, close, close);
   }
 
   /** Uses any transport; both may be the same Bio: SSL_set_bio(3). */

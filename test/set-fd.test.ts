@@ -175,6 +175,21 @@ describe('setFd', () => {
     await within(arrived, 'data');
   });
 
+  it('a fatal error leaves the user’s own socket as it is', async () => {
+    const [near, far] = await quietPair();
+    const ssl = makeSsl('server');
+    ssl.setFd(fdOf(near));
+    const accepting = ssl.accept();
+    far.write('GET / HTTP/1.0\r\n\r\n');
+    await rejected(accepting, 'ERR_SSL_HTTP_REQUEST');
+    far.resume();
+    const arrived = once(far, 'data');
+    near.write('not shut down');
+    await within(arrived, 'data');
+    await until(() => far.bytesRead >= 'not shut down'.length, 'all of it');
+    assert.equal(near.writable, true);
+  });
+
   it('refuses what is no connected stream socket', async () => {
     const ssl = makeSsl('client');
     const file = openSync(certificates().ca.certFile, 'r');

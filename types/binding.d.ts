@@ -228,8 +228,11 @@ export interface NativeCipher {
 export declare class NativeConnection {
   constructor(context: NativeContext, options: NativeConnectionOptions);
 
-  /** The reactor polls the descriptor (close: true) or a duplicate of it. Throws for what is no stream socket. */
-  setFd(fd: number, close: boolean): void;
+  /**
+   * The reactor polls the descriptor (close: true) or a duplicate of it. Throws for what is no stream socket. `sole`: nobody
+   * else will use the socket, so that its directions may be shut down at the end.
+   */
+  setFd(fd: number, close: boolean, sole: boolean): void;
   setBio(read: NativeBio, write: NativeBio): void;
 
   // Ordered operations: they run in call order. `op` is a positive number, unique on this connection.

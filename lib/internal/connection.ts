@@ -105,6 +105,13 @@ export class Connection implements DispatchTarget {
     return this.#remoteAddress ?? null;
   }
 
+  /** `sole`: nobody else will use the socket, even if it is not ours to close. */
+  setFd(fd: number, close: boolean, sole: boolean): void {
+    this.native.setFd(fd, close, sole);
+    this.hasTransport = true;
+    this.noteEvents();
+  }
+
   /** Refuses what can never succeed, without leaving a trace. */
   assertUsable(): void {
     this.assertAlive();

@@ -90,14 +90,15 @@ napi_value ConnectionHandle::transport_result(const Call& call, const FailurePtr
 napi_value ConnectionHandle::set_fd(const Call& call) {
   int fd = -1;
   bool take = false;
-  if (!call.read(0, "fd", fd) || !call.read(1, "close", take)) return nullptr;
+  bool sole = false;
+  if (!call.read(0, "fd", fd) || !call.read(1, "close", take) || !call.read(2, "sole", sole)) return nullptr;
   Delivery* delivery = Delivery::required(call.env);
   if (delivery == nullptr) return nullptr;
   const Entry entry(*delivery);
   FailurePtr failure = channel_->transport_refused();
   if (!failure) {
     io::Fd owned = io::adopt_stream_socket(fd, take, failure);
-    if (owned) failure = channel_->set_socket(owned);
+    if (owned) failure = channel_->set_socket(owned, sole);
     // Refused: perhaps it is polled by somebody else, under whom it must not be closed.
     if (failure && take) owned.release();
   }

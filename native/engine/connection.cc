@@ -99,7 +99,7 @@ Connection* Connection::from(const SSL* ssl) { return static_cast<Connection*>(S
 bool Connection::tls13() const { return !SSL_is_dtls(ssl_.get()) && SSL_version(ssl_.get()) >= TLS1_3_VERSION; }
 
 bool Connection::only_close_notify_unsent() const {
-  return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0 && enc_.out.size() <= close_notify_size_;
+  return close_notify_sent() && enc_.out.size() <= close_notify_size_;
 }
 
 void Connection::advance() {

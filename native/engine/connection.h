@@ -57,6 +57,7 @@ class Connection {
   bool server() const { return server_; }
   bool established() const { return established_; }
   bool dead() const { return failure_ != nullptr; }
+  bool close_notify_sent() const { return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0; }
   // All that waits to be sent is our goodbye: nothing is lost with it.
   bool only_close_notify_unsent() const;
   const openssl::FailurePtr& failure() const { return failure_; }

@@ -24,8 +24,6 @@ FailurePtr peer_has_closed() {
       "The peer has closed its side of the connection (close_notify) and will not answer any more");
 }
 
-bool close_notify_sent(const SSL* ssl) { return (SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) != 0; }
-
 const char* before_handshake(Kind kind) {
   switch (kind) {
     case Kind::key_update:
@@ -77,7 +75,7 @@ Connection::Step Connection::run(Operation& operation) {
   }
   if (operation.phase == Phase::sending) return run_sending(operation);
   if (operation.kind != Kind::shutdown && operation.kind != Kind::handshake && operation.phase == Phase::queued &&
-      close_notify_sent(ssl_.get())) {
+      close_notify_sent()) {
     return fail_operation(
         misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "shutdown() was called on this connection: nothing can be sent any more"));
   }
@@ -173,7 +171,7 @@ bool Connection::write_clear(std::span<const std::uint8_t> clear) {
 
 std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
   if (dead() || !established_ || !operations_.empty() || renegotiation_scheduled_ || renegotiating() ||
-      close_notify_sent(ssl_.get())) {
+      close_notify_sent()) {
     return 0;
   }
   std::size_t taken = 0;
@@ -222,7 +220,7 @@ Connection::Step Connection::run_key_update(Operation& operation) {
 FailurePtr Connection::schedule_key_update(int type) {
   if (dead()) return failure_;
   if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::key_update));
-  if (close_notify_sent(ssl_.get())) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No key update after shutdown()");
+  if (close_notify_sent()) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No key update after shutdown()");
   if (!operations_.empty()) {
     return misuse(SSL_R_BAD_WRITE_RETRY,
                   "A key update cannot be scheduled while writing is not complete: await the write, or use "
@@ -238,7 +236,7 @@ FailurePtr Connection::schedule_key_update(int type) {
 FailurePtr Connection::schedule_renegotiate(bool abbreviated) {
   if (dead()) return failure_;
   if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::renegotiate));
-  if (close_notify_sent(ssl_.get())) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No renegotiation after shutdown()");
+  if (close_notify_sent()) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No renegotiation after shutdown()");
   if (renegotiating()) return misuse(SSL_R_STILL_IN_INIT, "A renegotiation is under way already");
   ERR_clear_error();
   const int result = abbreviated ? SSL_renegotiate_abbreviated(ssl_.get()) : SSL_renegotiate(ssl_.get());
@@ -321,7 +319,7 @@ Connection::Step Connection::run_shutdown(Operation& operation) {
   if (renegotiating()) return Step::blocked;
   operation.phase = Phase::sending;
   // A second SSL_shutdown with data in flight is fatal: the peer's close_notify is waited for by SSL_read.
-  if (close_notify_sent(ssl_.get())) return Step::progress;
+  if (close_notify_sent()) return Step::progress;
   if (!flush_scheduled()) return Step::progress;
   ERR_clear_error();
   const std::size_t before = enc_.out.size();

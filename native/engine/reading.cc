@@ -192,8 +192,6 @@ FailurePtr Connection::after_read() {
 }
 
 // OpenSSL answers a request with the next write, which may never come.
-FailurePtr Connection::answer_key_update() {
-  return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0 ? nullptr : perform_key_update();
-}
+FailurePtr Connection::answer_key_update() { return close_notify_sent() ? nullptr : perform_key_update(); }
 
 }  // namespace system_tls::engine

@@ -28,9 +28,9 @@ FailurePtr Channel::transport_refused() const {
                                 "The connection has its file descriptor or BIOs already: make a new Ssl");
 }
 
-FailurePtr Channel::set_socket(Fd& fd) {
+FailurePtr Channel::set_socket(Fd& fd, bool sole) {
   FailurePtr failure;
-  transport_ = SocketTransport::open(*reactor_, fd, *this, failure);
+  transport_ = SocketTransport::open(*reactor_, fd, sole, *this, failure);
   if (transport_) pump();
   return failure;
 }
@@ -115,7 +115,11 @@ void Channel::set_user_ref(bool on) {
 
 void Channel::close() {
   // SSL_free before the transport: it may still want to say something, which goes nowhere then.
-  if (transport_ && connection_ && !connection_->dead()) flush();
+  if (transport_ && connection_ && !connection_->dead()) {
+    flush();
+    // After an orderly end, what the peer has not read yet must not be lost to a reset.
+    if (connection_->close_notify_sent() && connection_->enc().out.empty()) transport_->finish();
+  }
   connection_.reset();
   transport_.reset();
 }

@@ -49,7 +49,7 @@ class Channel : public engine::Events,
   // Null, or why no transport can be set; a connection has one in its life.
   openssl::FailurePtr transport_refused() const;
   // `fd` stays the caller's if this fails.
-  openssl::FailurePtr set_socket(Fd& fd);
+  openssl::FailurePtr set_socket(Fd& fd, bool sole);
   openssl::FailurePtr set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write);
 
   Outcome start(engine::Operation operation);

@@ -23,9 +23,9 @@ constexpr int kSendFlags = 0;  // SO_NOSIGPIPE is set on the socket
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 }  // namespace
 
-std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd& fd, TransportOwner& owner,
+std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd& fd, bool sole, TransportOwner& owner,
                                                        FailurePtr& failure) {
-  std::unique_ptr<SocketTransport> transport(new SocketTransport(owner));
+  std::unique_ptr<SocketTransport> transport(new SocketTransport(owner, sole));
   const int result = transport->poll_.open(
       reactor.lease(), transport.get(), [&](uv_poll_t* poll) { return uv_poll_init(reactor.loop(), poll, fd.get()); });
   if (result == 0) {
@@ -127,6 +127,8 @@ void SocketTransport::on_poll_error() {
 
 // Closing a socket with unread bytes in it sends a reset, which can overtake the alert that says why.
 void SocketTransport::finish() {
+  // The user's own socket, of which this is a duplicate, goes on.
+  if (!sole_) return;
   ::shutdown(fd_.get(), SHUT_WR);
   std::uint8_t discarded[4096];
   for (int i = 0; i < 64 && ::recv(fd_.get(), discarded, sizeof discarded, 0) > 0; ++i) {

@@ -11,8 +11,9 @@ namespace system_tls::io {
 
 class SocketTransport : public Transport {
  public:
-  // Null: `failure` says why, and `fd` is still the caller's.
-  static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd& fd, TransportOwner& owner,
+  // `sole`: nobody else uses the socket, so that its ends may be closed one by one. Null: `failure` says why, and `fd`
+  // is still the caller's.
+  static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd& fd, bool sole, TransportOwner& owner,
                                                openssl::FailurePtr& failure);
 
   Moved send(engine::ByteQueue& out) override;
@@ -24,7 +25,7 @@ class SocketTransport : public Transport {
   int fd() const override { return fd_.get(); }
 
  private:
-  explicit SocketTransport(TransportOwner& owner) : owner_(owner) {}
+  SocketTransport(TransportOwner& owner, bool sole) : owner_(owner), sole_(sole) {}
   static void on_poll(uv_poll_t* poll, int status, int events);
   void on_poll_error();
   void set_polled(int events);
@@ -33,6 +34,7 @@ class SocketTransport : public Transport {
   Fd fd_;
   UvHandle<uv_poll_t> poll_;
   TransportOwner& owner_;
+  const bool sole_;
   int polled_ = 0;
   int wanted_ = 0;
 };

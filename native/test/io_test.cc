@@ -106,7 +106,7 @@ bool connect_sockets(Ends& ends) {
   openssl::FailurePtr failure;
   io::Fd near = io::adopt_stream_socket(fds[0], true, failure);
   io::Fd far = io::adopt_stream_socket(fds[1], true, failure);
-  return !failure && !ends.client->set_socket(near) && !ends.server->set_socket(far);
+  return !failure && !ends.client->set_socket(near, true) && !ends.server->set_socket(far, true);
 }
 
 Operation operation(engine::OperationId id, Kind kind) {
