@@ -118,7 +118,6 @@ export interface NativeContextOptions {
   readonly verifyDepth?: number;
   /** SSL_OP_..., set on top of the safe defaults; a number up to 2^53. */
   readonly secureOptions: number;
-  readonly clearOptions: number;
   readonly honorCipherOrder: boolean;
   /** SSL_OP_ALLOW_CLIENT_RENEGOTIATION. */
   readonly allowClientRenegotiation: boolean;

@@ -185,10 +185,6 @@ export class Connection implements DispatchTarget {
     this.#keep();
   }
 
-  get flowing(): boolean {
-    return this.#flowing;
-  }
-
   /** For owners whose users expect them to live until they are closed, such as sockets. */
   pin(): void {
     this.#pinned = true;

@@ -163,7 +163,6 @@ export function nativeContextOptions(options: SslContextOptions, policy: Context
     verifyMode: policy.rejectUnauthorized ? VerifyMode.Peer : VerifyMode.None,
     verifyContinue: policy.requestCert && !policy.rejectUnauthorized,
     secureOptions: secureOptions(options.secureOptions),
-    clearOptions: 0,
     honorCipherOrder: optionalBoolean(options.honorCipherOrder, 'options.honorCipherOrder', true),
     allowClientRenegotiation: policy.renegotiation !== undefined,
   };

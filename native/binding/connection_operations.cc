@@ -18,8 +18,8 @@ using openssl::FailurePtr;
 
 namespace {
 
-// Below this, chunks of one writev() are copied together into as few records as they need; above, copying costs more.
-constexpr std::size_t kWorthGathering = 16 * 1024;
+// Chunks of one writev() are copied together, and encrypted whenever they fill four records.
+constexpr std::size_t kGathered = 64 * 1024;
 
 engine::ConnectionOptions read_options(OptionsReader& reader, std::int32_t& id) {
   engine::ConnectionOptions options;
@@ -203,14 +203,13 @@ napi_value ConnectionHandle::writev(const Call& call) {
       return call.reject("chunks", "an array of Buffers, TypedArrays or DataViews"), nullptr;
     }
     gather.insert(gather.end(), clear.begin(), clear.end());
-    if (!refused && gather.size() >= kWorthGathering * 4) {
+    if (!refused && gather.size() >= kGathered) {
       std::size_t taken = 0;
       refused = !channel_->write_now(gather, taken);
       gather.erase(gather.begin(), gather.begin() + static_cast<std::ptrdiff_t>(taken));
     }
   }
-  return start_write(call, id, gather, [](const Call& from, std::span<const std::uint8_t> rest) {
-    (void)from;
+  return start_write(call, id, gather, [](const Call&, std::span<const std::uint8_t> rest) {
     return std::unique_ptr<engine::ClearSource>(
         std::make_unique<OwnedBytes>(std::vector<std::uint8_t>(rest.begin(), rest.end())));
   });

@@ -40,7 +40,6 @@ void read_policy(napi_env env, OptionsReader& reader, openssl::ContextOptions& o
       .read("groups", options.groups)
       .read("alpn", options.alpn)
       .read("secureOptions", options.secure_options)
-      .read("clearOptions", options.clear_options)
       .read("honorCipherOrder", options.honor_cipher_order)
       .read("allowClientRenegotiation", options.allow_client_renegotiation);
   read_dhparam(env, reader, options);

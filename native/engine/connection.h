@@ -162,6 +162,7 @@ class Connection {
   // renegotiation.cc
   openssl::FailurePtr check_renegotiation();
   void renegotiation_complete();
+  void settle_handshake_waits(bool resumed);
   void settle_certificate_wait(const PeerWait& wait, bool resumed);
   void client_hello_seen(bool sent);
 

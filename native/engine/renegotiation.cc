@@ -61,14 +61,7 @@ FailurePtr Connection::check_renegotiation() {
   if (tls13()) {
     if (certificate_request_sent_ && finished_received_ && SSL_in_init(ssl_.get()) == 0) {
       certificate_request_sent_ = false;
-      std::vector<PeerWait> waits = std::exchange(peer_waits_, {});
-      for (const PeerWait& wait : waits) {
-        if (wait.kind == PeerWait::Kind::client_certificate) {
-          settle_certificate_wait(wait, false);
-        } else {
-          peer_waits_.push_back(wait);
-        }
-      }
+      settle_handshake_waits(false);
     }
     return nullptr;
   }
@@ -84,6 +77,12 @@ void Connection::renegotiation_complete() {
   ++renegotiations_;
   const bool resumed = SSL_session_reused(ssl_.get()) != 0;
   events_.renegotiated(resumed, renegotiation_by_peer_);
+  settle_handshake_waits(resumed);
+}
+
+// Of what waits for the peer, that which a handshake after the first one answers; there are no renegotiations in
+// TLS 1.3.
+void Connection::settle_handshake_waits(bool resumed) {
   for (const PeerWait& wait : std::exchange(peer_waits_, {})) {
     if (wait.kind == PeerWait::Kind::renegotiation) {
       events_.operation_done(wait.id, resumed ? 1 : 0);

@@ -43,7 +43,6 @@ class Channel : public engine::Events,
   // Null once closed.
   engine::Connection* connection() const { return connection_.get(); }
   Reactor& reactor() const { return *reactor_; }
-  bool has_transport() const { return transport_ != nullptr; }
   int fd() const { return transport_ ? transport_->fd() : -1; }
 
   // Null, or why no transport can be set; a connection has one in its life.

@@ -30,7 +30,6 @@ FailurePtr apply_options(SSL_CTX* context, const ContextOptions& options) {
   SSL_CTX_set_options(context, kOn | options.secure_options);
   if (options.honor_cipher_order) SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
   if (options.allow_client_renegotiation) SSL_CTX_set_options(context, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-  SSL_CTX_clear_options(context, options.clear_options);
   return nullptr;
 }
 

@@ -53,7 +53,6 @@ struct ContextOptions {
   std::optional<std::uint32_t> ticket_count;
 
   std::uint64_t secure_options = 0;
-  std::uint64_t clear_options = 0;
   bool honor_cipher_order = false;
   bool allow_client_renegotiation = false;
 };
