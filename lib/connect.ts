@@ -96,7 +96,9 @@ function makeSsl(options: ConnectOptions, target: Target): Ssl {
     side: 'client',
     servername: target.servername,
     host: options.checkServerIdentity === undefined ? target.host : false,
+    // A ready context has not seen these options.
     rejectUnauthorized: options.rejectUnauthorized,
+    verifyMode: options.verifyMode,
     session: options.session,
     on: options.on,
   });
@@ -146,12 +148,15 @@ function located(error: unknown, label: string): unknown {
   return error;
 }
 
+const insists = ({ rejectUnauthorized, verifyMode }: ConnectOptions): boolean =>
+  rejectUnauthorized !== false && verifyMode !== 'NONE';
+
 function checkIdentity(ssl: Ssl, options: ConnectOptions, host: string): void {
   const check = options.checkServerIdentity;
   const certificate = check === undefined ? null : ssl.peerCertificate;
   if (check === undefined || certificate === null) return;
   const error = check(host, certificate);
-  if (error !== undefined && error !== null && options.rejectUnauthorized !== false) throw error;
+  if (error !== undefined && error !== null && insists(options)) throw error;
 }
 
 /** What is used only when the connection is there, but would be wrong all the same. */

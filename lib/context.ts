@@ -5,7 +5,9 @@ import { invalidArgType, invalidThis } from './internal/coded-error.ts';
 import { type ContextPolicy, contextPolicy, nativeContextOptions } from './internal/context-options.ts';
 import type { CertificateOption, KeyOption, PemOrDer, PfxOption } from './internal/credentials.ts';
 import { binding } from './internal/load-binding.ts';
+import type { TlsMethod } from './internal/methods.ts';
 import { trustDigest } from './internal/session-policy.ts';
+import type { VerifyModeName } from './internal/verify-mode.ts';
 import type { TlsVersion } from './internal/versions.ts';
 
 /** How often a client may start a renegotiation. */
@@ -50,6 +52,12 @@ export interface SslContextOptions {
   readonly ecdhCurve?: string | undefined;
   /** Diffie-Hellman parameters in PEM, or `'auto'`: SSL_CTX_set_dh_auto(3). */
   readonly dhparam?: PemOrDer | undefined;
+  /**
+   * OpenSSL's SSL_METHOD, by its name without `_method`; default `'TLS'`: both sides, the version negotiated between
+   * minVersion and maxVersion. `'TLS_server'` and `'TLS_client'` serve one side alone. `'TLSv1_2'` and the like speak
+   * one version. `'SSLv23'` is the old name of `'TLS'`. SSL_CTX_new(3), TLS_method(3).
+   */
+  readonly method?: TlsMethod | undefined;
   /** The oldest version; default `'TLSv1.2'`. SSL_CTX_set_min_proto_version(3). */
   readonly minVersion?: TlsVersion | undefined;
   /** The newest version; default: the newest that OpenSSL has. SSL_CTX_set_max_proto_version(3). */
@@ -75,6 +83,14 @@ export interface SslContextOptions {
    * is none; default true. With false the outcome is still told by `verifyResult`. SSL_CTX_set_verify(3).
    */
   readonly rejectUnauthorized?: boolean | undefined;
+  /**
+   * The same in OpenSSL's words, instead of requestCert and rejectUnauthorized: SSL_CTX_set_verify(3). `'NONE'`, or
+   * `'PEER'` (a client verifies the server; a server asks for a certificate, and refuses one that does not verify)
+   * and, for servers, any of `'FAIL_IF_NO_PEER_CERT'`, `'CLIENT_ONCE'` (not again when renegotiating, after
+   * which there is no peerCertificate any more) and `'POST_HANDSHAKE'` (TLS 1.3: not before requestClientCertificate();
+   * OpenSSL 1.1.1).
+   */
+  readonly verifyMode?: VerifyModeName | readonly VerifyModeName[] | undefined;
   /** Certificates between leaf and root: 1 allows leaf, intermediate, root. SSL_CTX_set_verify_depth(3). */
   readonly verifyDepth?: number | undefined;
   /** SSL_CTX_set_security_level(3); default: what the system's configuration says. */
@@ -114,12 +130,13 @@ export class SslContext {
   }
 
   /**
-   * SSL_CTX_new(3) with TLS_method(3).
+   * SSL_CTX_new(3) with the `method`.
    *
    * @throws OpenSslError for what OpenSSL refuses: PEM or DER that does not parse (`ERR_OSSL_...`), a key that
    * does not match its certificate (`ERR_OSSL_X509_KEY_VALUES_MISMATCH`), unknown ciphers (`ERR_SSL_NO_CIPHER_MATCH`)
    * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, RangeError `ERR_OUT_OF_RANGE`
-   * @throws Error `ERR_TLS_INVALID_PROTOCOL_VERSION` for versions that there are not, such as SSL 3.0
+   * @throws Error `ERR_TLS_INVALID_PROTOCOL_VERSION` for versions that there are not, such as SSL 3.0;
+   * `ERR_TLS_INVALID_PROTOCOL_METHOD` for such methods
    */
   constructor(options: SslContextOptions = {}) {
     const policy = contextPolicy(options);

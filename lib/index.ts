@@ -5,7 +5,9 @@ export { OpenSslError, type OpenSslErrorEntry, type TlsAlert, type VerifyResult 
 export type { AlpnProtocols } from './internal/alpn.ts';
 export type { CertificateOption, KeyOption, PemOrDer, PfxOption } from './internal/credentials.ts';
 export { LoadError } from './internal/load-failure.ts';
+export type { TlsMethod } from './internal/methods.ts';
 export type { OnReadOptions } from './internal/receiver.ts';
+export type { VerifyModeName, VerifyOptions } from './internal/verify-mode.ts';
 export type { TlsVersion } from './internal/versions.ts';
 export { type OpenSsl, type OpensslFeatures, openssl } from './openssl.ts';
 export {

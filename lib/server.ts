@@ -1,20 +1,21 @@
 import { EventEmitter } from 'node:events';
 import { closeSync } from 'node:fs';
-import { SslContext, type SslContextOptions } from './context.ts';
+import { contextArgument, SslContext, type SslContextOptions } from './context.ts';
 import { Acceptor } from './internal/acceptor.ts';
 import { abortError, invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
 import { throwLater } from './internal/dispatch.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
 import { type ListenOptions, placeOf } from './internal/listen.ts';
+import { assertMethodSide } from './internal/methods.ts';
 import { checkOnRead } from './internal/receiver.ts';
 import {
   optionalBoolean,
   optionalFunction,
   optionalInteger,
-  validateBoolean,
   validateObject,
   validateTimeout,
 } from './internal/validate.ts';
+import { type VerifyOptions, verifyPolicy } from './internal/verify-mode.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
 import { connectionOf } from './ssl-state.ts';
@@ -63,16 +64,10 @@ export interface AddressInfo {
 }
 
 /** What the server itself says of client certificates; what it leaves open its context says. */
-interface ClientPolicy {
-  readonly requestCert?: boolean;
-  readonly rejectUnauthorized?: boolean;
-}
-
-function clientPolicyOf({ requestCert, rejectUnauthorized }: ServerOptions): ClientPolicy {
-  const given = { requestCert, rejectUnauthorized };
-  const said = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
-  for (const [name, value] of said) validateBoolean(value, `options.${name}`);
-  return Object.fromEntries(said) as ClientPolicy;
+function clientPolicyOf({ requestCert, rejectUnauthorized, verifyMode }: ServerOptions): VerifyOptions {
+  const given = { requestCert, rejectUnauthorized, verifyMode };
+  verifyPolicy(given);
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== null));
 }
 
 /** Settings of each connection. */
@@ -129,10 +124,15 @@ function makeClosing(): Closing {
 
 function contextOf(options: ServerOptions): SslContext {
   const { secureContext } = options;
-  if (secureContext === undefined || secureContext === null) return new SslContext(options);
+  if (secureContext === undefined || secureContext === null) return forServers(new SslContext(options));
   if (!(secureContext instanceof SslContext))
     throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
-  return secureContext;
+  return forServers(secureContext);
+}
+
+function forServers(context: SslContext): SslContext {
+  assertMethodSide(contextArgument(context, 'context').policy.method, 'server');
+  return context;
 }
 
 let own: (server: unknown) => Server;
@@ -144,7 +144,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #settings: Settings;
   readonly #connections = new Set<Ssl>();
   #context: SslContext;
-  #clientPolicy: ClientPolicy;
+  #clientPolicy: VerifyOptions;
   #acceptor: Acceptor | null = null;
   #closing: Closing | null = null;
   #referenced = true;
@@ -227,17 +227,20 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /**
    * Certificates and policy for connections to come: those that there are keep theirs. What createServer() was told of
-   * `requestCert` and `rejectUnauthorized` holds on, unless the new options have their own; a ready context has none.
+   * `requestCert`, `rejectUnauthorized` and `verifyMode` holds on, unless the new options have their own; a ready context has none.
    */
   setSecureContext(options: SslContextOptions | SslContext): void {
     const server = own(this);
     if (options instanceof SslContext) {
-      server.#context = options;
+      server.#context = forServers(options);
       return;
     }
     validateObject(options, 'options');
-    const policy = { ...server.#clientPolicy, ...clientPolicyOf(options) };
-    server.#context = new SslContext({ ...options, ...policy });
+    const given = clientPolicyOf(options);
+    // Two ways to say the same: the new way replaces the old one as a whole.
+    const otherWords = Object.keys(given).length > 0 && ('verifyMode' in given || 'verifyMode' in server.#clientPolicy);
+    const policy = otherWords ? given : { ...server.#clientPolicy, ...given };
+    server.#context = forServers(new SslContext({ ...options, ...policy }));
     server.#clientPolicy = policy;
   }
 

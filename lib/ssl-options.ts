@@ -1,5 +1,6 @@
 // What the methods of an Ssl take and give.
 import type { OperationOptions } from './internal/operations.ts';
+import type { VerifyModeName } from './internal/verify-mode.ts';
 import type { SslSession } from './session.ts';
 import type { SslListeners } from './ssl-events.ts';
 
@@ -19,6 +20,8 @@ export interface SslOptions {
   readonly rejectUnauthorized?: boolean | undefined;
   /** Instead of the context's. */
   readonly requestCert?: boolean | undefined;
+  /** Instead of the context's, and of rejectUnauthorized and requestCert: SSL_set_verify(3). */
+  readonly verifyMode?: VerifyModeName | readonly VerifyModeName[] | undefined;
   /** To resume: SSL_set_session(3). */
   readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
   /** Listeners that hear the handshake too. */

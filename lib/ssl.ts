@@ -15,13 +15,7 @@ import {
 } from './internal/operations.ts';
 import { assertSessionFits, type SessionOrigin } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
-import {
-  type CheckedSslOptions,
-  checkSslOptions,
-  nativeSslOptions,
-  verifyContinue,
-  verifyMode,
-} from './internal/ssl-options.ts';
+import { type CheckedSslOptions, checkSslOptions, nativeSslOptions } from './internal/ssl-options.ts';
 import {
   asBytes,
   asTarget,
@@ -30,6 +24,7 @@ import {
   validateInteger,
   validateObject,
 } from './internal/validate.ts';
+import { type VerifyOptions, verifyContinue, verifyMode, verifyPolicy } from './internal/verify-mode.ts';
 import { listenersChanged } from './internal/watched-emitter.ts';
 import { makeSession, SslSession, sessionArgument } from './session.ts';
 import type { SslListeners } from './ssl-events.ts';
@@ -96,7 +91,7 @@ export class Ssl extends SslState {
     connection.peer = checked.host ?? '';
     this.#context = context;
     this.#options = checked;
-    this.#origin = { host: checked.sessionHost ?? null, trust, verified: checked.rejectUnauthorized };
+    this.#origin = { host: checked.sessionHost ?? null, trust, verified: checked.verify.rejectUnauthorized };
     addListeners(this, options.on);
     if (options.session !== undefined && options.session !== null) this.setSession(options.session);
   }
@@ -365,24 +360,17 @@ export class Ssl extends SslState {
    *
    * @throws Error as {@link setSession}, if the session that was set may not pass the verification that is now wanted
    */
-  setVerify(options: {
-    readonly requestCert?: boolean | undefined;
-    readonly rejectUnauthorized?: boolean | undefined;
-  }): void {
+  setVerify(options: VerifyOptions): void {
     const connection = connectionOf(this);
     validateObject(options, 'options');
-    const reject = optionalBoolean(
-      options.rejectUnauthorized,
-      'options.rejectUnauthorized',
-      this.#options.rejectUnauthorized,
-    );
-    const request = optionalBoolean(options.requestCert, 'options.requestCert', this.#options.requestCert);
+    const policy = verifyPolicy(options, this.#options.verify);
     connection.assertOpen();
     const { server, native } = connection;
     const resumes = !native.established || native.sessionReused;
-    if (reject && resumes && this.#resumed !== undefined) assertSessionFits(this.#resumed, this.#origin);
-    native.setVerify(verifyMode(server, reject, request), verifyContinue(server, reject));
-    this.#origin = { ...this.#origin, verified: reject };
+    if (policy.rejectUnauthorized && resumes && this.#resumed !== undefined)
+      assertSessionFits(this.#resumed, this.#origin);
+    native.setVerify(verifyMode(server, policy), verifyContinue(server, policy));
+    this.#origin = { ...this.#origin, verified: policy.rejectUnauthorized };
   }
 
   // -------------------------------------------------------------------------------------------------------------------

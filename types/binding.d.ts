@@ -83,6 +83,8 @@ export interface NativeFailure {
 
 /** Everything validated and in OpenSSL's own units already; see lib/context.ts. */
 export interface NativeContextOptions {
+  /** TLS_server_method(3) or TLS_client_method(3) instead of TLS_method(3). */
+  readonly side?: 'server' | 'client';
   /** TLS1_2_VERSION and so on; 0 leaves the library's (and openssl.cnf's) own. */
   readonly minVersion: number;
   readonly maxVersion: number;

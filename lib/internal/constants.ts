@@ -29,4 +29,4 @@ export const EventKind: EventKindValues = {
 export const Observe: ObserveValues = { Session: 1, Keylog: 2, Message: 4, Info: 8 };
 
 /** SSL_VERIFY_... of <openssl/ssl.h>. */
-export const VerifyMode = { None: 0, Peer: 1, FailIfNoPeerCertificate: 2 } as const;
+export const VerifyMode = { None: 0, Peer: 1, FailIfNoPeerCertificate: 2, ClientOnce: 4, PostHandshake: 8 } as const;

@@ -5,8 +5,8 @@ import type { SslContextOptions } from '../context.ts';
 import { alpnWire } from './alpn.ts';
 import { splitCiphers } from './ciphers.ts';
 import { invalidArgType, invalidArgValue, tlsError } from './coded-error.ts';
-import { VerifyMode } from './constants.ts';
 import { certificateList, keyList, pfxList } from './credentials.ts';
+import { type Method, methodOf } from './methods.ts';
 import { ticketKeys } from './ticket-keys.ts';
 import {
   asBytes,
@@ -17,12 +17,13 @@ import {
   validateObject,
   validateText,
 } from './validate.ts';
+import { type VerifyPolicy, verifyMode, verifyPolicy } from './verify-mode.ts';
 import { refuseSecureProtocol, versionRange } from './versions.ts';
 
 /** What the connections of a context need to know of its options. */
 export interface ContextPolicy {
-  readonly rejectUnauthorized: boolean;
-  readonly requestCert: boolean;
+  readonly verify: VerifyPolicy;
+  readonly method: Method;
   /** Absent: a client may not start one. */
   readonly renegotiation: { readonly limit: number /** Milliseconds. */; readonly window: number } | undefined;
   readonly keyUpdateLimit: number | undefined;
@@ -47,9 +48,8 @@ function renegotiationPolicy(value: SslContextOptions['clientRenegotiation']): C
 export function contextPolicy(options: SslContextOptions): ContextPolicy {
   validateObject(options, 'options');
   return {
-    // As in node:tls only `false` itself turns verification off.
-    rejectUnauthorized: optionalBoolean(options.rejectUnauthorized, 'options.rejectUnauthorized', true),
-    requestCert: optionalBoolean(options.requestCert, 'options.requestCert', false),
+    verify: verifyPolicy(options),
+    method: methodOf(options.method),
     renegotiation: renegotiationPolicy(options.clientRenegotiation),
     keyUpdateLimit: optionalInteger(options.keyUpdateLimit, 'options.keyUpdateLimit', 1, maxInt32),
   };
@@ -80,9 +80,13 @@ function secureOptions(value: unknown): number {
  * A server without one refuses to resume sessions of clients with certificates, or worse, resumes those that another
  * policy made. The default is the same in all processes that have the same policy, and in no other.
  */
-function sessionIdContext(options: SslContextOptions, trusted: readonly Uint8Array[]): Uint8Array {
+function sessionIdContext(
+  options: SslContextOptions,
+  { verify }: ContextPolicy,
+  trusted: readonly Uint8Array[],
+): Uint8Array {
   const { sessionIdContext: given } = options;
-  if (given === undefined || given === null) return policyDigest(options, trusted);
+  if (given === undefined || given === null) return policyDigest(options, verify, trusted);
   const bytes = asBytes(given, 'options.sessionIdContext');
   if (bytes.length === 0 || bytes.length > sessionIdContextLength) {
     throw invalidArgValue('options.sessionIdContext', `must have 1 to ${sessionIdContextLength} bytes`, given);
@@ -90,11 +94,21 @@ function sessionIdContext(options: SslContextOptions, trusted: readonly Uint8Arr
   return bytes;
 }
 
-function policyDigest(options: SslContextOptions, trusted: readonly Uint8Array[]): Uint8Array {
-  const { caFile, caPath, systemCa, requestCert, rejectUnauthorized } = options;
+function policyDigest(
+  { caFile, caPath, systemCa }: SslContextOptions,
+  { requestCert, rejectUnauthorized, mode }: VerifyPolicy,
+  trusted: readonly Uint8Array[],
+): Uint8Array {
   const hash = createHash('sha256');
   hash.update(
-    JSON.stringify([caFile ?? null, caPath ?? null, systemCa, requestCert === true, rejectUnauthorized !== false]),
+    JSON.stringify([
+      caFile ?? null,
+      caPath ?? null,
+      systemCa,
+      requestCert,
+      rejectUnauthorized,
+      ...(mode === undefined ? [] : [mode]),
+    ]),
   );
   for (const bytes of trusted) hash.update(`${bytes.length}:`).update(bytes);
   return hash.digest();
@@ -139,9 +153,10 @@ function trust(options: SslContextOptions): Partial<NativeContextOptions> & { sy
 
 export function nativeContextOptions(options: SslContextOptions, policy: ContextPolicy): NativeContextOptions {
   refuseWhatIsMissing(options as SslContextOptions & Record<string, unknown>);
-  const { versions, ...ciphers } = splitCiphers(options.ciphers, versionRange(options));
+  const { versions, ...ciphers } = splitCiphers(options.ciphers, versionRange(options, policy.method));
   const trusted = trust(options);
   return {
+    ...(policy.method.side !== undefined && { side: policy.method.side }),
     minVersion: versions.min,
     maxVersion: versions.max,
     ...ciphers,
@@ -158,10 +173,10 @@ export function nativeContextOptions(options: SslContextOptions, policy: Context
       verifyDepth: optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000),
       securityLevel: optionalInteger(options.securityLevel, 'options.securityLevel', 0, 5),
     }),
-    sessionIdContext: sessionIdContext(options, [...(trusted.ca ?? []), ...(trusted.crl ?? [])]),
+    sessionIdContext: sessionIdContext(options, policy, [...(trusted.ca ?? []), ...(trusted.crl ?? [])]),
     // Each connection sets its own, by its side.
-    verifyMode: policy.rejectUnauthorized ? VerifyMode.Peer : VerifyMode.None,
-    verifyContinue: policy.requestCert && !policy.rejectUnauthorized,
+    verifyMode: verifyMode(false, policy.verify),
+    verifyContinue: policy.verify.mode === undefined && policy.verify.requestCert && !policy.verify.rejectUnauthorized,
     secureOptions: secureOptions(options.secureOptions),
     honorCipherOrder: optionalBoolean(options.honorCipherOrder, 'options.honorCipherOrder', true),
     allowClientRenegotiation: policy.renegotiation !== undefined,

@@ -3,16 +3,10 @@ import { isIP } from 'node:net';
 import type { NativeConnectionOptions } from '../../types/binding.d.ts';
 import type { SslOptions } from '../ssl-options.ts';
 import { invalidArgValue } from './coded-error.ts';
-import { VerifyMode } from './constants.ts';
 import type { ContextPolicy } from './context-options.ts';
-import {
-  optionalBoolean,
-  optionalInteger,
-  optionalString,
-  validateObject,
-  validateOneOf,
-  validateText,
-} from './validate.ts';
+import { assertMethodSide } from './methods.ts';
+import { optionalInteger, optionalString, validateObject, validateOneOf, validateText } from './validate.ts';
+import { type VerifyPolicy, verifyContinue, verifyMode, verifyPolicy } from './verify-mode.ts';
 
 const maxInt32 = 2 ** 31 - 1;
 /** TLSEXT_MAXLEN_host_name. */
@@ -25,8 +19,7 @@ export interface CheckedSslOptions {
   readonly host: string | undefined;
   /** What sessions are kept for. */
   readonly sessionHost: string | undefined;
-  readonly rejectUnauthorized: boolean;
-  readonly requestCert: boolean;
+  readonly verify: VerifyPolicy;
 }
 
 function hostName(value: unknown, name: string): string | undefined {
@@ -50,27 +43,16 @@ export function checkSslOptions(options: SslOptions, policy: ContextPolicy): Che
   validateOneOf(options.side, 'options.side', ['client', 'server']);
   const server = options.side === 'server';
   const servername = server ? undefined : serverName(options.servername);
-  const { rejectUnauthorized, requestCert } = policy;
+  assertMethodSide(policy.method, options.side);
   const host = options.host === false ? undefined : (hostName(options.host, 'options.host') ?? servername);
   return {
     server,
     servername,
     host,
     sessionHost: host ?? servername,
-    rejectUnauthorized: optionalBoolean(options.rejectUnauthorized, 'options.rejectUnauthorized', rejectUnauthorized),
-    requestCert: optionalBoolean(options.requestCert, 'options.requestCert', requestCert),
+    verify: verifyPolicy(options, policy.verify),
   };
 }
-
-/** SSL_VERIFY_... for a side: what rejectUnauthorized means to a client, and requestCert to a server. */
-export function verifyMode(server: boolean, rejectUnauthorized: boolean, requestCert: boolean): number {
-  if (!server) return rejectUnauthorized ? VerifyMode.Peer : VerifyMode.None;
-  if (!requestCert) return VerifyMode.None;
-  return rejectUnauthorized ? VerifyMode.Peer | VerifyMode.FailIfNoPeerCertificate : VerifyMode.Peer;
-}
-
-/** A server that asks without insisting hears the verdict after the handshake; a client's mode says it all. */
-export const verifyContinue = (server: boolean, rejectUnauthorized: boolean): boolean => server && !rejectUnauthorized;
 
 export function nativeSslOptions(
   id: number,
@@ -78,14 +60,14 @@ export function nativeSslOptions(
   policy: ContextPolicy,
   options: SslOptions,
 ): NativeConnectionOptions {
-  const { server, servername, host, rejectUnauthorized, requestCert } = checked;
+  const { server, servername, host, verify } = checked;
   const outMark = optionalInteger(options.outgoingMark, 'options.outgoingMark', 1, maxInt32);
   const readAhead = optionalInteger(options.readAhead, 'options.readAhead', 0, maxInt32);
   return {
     id,
     server,
-    verifyMode: verifyMode(server, rejectUnauthorized, requestCert),
-    verifyContinue: verifyContinue(server, rejectUnauthorized),
+    verifyMode: verifyMode(server, verify),
+    verifyContinue: verifyContinue(server, verify),
     ...(servername !== undefined && { servername }),
     ...(host !== undefined && !server && { verifyHost: host }),
     ...(outMark !== undefined && { outMark }),

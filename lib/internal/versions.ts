@@ -1,4 +1,5 @@
 import { tlsError } from './coded-error.ts';
+import type { Method } from './methods.ts';
 
 /** Protocol versions that this package speaks over streams. */
 export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
@@ -38,8 +39,9 @@ export interface VersionRange {
   readonly max: number;
 }
 
-/** From TLS 1.2 on, unless the options say otherwise. */
-export function versionRange(options: { minVersion?: unknown; maxVersion?: unknown }): VersionRange {
+/** From TLS 1.2 on, unless the options or the method say otherwise. */
+export function versionRange(options: { minVersion?: unknown; maxVersion?: unknown }, method: Method): VersionRange {
+  if (method.version !== undefined) return fixedVersion(options, method.version);
   const min = versionNumber(options.minVersion, 'options.minVersion') ?? tls12;
   const max = versionNumber(options.maxVersion, 'options.maxVersion') ?? 0;
   if (max !== 0 && max < min) {
@@ -50,12 +52,23 @@ export function versionRange(options: { minVersion?: unknown; maxVersion?: unkno
   return { min, max };
 }
 
+function fixedVersion({ minVersion, maxVersion }: { minVersion?: unknown; maxVersion?: unknown }, version: number) {
+  if ((minVersion ?? maxVersion) === undefined || (minVersion ?? maxVersion) === null) {
+    return { min: version, max: version };
+  }
+  throw tlsError(
+    'ERR_TLS_PROTOCOL_VERSION_CONFLICT',
+    '"options.method" names one version, and minVersion or maxVersion another bound: ' +
+      "leave one of them away; the method 'TLS' takes bounds",
+  );
+}
+
 /** node:tls's old way to choose a version. */
 export function refuseSecureProtocol(value: unknown): void {
   if (value === undefined || value === null) return;
   throw tlsError(
     'ERR_TLS_PROTOCOL_VERSION_CONFLICT',
     `"options.secureProtocol" (${JSON.stringify(value) ?? typeof value}) is not supported: ` +
-      'OpenSSL deprecated methods of a single version; use minVersion and maxVersion',
+      'use minVersion and maxVersion, or the option method with the name of the method',
   );
 }

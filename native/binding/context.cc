@@ -18,6 +18,13 @@ void read_sealed(OptionsReader& reader, const char* name, std::vector<openssl::S
   });
 }
 
+void read_sides(OptionsReader& reader, openssl::ContextOptions& options) {
+  std::string side;
+  reader.read("side", side);
+  if (side == "server") options.sides = openssl::Sides::server;
+  if (side == "client") options.sides = openssl::Sides::client;
+}
+
 // PEM, or 'auto'.
 void read_dhparam(napi_env env, OptionsReader& reader, openssl::ContextOptions& options) {
   napi_value value = reader.get("dhparam");
@@ -43,6 +50,7 @@ void read_policy(napi_env env, OptionsReader& reader, openssl::ContextOptions& o
       .read("honorCipherOrder", options.honor_cipher_order)
       .read("allowClientRenegotiation", options.allow_client_renegotiation);
   read_dhparam(env, reader, options);
+  read_sides(reader, options);
 }
 
 void read_identity_and_trust(OptionsReader& reader, openssl::ContextOptions& options) {

@@ -18,7 +18,11 @@ struct SealedInput {
   std::optional<SecretBytes> passphrase;
 };
 
+// The sides that a context is for: TLS_method(3), TLS_server_method(3), TLS_client_method(3).
+enum class Sides { both, server, client };
+
 struct ContextOptions {
+  Sides sides = Sides::both;
   // 0 leaves what the library and openssl.cnf say.
   int min_version = 0;
   int max_version = 0;
