@@ -100,7 +100,8 @@ class Connection {
   // The transport broke: everything pending fails with this.
   void fail(openssl::FailurePtr failure);
 
-  void observe(std::uint32_t mask) { observe_ = mask; }
+  // Which of the informing events are recorded: a mask of Observe.
+  void observe(std::uint32_t mask);
 
   // For the hooks of the SSL_CTX, which know only the SSL.
   static Connection* from(const SSL* ssl);

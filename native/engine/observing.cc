@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/connection.h"
+#include "openssl/context.h"
 
 namespace system_tls::engine {
 
@@ -72,6 +73,11 @@ void Connection::on_info(const SSL* ssl, int where, int result) {
   if ((connection->observe_ & kObserveInfo) != 0) {
     connection->events_.info(where, result, SSL_state_string_long(ssl));
   }
+}
+
+void Connection::observe(std::uint32_t mask) {
+  observe_ = mask;
+  if ((mask & kObserveKeylog) != 0) openssl::start_keylog(ssl_.get());
 }
 
 void Connection::on_keylog(const char* line) {

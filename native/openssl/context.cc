@@ -67,7 +67,6 @@ FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const Cont
   if (!attach(context, Attachment{hooks, {}, {}})) return openssl_failure("the context cannot be made");
   Attachment& attachment = *attachment_of(context);
   apply_modes(context);
-  SSL_CTX_set_keylog_callback(context, hooks.keylog);
   if (FailurePtr failure = apply_options(context, options)) return failure;
   // Before any certificate, since the security level judges them.
   if (FailurePtr failure = apply_negotiation(context, options, attachment)) return failure;
@@ -106,6 +105,12 @@ SslPtr Context::new_ssl(bool server) const {
   static constexpr unsigned char kNone = 0;
   if (!server && SSL_set_session_id_context(ssl.get(), &kNone, 0) != 1) return nullptr;
   return ssl;
+}
+
+void start_keylog(const SSL* ssl) {
+  SSL_CTX* context = SSL_get_SSL_CTX(ssl);
+  const Attachment* attachment = attachment_of(context);
+  if (attachment != nullptr) SSL_CTX_set_keylog_callback(context, attachment->hooks.keylog);
 }
 
 }  // namespace system_tls::openssl

@@ -15,7 +15,7 @@ namespace system_tls::openssl {
 
 // What the connection layer wants to be told. Both run on the thread of the connection, inside a call to OpenSSL.
 struct ContextHooks {
-  // SSL_CTX_set_keylog_callback(3)
+  // SSL_CTX_set_keylog_callback(3), from the first start_keylog() on.
   void (*keylog)(const SSL* ssl, const char* line) = nullptr;
   // SSL_CTX_sess_set_new_cb(3), for both sides: 1 keeps the reference to the session that the call brings.
   int (*new_session)(SSL* ssl, SSL_SESSION* session) = nullptr;
@@ -49,5 +49,11 @@ class Context {
  private:
   SslContextPtr context_;
 };
+
+// Makes OpenSSL write key log lines for the connections of the context that `ssl` uses. It is not so from the
+// beginning, since it writes every byte of every secret with sprintf(3), 5 % of a handshake, whether or not anybody
+// wants to hear. On any thread, also while others are in their handshakes: the pointer is set to one value and never
+// taken away, and OpenSSL looks at it for each line.
+void start_keylog(const SSL* ssl);
 
 }  // namespace system_tls::openssl

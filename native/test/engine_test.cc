@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 
+#include "openssl/context.h"
 #include "test/check.h"
 #include "test/peers.h"
 
@@ -52,6 +53,28 @@ const Register kIdle("an idle connection holds no buffer", [] {
   CHECK(pair.client.connection->enc().out.empty());
   CHECK(pair.client.connection->enc().out.front().empty());
   CHECK(pair.server.connection->enc().in.size() == 0);
+  return true;
+});
+
+const Register kKeylog("OpenSSL writes key log lines from the first connection on that wants them", [] {
+  const auto keylog = [](const SSL*, const char*) {};
+  const openssl::ContextResult made = openssl::Context::create({}, {keylog, nullptr});
+  CHECK(made.context != nullptr);
+  SSL_CTX* context = made.context->get();
+  engine::ChunkPool pool;
+  Recorder events;
+  openssl::FailurePtr failure;
+  engine::ConnectionOptions options;
+  options.server = true;
+  const auto connection = engine::Connection::create(made.context->new_ssl(true), options, pool, events, failure);
+  CHECK(connection != nullptr);
+  connection->observe(engine::kObserveMessage | engine::kObserveInfo | engine::kObserveSession);
+  CHECK(SSL_CTX_get_keylog_callback(context) == nullptr);
+  connection->observe(engine::kObserveKeylog);
+  CHECK(SSL_CTX_get_keylog_callback(context) == static_cast<SSL_CTX_keylog_cb_func>(keylog));
+  // Others of the context may still want them.
+  connection->observe(0);
+  CHECK(SSL_CTX_get_keylog_callback(context) != nullptr);
   return true;
 });
 
