@@ -87,12 +87,12 @@ function targetOf(options: ConnectOptions): Target {
 
 const joined = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
 
-function makeSsl(options: ConnectOptions, target: Target): Ssl {
+async function makeSsl(options: ConnectOptions, target: Target): Promise<Ssl> {
   const { secureContext } = options;
   if (secureContext !== undefined && secureContext !== null && !(secureContext instanceof SslContext)) {
     throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
   }
-  const ssl = new Ssl(secureContext ?? new SslContext(options), {
+  const ssl = new Ssl(secureContext ?? (await SslContext.create(options)), {
     side: 'client',
     servername: target.servername,
     host: options.checkServerIdentity === undefined ? target.host : false,
@@ -194,7 +194,7 @@ export async function connect(options: ConnectOptions): Promise<TlsSocket> {
   checkOnRead(options.onread);
   checkSocketOptions(options);
   const target = targetOf(options);
-  const ssl = makeSsl(options, target);
+  const ssl = await makeSsl(options, target);
   const deadline = new Deadline(timeout, signal);
   let transport: DuplexTransport | undefined;
   try {

@@ -3,10 +3,17 @@ import type { NativeContext } from '../types/binding.d.ts';
 import type { AlpnProtocols } from './internal/alpn.ts';
 import { invalidArgType, invalidThis } from './internal/coded-error.ts';
 import { type ContextPolicy, contextPolicy, nativeContextOptions } from './internal/context-options.ts';
-import type { CertificateOption, KeyOption, PemOrDer, PfxOption } from './internal/credentials.ts';
+import {
+  type CertificateOption,
+  type CredentialOptions,
+  lockedCredentials,
+  type PemOrDer,
+} from './internal/credentials.ts';
 import { binding } from './internal/load-binding.ts';
 import type { TlsMethod } from './internal/methods.ts';
+import { askAhead, passphraseOption } from './internal/passphrase.ts';
 import { trustDigest } from './internal/session-policy.ts';
+import { validateObject } from './internal/validate.ts';
 import type { VerifyModeName } from './internal/verify-mode.ts';
 import type { TlsVersion } from './internal/versions.ts';
 
@@ -22,18 +29,7 @@ export interface ClientRenegotiation {
  * Options that node:tls has too have its names and meaning. Absent ones take the safe default: certificates are
  * verified, TLS 1.2 is the oldest version, clients may not renegotiate.
  */
-export interface SslContextOptions {
-  /**
-   * Own certificate chains, each leaf first: PEM, DER (leaf alone) or X509Certificate; one for each key type.
-   * SSL_CTX_use_certificate(3), SSL_CTX_set1_chain(3).
-   */
-  readonly cert?: CertificateOption | undefined;
-  /** Private keys of `cert`: PEM, DER or KeyObject. SSL_CTX_use_PrivateKey(3). */
-  readonly key?: KeyOption | undefined;
-  /** Keys and certificates in PKCS #12. PKCS12_parse(3). */
-  readonly pfx?: PfxOption | undefined;
-  /** Opens `key` and `pfx`. */
-  readonly passphrase?: string | undefined;
+export interface SslContextOptions extends CredentialOptions {
   /** Certificates to trust, instead of the system's; a server also names them when it asks for a certificate. */
   readonly ca?: CertificateOption | undefined;
   /** A file of certificates to trust, read by OpenSSL: SSL_CTX_load_verify_locations(3). */
@@ -142,6 +138,19 @@ export class SslContext {
     const policy = contextPolicy(options);
     const nativeOptions = nativeContextOptions(options, policy);
     this.#internals = { native: new binding.NativeContext(nativeOptions), policy, trust: trustDigest(nativeOptions) };
+  }
+
+  /**
+   * The same for a `passphrase` that gives promises: it is awaited for each input that is locked, one after the other.
+   *
+   * @throws Error `ERR_TLS_PASSPHRASE_CALLBACK` if that function throws or rejects, TypeError
+   * `ERR_INVALID_RETURN_VALUE` if it gives no passphrase; else as the constructor
+   */
+  static async create(options: SslContextOptions = {}): Promise<SslContext> {
+    validateObject(options, 'options');
+    const callback = passphraseOption(options.passphrase);
+    if (typeof callback !== 'function') return new SslContext(options);
+    return new SslContext({ ...options, passphrase: await askAhead(lockedCredentials(options), callback) });
   }
 
   /** Names of the ciphers in use, by preference: SSL_CTX_get_ciphers(3). */

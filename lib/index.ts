@@ -3,9 +3,17 @@ export { type ConnectOptions, connect } from './connect.ts';
 export { type ClientRenegotiation, SslContext, type SslContextOptions } from './context.ts';
 export { OpenSslError, type OpenSslErrorEntry, type TlsAlert, type VerifyResult } from './errors.ts';
 export type { AlpnProtocols } from './internal/alpn.ts';
-export type { CertificateOption, KeyOption, PemOrDer, PfxOption } from './internal/credentials.ts';
+export type {
+  CertificateOption,
+  CredentialOptions,
+  FileOption,
+  KeyOption,
+  PemOrDer,
+  PfxOption,
+} from './internal/credentials.ts';
 export { LoadError } from './internal/load-failure.ts';
 export type { TlsMethod } from './internal/methods.ts';
+export type { LockedInput, Passphrase, PassphraseCallback } from './internal/passphrase.ts';
 export type { OnReadOptions } from './internal/receiver.ts';
 export type { VerifyModeName, VerifyOptions } from './internal/verify-mode.ts';
 export type { TlsVersion } from './internal/versions.ts';

@@ -1,4 +1,5 @@
 // What the methods of an Ssl take and give.
+import type { CredentialOptions } from './internal/credentials.ts';
 import type { OperationOptions } from './internal/operations.ts';
 import type { VerifyModeName } from './internal/verify-mode.ts';
 import type { SslSession } from './session.ts';
@@ -6,8 +7,11 @@ import type { SslListeners } from './ssl-events.ts';
 
 export type { OperationOptions };
 
-/** How a connection differs from others of its context. */
-export interface SslOptions {
+/**
+ * How a connection differs from others of its context. Certificates and keys of its own replace those of the context:
+ * SSL_use_certificate(3), SSL_use_PrivateKey(3).
+ */
+export interface SslOptions extends CredentialOptions {
   readonly side: 'client' | 'server';
   /** Name that a client sends: SSL_set_tlsext_host_name(3). */
   readonly servername?: string | undefined;

@@ -3,6 +3,12 @@ import { contextArgument, type SslContext } from './context.ts';
 import { invalidArgValue } from './internal/coded-error.ts';
 import type { Connection, Sink } from './internal/connection.ts';
 import { ReadStatus } from './internal/constants.ts';
+import {
+  type CertificateOption,
+  type CredentialOptions,
+  type KeyOption,
+  nativeCredentials,
+} from './internal/credentials.ts';
 import { informed, observeMask } from './internal/inform.ts';
 import { binding } from './internal/load-binding.ts';
 import {
@@ -13,6 +19,7 @@ import {
   run,
   waitFor,
 } from './internal/operations.ts';
+import type { Passphrase } from './internal/passphrase.ts';
 import { assertSessionFits, type SessionOrigin } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
 import { type CheckedSslOptions, checkSslOptions, nativeSslOptions } from './internal/ssl-options.ts';
@@ -80,7 +87,8 @@ export class Ssl extends SslState {
   /**
    * SSL_new(3).
    *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; Error `ERR_TLS_WRONG_SIDE` if the context's method
+   * is for the other side; what is wrong with an own certificate or key, as the constructor of {@link SslContext}
    */
   constructor(context: SslContext, options: SslOptions) {
     const { native, policy, trust } = contextArgument(context, 'context');
@@ -374,6 +382,55 @@ export class Ssl extends SslState {
   }
 
   // -------------------------------------------------------------------------------------------------------------------
+  // Who this side is
+
+  /**
+   * A certificate of its own, with the chain that follows it: SSL_use_certificate(3), SSL_use_certificate_ASN1(3),
+   * SSL_use_certificate_chain_file(3). As in OpenSSL it takes the place of the one with the same type of key, whose key
+   * is dropped if it does not fit: give the new one afterwards. One of another type stays beside it; the options of the
+   * constructor replace all.
+   *
+   * Before the handshake; or after it, for a renegotiation or a post-handshake authentication.
+   *
+   * @throws Error `ERR_TLS_HANDSHAKE_STARTED` during a handshake; else as the constructor of {@link SslContext}
+   */
+  useCertificate(cert: CertificateOption): void {
+    useCredentials(this, { cert }, 'cert');
+  }
+
+  /** {@link useCertificate} with a file, PEM or DER: SSL_use_certificate_chain_file(3), SSL_use_certificate_file(3). */
+  useCertificateFile(certFile: string): void {
+    useCredentials(this, { certFile }, 'certFile');
+  }
+
+  /**
+   * The key of the certificate: SSL_use_PrivateKey(3), SSL_use_PrivateKey_ASN1(3), SSL_use_RSAPrivateKey(3),
+   * SSL_use_RSAPrivateKey_ASN1(3).
+   *
+   * @throws Error `ERR_OSSL_X509_KEY_VALUES_MISMATCH` if it does not belong to the certificate in use; else as
+   * {@link useCertificate}
+   */
+  usePrivateKey(key: KeyOption, options?: { readonly passphrase?: Passphrase | undefined }): void {
+    useCredentials(this, { key, passphrase: options?.passphrase }, 'key');
+  }
+
+  /** {@link usePrivateKey} with a file, PEM or DER: SSL_use_PrivateKey_file(3), SSL_use_RSAPrivateKey_file(3). */
+  usePrivateKeyFile(keyFile: string, options?: { readonly passphrase?: Passphrase | undefined }): void {
+    useCredentials(this, { keyFile, passphrase: options?.passphrase }, 'keyFile');
+  }
+
+  /**
+   * Whether certificate and key are there and fit: SSL_check_private_key(3).
+   *
+   * @throws OpenSslError `ERR_SSL_NO_CERTIFICATE_ASSIGNED`, `ERR_SSL_NO_PRIVATE_KEY_ASSIGNED`
+   */
+  checkPrivateKey(): void {
+    const connection = connectionOf(this);
+    connection.assertOpen();
+    connection.native.checkPrivateKey();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
   // Life
 
   /** Frees everything at once: SSL_free(3). Idempotent. What is pending rejects with `ERR_TLS_CLOSED`. */
@@ -441,6 +498,14 @@ export class Ssl extends SslState {
       connection.inScope(() => void this.emit('close', error), undefined);
     });
   }
+}
+
+function useCredentials(ssl: Ssl, options: CredentialOptions, name: keyof CredentialOptions): void {
+  const connection = connectionOf(ssl);
+  connection.assertOpen();
+  const credentials = nativeCredentials(options);
+  if (Object.keys(credentials).length === 0) throw invalidArgValue(name, 'must not be empty', options[name]);
+  connection.native.useCredentials(credentials);
 }
 
 function addListeners(ssl: Ssl, listeners: SslListeners | undefined): void {

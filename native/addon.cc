@@ -5,6 +5,7 @@
 #include "binding/bio.h"
 #include "binding/connection.h"
 #include "binding/context.h"
+#include "binding/credentials.h"
 #include "binding/delivery.h"
 #include "binding/environment.h"
 #include "binding/failure.h"
@@ -29,6 +30,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   // What is left undone leaves its exception pending, and the load fails with it.
   if (!binding::define_failure(env, exports)) return exports;
   if (!binding::define_context(env, exports)) return exports;
+  if (!binding::define_credentials(env, exports)) return exports;
   if (!binding::define_session(env, exports)) return exports;
   if (!binding::define_delivery(env, exports)) return exports;
   if (!binding::define_bio(env, exports)) return exports;

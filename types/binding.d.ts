@@ -81,24 +81,50 @@ export interface NativeFailure {
 // ---------------------------------------------------------------------------------------------------------------------
 // SSL_CTX
 
+/** Bytes, and what messages call them: `cert[0]`, `certFile '/etc/server.pem'`. */
+export interface NativeInput {
+  readonly name: string;
+  readonly data: Uint8Array;
+}
+
+export interface NativeSealedInput extends NativeInput {
+  readonly passphrase?: Uint8Array;
+}
+
+/** What OSSL_STORE_open_ex(3) opens. */
+export interface NativeStoreInput {
+  readonly name: string;
+  readonly uri: string;
+  readonly passphrase?: Uint8Array;
+}
+
+/** Who a context or a connection is. */
+export interface NativeCredentials {
+  /** Chains, PEM (leaf first) or DER (leaf alone). One per key type at the most. */
+  readonly cert?: readonly NativeInput[];
+  readonly key?: readonly NativeSealedInput[];
+  readonly pfx?: readonly NativeSealedInput[];
+  readonly certUri?: readonly NativeStoreInput[];
+  readonly keyUri?: readonly NativeStoreInput[];
+}
+
+/** The names of those that ask for a passphrase that they do not have. */
+export declare function lockedInputs(credentials: NativeCredentials): string[];
+
 /** Everything validated and in OpenSSL's own units already; see lib/context.ts. */
-export interface NativeContextOptions {
+export interface NativeContextOptions extends NativeCredentials {
   /** TLS_server_method(3) or TLS_client_method(3) instead of TLS_method(3). */
   readonly side?: 'server' | 'client';
   /** TLS1_2_VERSION and so on; 0 leaves the library's (and openssl.cnf's) own. */
   readonly minVersion: number;
   readonly maxVersion: number;
-  /** Chains, PEM (leaf first) or DER (leaf alone). One per key type at the most. */
-  readonly cert?: readonly Uint8Array[];
-  readonly key?: readonly { readonly data: Uint8Array; readonly passphrase?: Uint8Array }[];
-  readonly pfx?: readonly { readonly data: Uint8Array; readonly passphrase?: Uint8Array }[];
   /** PEM bundles or DER; also the names that a server sends in its CertificateRequest. */
-  readonly ca?: readonly Uint8Array[];
+  readonly ca?: readonly NativeInput[];
   readonly caFile?: string;
   readonly caPath?: string;
   /** SSL_CTX_set_default_verify_paths(3). */
   readonly systemCa: boolean;
-  readonly crl?: readonly Uint8Array[];
+  readonly crl?: readonly NativeInput[];
   readonly cipherList?: string;
   readonly ciphersuites?: string;
   readonly sigalgs?: string;
@@ -186,7 +212,8 @@ export declare class NativeBio {
 // ---------------------------------------------------------------------------------------------------------------------
 // SSL
 
-export interface NativeConnectionOptions {
+/** Credentials of its own replace those of the context. */
+export interface NativeConnectionOptions extends NativeCredentials {
   /** Names the connection in events; unique in this environment. */
   readonly id: number;
   readonly server: boolean;
@@ -284,6 +311,10 @@ export declare class NativeConnection {
   session(): NativeSession | null;
   /** `goOn`: the handshake continues whatever verification says. */
   setVerify(mode: number, goOn: boolean): void;
+  /** SSL_use_certificate(3), SSL_use_PrivateKey(3); throws, also while a handshake is under way. */
+  useCredentials(credentials: NativeCredentials): void;
+  /** SSL_check_private_key(3); throws. */
+  checkPrivateKey(): void;
 
   readonly established: boolean;
   /** 'TLSv1.3', 'TLSv1.2', ... 'unknown' before the handshake. */
@@ -411,6 +442,7 @@ export declare function verifyResultText(code: number): string;
 export interface Binding {
   readonly opensslInfo: typeof opensslInfo;
   readonly loadProvider: typeof loadProvider;
+  readonly lockedInputs: typeof lockedInputs;
   readonly NativeContext: typeof NativeContext;
   readonly NativeSession: typeof NativeSession;
   readonly NativeBio: typeof NativeBio;

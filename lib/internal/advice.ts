@@ -20,6 +20,9 @@ const advice: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the peer does not trust the issuer of our certificate',
   ERR_SSL_SESSION_ID_CONTEXT_UNINITIALIZED: 'set the option sessionIdContext',
   ERR_OSSL_X509_KEY_VALUES_MISMATCH: 'the key does not belong to the certificate',
+  ERR_OSSL_X509_KEY_TYPE_MISMATCH: 'the key is for another algorithm than the certificate',
+  ERR_OSSL_OSSL_STORE_UNREGISTERED_SCHEME:
+    "no provider that is loaded serves such URIs: openssl.loadProvider(), for instance with 'pkcs11'",
   ERR_OSSL_PEM_NO_START_LINE: 'this is not PEM: a line -----BEGIN ...----- is missing',
   ERR_OSSL_UNSUPPORTED: 'the format or algorithm is not known, or its provider (legacy) is not loaded',
   ERR_OSSL_BAD_DECRYPT: 'the passphrase is wrong',

@@ -26,6 +26,14 @@ export function invalidArgValue(name: string, advice: string, actual: unknown): 
   return coded(new TypeError(`"${name}" ${advice}; it is ${describe(actual)}`), 'ERR_INVALID_ARG_VALUE');
 }
 
+/** Of a function that a user gave. */
+export function invalidReturnValue(name: string, expected: string, actual: unknown): CodedError {
+  return coded(
+    new TypeError(`the function ${name} must give ${expected}; it gave ${describe(actual)}`),
+    'ERR_INVALID_RETURN_VALUE',
+  );
+}
+
 export function outOfRange(name: string, range: string, actual: unknown): CodedError {
   return coded(new RangeError(`"${name}" must be ${range}; it is ${describe(actual)}`), 'ERR_OUT_OF_RANGE');
 }

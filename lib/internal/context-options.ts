@@ -1,11 +1,11 @@
 // From the options that users know to what native code takes.
 import { createHash } from 'node:crypto';
-import type { NativeContextOptions } from '../../types/binding.d.ts';
+import type { NativeContextOptions, NativeInput } from '../../types/binding.d.ts';
 import type { SslContextOptions } from '../context.ts';
 import { alpnWire } from './alpn.ts';
 import { splitCiphers } from './ciphers.ts';
 import { invalidArgType, invalidArgValue, tlsError } from './coded-error.ts';
-import { certificateList, keyList, pfxList } from './credentials.ts';
+import { certificateList, defined, nativeCredentials } from './credentials.ts';
 import { type Method, methodOf } from './methods.ts';
 import { ticketKeys } from './ticket-keys.ts';
 import {
@@ -83,7 +83,7 @@ function secureOptions(value: unknown): number {
 function sessionIdContext(
   options: SslContextOptions,
   { verify }: ContextPolicy,
-  trusted: readonly Uint8Array[],
+  trusted: readonly NativeInput[],
 ): Uint8Array {
   const { sessionIdContext: given } = options;
   if (given === undefined || given === null) return policyDigest(options, verify, trusted);
@@ -97,7 +97,7 @@ function sessionIdContext(
 function policyDigest(
   { caFile, caPath, systemCa }: SslContextOptions,
   { requestCert, rejectUnauthorized, mode }: VerifyPolicy,
-  trusted: readonly Uint8Array[],
+  trusted: readonly NativeInput[],
 ): Uint8Array {
   const hash = createHash('sha256');
   hash.update(
@@ -110,7 +110,7 @@ function policyDigest(
       ...(mode === undefined ? [] : [mode]),
     ]),
   );
-  for (const bytes of trusted) hash.update(`${bytes.length}:`).update(bytes);
+  for (const { data } of trusted) hash.update(`${data.length}:`).update(data);
   return hash.digest();
 }
 
@@ -125,28 +125,13 @@ function refuseWhatIsMissing(options: SslContextOptions & Record<string, unknown
   }
 }
 
-/** Leaves out what is undefined, which native code would take for a value. */
-function defined<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function credentials(options: SslContextOptions): Partial<NativeContextOptions> {
-  return defined({
-    cert: certificateList(options.cert, 'options.cert'),
-    key: keyList(options.key, options.passphrase),
-    pfx: pfxList(options.pfx, options.passphrase),
-  });
-}
-
 function trust(options: SslContextOptions): Partial<NativeContextOptions> & { systemCa: boolean } {
-  const ca = certificateList(options.ca, 'options.ca');
+  const ca = certificateList(options.ca, 'ca');
   const caFile = text(options.caFile, 'options.caFile');
   const caPath = text(options.caPath, 'options.caPath');
   const named = ca !== undefined || caFile !== undefined || caPath !== undefined;
   return {
-    ...defined({ ca, caFile, caPath, crl: certificateList(options.crl, 'options.crl') }),
+    ...defined({ ca, caFile, caPath, crl: certificateList(options.crl, 'crl') }),
     systemCa: optionalBoolean(options.systemCa, 'options.systemCa', !named),
   };
 }
@@ -160,7 +145,7 @@ export function nativeContextOptions(options: SslContextOptions, policy: Context
     minVersion: versions.min,
     maxVersion: versions.max,
     ...ciphers,
-    ...credentials(options),
+    ...nativeCredentials(options),
     ...trusted,
     ...defined({
       sigalgs: text(options.sigalgs, 'options.sigalgs'),

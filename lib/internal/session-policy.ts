@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { NativeContextOptions } from '../../types/binding.d.ts';
+import type { NativeContextOptions, NativeInput } from '../../types/binding.d.ts';
 import { tlsError } from './coded-error.ts';
 
 /** How a session came to be. */
@@ -18,7 +18,8 @@ export interface SessionOrigin {
 
 const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
-const contents = (list: readonly Uint8Array[] | undefined): string[] => (list ?? []).map(sha256).sort();
+const contents = (list: readonly NativeInput[] | undefined): string[] =>
+  (list ?? []).map(({ data }) => sha256(data)).sort();
 
 /** Files change while their names stay. What is no plain file cannot be read twice. */
 function fileContent(file: string | undefined): string | null {
@@ -35,7 +36,7 @@ export function trustDigest(options: NativeContextOptions): string {
     JSON.stringify({
       ca: contents(ca),
       // The authorities that come with a key are trusted too.
-      pfx: contents(pfx?.map(({ data }) => data)),
+      pfx: contents(pfx),
       crl: contents(crl),
       caFile: fileContent(caFile),
       caPath: caPath === undefined ? null : resolve(caPath),

@@ -4,6 +4,7 @@ import type { NativeConnectionOptions } from '../../types/binding.d.ts';
 import type { SslOptions } from '../ssl-options.ts';
 import { invalidArgValue } from './coded-error.ts';
 import type { ContextPolicy } from './context-options.ts';
+import { nativeCredentials } from './credentials.ts';
 import { assertMethodSide } from './methods.ts';
 import { optionalInteger, optionalString, validateObject, validateOneOf, validateText } from './validate.ts';
 import { type VerifyPolicy, verifyContinue, verifyMode, verifyPolicy } from './verify-mode.ts';
@@ -66,6 +67,7 @@ export function nativeSslOptions(
   return {
     id,
     server,
+    ...nativeCredentials(options),
     verifyMode: verifyMode(server, verify),
     verifyContinue: verifyContinue(server, verify),
     ...(servername !== undefined && { servername }),

@@ -4,11 +4,13 @@
 
 #include "binding/bio.h"
 #include "binding/connection.h"
+#include "binding/credentials.h"
 #include "binding/failure.h"
 #include "binding/options_reader.h"
 #include "binding/pinned.h"
 #include "binding/session.h"
 #include "io/socket.h"
+#include "openssl/identity.h"
 #include "openssl/verification.h"
 
 namespace system_tls::binding {
@@ -53,11 +55,17 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
   OptionsReader reader(call.env, call[1], "options");
   std::int32_t id = 0;
   const engine::ConnectionOptions options = read_options(reader, id);
+  openssl::Credentials credentials;
+  read_credentials(reader, credentials);
   if (!reader.ok()) return nullptr;
   const Entry entry(*delivery);
-  FailurePtr failure;
-  auto channel =
-      io::Channel::create(delivery->reactor(), id, context->context()->new_ssl(options.server), options, failure);
+  openssl::SslPtr ssl = context->context()->new_ssl(options.server);
+  FailurePtr failure = ssl == nullptr ? nullptr : openssl::use_credentials(ssl.get(), credentials, true);
+  if (failure) {
+    throw_failure(call.env, failure);
+    return nullptr;
+  }
+  auto channel = io::Channel::create(delivery->reactor(), id, std::move(ssl), options, failure);
   if (channel) return std::make_unique<ConnectionHandle>(context->context(), std::move(channel));
   throw_failure(call.env, failure);
   return nullptr;
@@ -373,6 +381,27 @@ napi_value ConnectionHandle::set_verify(const Call& call) {
   return undefined(call.env);
 }
 
+napi_value ConnectionHandle::use_credentials(const Call& call) {
+  openssl::Credentials credentials;
+  OptionsReader reader(call.env, call[0], "credentials");
+  read_credentials(reader, credentials);
+  if (!reader.ok()) return nullptr;
+  if (connection() == nullptr) return undefined(call.env);
+  // What has been sent of a handshake cannot be taken back; between handshakes the next one will use them.
+  if (SSL_in_before(ssl()) == 0 && SSL_in_init(ssl()) != 0) {
+    return throw_failure(call.env, openssl::named_failure("ERR_TLS_HANDSHAKE_STARTED",
+                                                          "a handshake is under way: set certificates and keys before "
+                                                          "it begins or after it is complete"));
+  }
+  const FailurePtr failure = openssl::use_credentials(ssl(), credentials, false);
+  return failure ? throw_failure(call.env, failure) : undefined(call.env);
+}
+
+napi_value ConnectionHandle::check_private_key(const Call& call) {
+  const FailurePtr failure = connection() == nullptr ? nullptr : openssl::check_private_key(ssl());
+  return failure ? throw_failure(call.env, failure) : undefined(call.env);
+}
+
 napi_value ConnectionHandle::set_no_delay(const Call& call) {
   bool on = false;
   if (!call.read(0, "on", on)) return nullptr;
@@ -415,6 +444,8 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::unref>("unref"),
       method<&Self::set_session>("setSession"),
       method<&Self::set_verify>("setVerify"),
+      method<&Self::use_credentials>("useCredentials"),
+      method<&Self::check_private_key>("checkPrivateKey"),
       method<&Self::set_no_delay>("setNoDelay"),
       method<&Self::set_keep_alive>("setKeepAlive"),
   };

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "binding/credentials.h"
 #include "binding/failure.h"
 #include "binding/options_reader.h"
 #include "engine/hooks.h"
@@ -9,14 +10,6 @@
 namespace system_tls::binding {
 
 namespace {
-
-void read_sealed(OptionsReader& reader, const char* name, std::vector<openssl::SealedInput>& out) {
-  reader.objects(name, [&out](OptionsReader& element) {
-    openssl::SealedInput input;
-    element.read("data", input.data).read("passphrase", input.passphrase);
-    out.push_back(std::move(input));
-  });
-}
 
 void read_sides(OptionsReader& reader, openssl::ContextOptions& options) {
   std::string side;
@@ -54,14 +47,12 @@ void read_policy(napi_env env, OptionsReader& reader, openssl::ContextOptions& o
 }
 
 void read_identity_and_trust(OptionsReader& reader, openssl::ContextOptions& options) {
-  read_sealed(reader, "key", options.key);
-  read_sealed(reader, "pfx", options.pfx);
-  reader.read("cert", options.cert)
-      .read("ca", options.ca)
-      .read("caFile", options.ca_file)
+  read_credentials(reader, options.credentials);
+  read_named(reader, "ca", options.ca);
+  read_named(reader, "crl", options.crl);
+  reader.read("caFile", options.ca_file)
       .read("caPath", options.ca_path)
       .read("systemCa", options.system_ca)
-      .read("crl", options.crl)
       .read("verifyMode", options.verify_mode)
       .read("verifyDepth", options.verify_depth)
       .read("verifyContinue", options.verify_continue);

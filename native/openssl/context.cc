@@ -71,7 +71,7 @@ FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const Cont
   // Before any certificate, since the security level judges them.
   if (FailurePtr failure = apply_negotiation(context, options, attachment)) return failure;
   if (FailurePtr failure = apply_trust(context, options)) return failure;
-  if (FailurePtr failure = apply_identity(context, options)) return failure;
+  if (FailurePtr failure = use_credentials(context, options.credentials)) return failure;
   apply_post_handshake_auth(context);
   return apply_resumption(context, options);
 }

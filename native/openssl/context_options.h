@@ -12,10 +12,33 @@
 
 namespace system_tls::openssl {
 
+// Certificates or CRLs, and what messages call them: "cert[0]", "certFile '/etc/server.pem'".
+struct NamedInput {
+  std::string name;
+  Bytes data;
+};
+
 // A key or a PKCS #12 bundle.
 struct SealedInput {
+  std::string name;
   SecretBytes data;
   std::optional<SecretBytes> passphrase;
+};
+
+// What OSSL_STORE_open_ex(3) opens: "file:", or the scheme of a provider that is loaded, such as "pkcs11:".
+struct StoreInput {
+  std::string name;
+  std::string uri;
+  std::optional<SecretBytes> passphrase;
+};
+
+// Who somebody is: certificates with their chains, and keys.
+struct Credentials {
+  std::vector<NamedInput> cert;
+  std::vector<SealedInput> key;
+  std::vector<SealedInput> pfx;
+  std::vector<StoreInput> cert_uri;
+  std::vector<StoreInput> key_uri;
 };
 
 // The sides that a context is for: TLS_method(3), TLS_server_method(3), TLS_client_method(3).
@@ -34,15 +57,13 @@ struct ContextOptions {
   std::optional<Bytes> dhparam;
   bool dh_auto = false;
 
-  std::vector<Bytes> cert;
-  std::vector<SealedInput> key;
-  std::vector<SealedInput> pfx;
+  Credentials credentials;
 
-  std::vector<Bytes> ca;
+  std::vector<NamedInput> ca;
   std::optional<std::string> ca_file;
   std::optional<std::string> ca_path;
   bool system_ca = false;
-  std::vector<Bytes> crl;
+  std::vector<NamedInput> crl;
   int verify_mode = SSL_VERIFY_NONE;
   std::optional<int> verify_depth;
   // The handshake goes on whatever verification finds; the result stays to be read.

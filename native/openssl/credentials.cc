@@ -61,18 +61,6 @@ Outcome<std::vector<Pointer>> read_all(ByteView input, const std::string& name, 
   return {std::move(objects), nullptr};
 }
 
-FailurePtr key_failure(const PassphraseRequest& request, const std::string& name) {
-  if (request.missing) {
-    return failure_with_code("ERR_TLS_PASSPHRASE_REQUIRED", name + " is encrypted: give its passphrase");
-  }
-  if (request.too_long) {
-    return failure_with_code("ERR_TLS_PASSPHRASE_TOO_LONG", "the passphrase of " + name + " is longer than the " +
-                                                                std::to_string(PEM_BUFSIZE) +
-                                                                " bytes that OpenSSL takes");
-  }
-  return openssl_failure(name + " cannot be read as a private key");
-}
-
 // Unlike PEM's readers, this one knows encrypted PKCS #8 in DER.
 PkeyPtr decode_der_key(ByteView input, PassphraseRequest& request) {
   EVP_PKEY* decoded = nullptr;
@@ -105,7 +93,8 @@ SecretBytes terminated(const std::optional<SecretBytes>& passphrase) {
   return text;
 }
 
-FailurePtr pkcs12_failure(const SealedInput& input, const std::string& name) {
+FailurePtr pkcs12_failure(const SealedInput& input) {
+  const std::string& name = input.name;
   if (!input.passphrase.has_value() && mac_failed()) {
     return failure_with_code("ERR_TLS_PASSPHRASE_REQUIRED", name + " is encrypted: give its passphrase");
   }
@@ -114,16 +103,29 @@ FailurePtr pkcs12_failure(const SealedInput& input, const std::string& name) {
 
 }  // namespace
 
+FailurePtr key_failure(const PassphraseRequest& request, const std::string& name) {
+  if (request.missing) {
+    return failure_with_code("ERR_TLS_PASSPHRASE_REQUIRED", name + " is encrypted: give its passphrase");
+  }
+  if (request.too_long) {
+    return failure_with_code("ERR_TLS_PASSPHRASE_TOO_LONG", "the passphrase of " + name + " is longer than the " +
+                                                                std::to_string(PEM_BUFSIZE) +
+                                                                " bytes that OpenSSL takes");
+  }
+  return openssl_failure(name + " cannot be read as a private key");
+}
+
 // The _AUX form reads BEGIN TRUSTED CERTIFICATE as well.
-Outcome<std::vector<X509Ptr>> read_certificates(ByteView input, const std::string& name) {
-  return read_all<X509Ptr, PEM_read_bio_X509_AUX, d2i_X509_bio>(input, name, "a certificate in PEM or DER");
+Outcome<std::vector<X509Ptr>> read_certificates(const NamedInput& input) {
+  return read_all<X509Ptr, PEM_read_bio_X509_AUX, d2i_X509_bio>(input.data, input.name, "a certificate in PEM or DER");
 }
 
-Outcome<std::vector<X509CrlPtr>> read_crls(ByteView input, const std::string& name) {
-  return read_all<X509CrlPtr, PEM_read_bio_X509_CRL, d2i_X509_CRL_bio>(input, name, "a CRL in PEM or DER");
+Outcome<std::vector<X509CrlPtr>> read_crls(const NamedInput& input) {
+  return read_all<X509CrlPtr, PEM_read_bio_X509_CRL, d2i_X509_CRL_bio>(input.data, input.name, "a CRL in PEM or DER");
 }
 
-Outcome<PkeyPtr> read_private_key(const SealedInput& input, const std::string& name) {
+Outcome<PkeyPtr> read_private_key(const SealedInput& input) {
+  const std::string& name = input.name;
   if (input.data.empty()) return {nullptr, empty_input(name, "a private key in PEM or DER")};
   const ErrorScope scope;
   PassphraseRequest request{&input.passphrase};
@@ -135,7 +137,8 @@ Outcome<PkeyPtr> read_private_key(const SealedInput& input, const std::string& n
   return {std::move(key), nullptr};
 }
 
-Outcome<Pkcs12Contents> read_pkcs12(const SealedInput& input, const std::string& name) {
+Outcome<Pkcs12Contents> read_pkcs12(const SealedInput& input) {
+  const std::string& name = input.name;
   if (input.data.empty()) return {{}, empty_input(name, "PKCS #12")};
   const ErrorScope scope;
   const BioPtr bio = open_memory(input.data);
@@ -149,7 +152,7 @@ Outcome<Pkcs12Contents> read_pkcs12(const SealedInput& input, const std::string&
   const int parsed =
       PKCS12_parse(bundle.get(), reinterpret_cast<const char*>(passphrase.data()), &key, &certificate, &others);
   Pkcs12Contents contents{X509Ptr(certificate), PkeyPtr(key), release_all(X509StackPtr(others))};
-  if (parsed != 1) return {{}, pkcs12_failure(input, name)};
+  if (parsed != 1) return {{}, pkcs12_failure(input)};
   if (contents.key == nullptr || contents.certificate == nullptr) {
     return {{}, named_failure("ERR_TLS_INVALID_INPUT", name + " holds no private key with its certificate")};
   }

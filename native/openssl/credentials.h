@@ -1,5 +1,4 @@
-// Certificates, keys, CRLs and PKCS #12 bundles out of bytes. Every failure names the input ("key[1]") that it is
-// about.
+// Certificates, keys, CRLs and PKCS #12 bundles out of bytes. Every failure names the input that it is about.
 #pragma once
 
 #include <string>
@@ -9,6 +8,7 @@
 #include "openssl/context_options.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
+#include "openssl/passphrase.h"
 
 namespace system_tls::openssl {
 
@@ -26,14 +26,17 @@ struct Pkcs12Contents {
 };
 
 // PEM: all certificates in it, in its order. DER: one.
-Outcome<std::vector<X509Ptr>> read_certificates(ByteView input, const std::string& name);
+Outcome<std::vector<X509Ptr>> read_certificates(const NamedInput& input);
 
 // PEM or DER: PKCS #8, encrypted or not, and the traditional forms. ERR_TLS_PASSPHRASE_REQUIRED if one is missing.
-Outcome<PkeyPtr> read_private_key(const SealedInput& input, const std::string& name);
+Outcome<PkeyPtr> read_private_key(const SealedInput& input);
 
-Outcome<Pkcs12Contents> read_pkcs12(const SealedInput& input, const std::string& name);
+// Why a key could not be read.
+FailurePtr key_failure(const PassphraseRequest& request, const std::string& name);
 
-Outcome<std::vector<X509CrlPtr>> read_crls(ByteView input, const std::string& name);
+Outcome<Pkcs12Contents> read_pkcs12(const SealedInput& input);
+
+Outcome<std::vector<X509CrlPtr>> read_crls(const NamedInput& input);
 
 // PEM. Parameters of Diffie-Hellman.
 Outcome<PkeyPtr> read_dh_parameters(ByteView input, const std::string& name);

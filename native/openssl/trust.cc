@@ -12,13 +12,12 @@ namespace system_tls::openssl {
 
 namespace {
 
-FailurePtr add_authorities(SSL_CTX* context, const std::vector<Bytes>& ca) {
-  for (std::size_t index = 0; index < ca.size(); ++index) {
-    const std::string name = "ca[" + std::to_string(index) + "]";
-    auto [authorities, failure] = read_certificates(ca[index], name);
+FailurePtr add_authorities(SSL_CTX* context, const std::vector<NamedInput>& ca) {
+  for (const NamedInput& input : ca) {
+    auto [authorities, failure] = read_certificates(input);
     if (failure != nullptr) return failure;
     for (const X509Ptr& authority : authorities) {
-      if (FailurePtr refused = trust_authority(context, authority.get(), name)) return refused;
+      if (FailurePtr refused = trust_authority(context, authority.get(), input.name)) return refused;
     }
   }
   return nullptr;
@@ -46,7 +45,8 @@ FailurePtr load_authorities(SSL_CTX* context, const ContextOptions& options) {
 
 // Nothing of its own would be added to the store.
 bool trusts_only_the_system(const ContextOptions& options) {
-  return options.ca.empty() && !options.ca_file && !options.ca_path && options.crl.empty() && options.pfx.empty();
+  return options.ca.empty() && !options.ca_file && !options.ca_path && options.crl.empty() &&
+         options.credentials.pfx.empty();
 }
 
 FailurePtr trust_system(SSL_CTX* context, const ContextOptions& options) {
@@ -63,14 +63,13 @@ FailurePtr trust_system(SSL_CTX* context, const ContextOptions& options) {
 }
 
 // As in node:tls, a CRL given is a CRL wanted from every issuer of the chain.
-FailurePtr add_crls(SSL_CTX* context, const std::vector<Bytes>& crls) {
+FailurePtr add_crls(SSL_CTX* context, const std::vector<NamedInput>& crls) {
   X509_STORE* store = SSL_CTX_get_cert_store(context);
-  for (std::size_t index = 0; index < crls.size(); ++index) {
-    const std::string name = "crl[" + std::to_string(index) + "]";
-    auto [lists, failure] = read_crls(crls[index], name);
+  for (const NamedInput& input : crls) {
+    auto [lists, failure] = read_crls(input);
     if (failure != nullptr) return failure;
     for (const X509CrlPtr& list : lists) {
-      if (X509_STORE_add_crl(store, list.get()) != 1) return openssl_failure(name + " is refused");
+      if (X509_STORE_add_crl(store, list.get()) != 1) return openssl_failure(input.name + " is refused");
     }
   }
   if (!crls.empty()) X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
