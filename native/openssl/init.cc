@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
+#include <openssl/ui.h>
 
 #include "openssl/handles.h"
 #include "openssl/isolation.h"
@@ -30,11 +31,21 @@ MaybeRefusal check_version(const IsolationReport& report) {
                  report.libssl, "update the system's OpenSSL, or build the addon on this system"};
 }
 
+// Nobody sits at a server's terminal, and node may be reading it. We answer every question by a callback of our own;
+// providers (a PKCS #11 device that wants its PIN again) ask through the default method, and are refused there.
+bool forbid_prompts() {
+  UI_METHOD* method = UI_create_method("system-tls: there is nobody to ask");
+  if (method == nullptr) return false;
+  UI_method_set_opener(method, [](UI*) { return 0; });
+  UI_set_default_method(method);
+  return true;
+}
+
 MaybeRefusal initialise() {
   ERR_clear_error();
   constexpr uint64_t options =
       OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS;
-  if (OPENSSL_init_ssl(options, nullptr) == 1) {
+  if (OPENSSL_init_ssl(options, nullptr) == 1 && forbid_prompts()) {
     ERR_clear_error();
     return std::nullopt;
   }

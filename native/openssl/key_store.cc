@@ -50,9 +50,13 @@ class Store {
   StorePtr store_;
 };
 
-FailurePtr nothing_found(const std::string& name, const char* what) {
+// A device that was given a wrong PIN shows its public objects, and says nothing.
+FailurePtr nothing_found(const PassphraseRequest& request, const std::string& name, const char* what) {
+  if (request.missing || request.too_long) return key_failure(request, name);
   if (ERR_peek_error() != 0) return openssl_failure("no " + std::string(what) + " can be loaded from " + name);
-  return named_failure("ERR_TLS_STORE_NOT_FOUND", "there is no " + std::string(what) + " at " + name);
+  return named_failure("ERR_TLS_STORE_NOT_FOUND",
+                       "there is no " + std::string(what) + " at " + name +
+                           (request.given ? ", or the passphrase that was asked for is wrong" : ""));
 }
 
 }  // namespace
@@ -63,8 +67,7 @@ Outcome<PkeyPtr> load_private_key(const StoreInput& input) {
   while (const StoreInfoPtr info = store.next()) {
     if (EVP_PKEY* key = OSSL_STORE_INFO_get1_PKEY(info.get())) return {PkeyPtr(key), nullptr};
   }
-  if (store.request().missing || store.request().too_long) return {nullptr, key_failure(store.request(), input.name)};
-  return {nullptr, nothing_found(input.name, "private key")};
+  return {nullptr, nothing_found(store.request(), input.name, "private key")};
 }
 
 Outcome<std::vector<X509Ptr>> load_certificates(const StoreInput& input) {
@@ -75,8 +78,7 @@ Outcome<std::vector<X509Ptr>> load_certificates(const StoreInput& input) {
     if (X509* certificate = OSSL_STORE_INFO_get1_CERT(info.get())) certificates.emplace_back(certificate);
   }
   if (!certificates.empty()) return {std::move(certificates), nullptr};
-  if (store.request().missing) return {{}, key_failure(store.request(), input.name)};
-  return {{}, nothing_found(input.name, "certificate")};
+  return {{}, nothing_found(store.request(), input.name, "certificate")};
 }
 
 }  // namespace system_tls::openssl

@@ -16,6 +16,7 @@ int passphrase_callback(char* buffer, int size, int, void* argument) {
     request->too_long = true;
     return kRefused;
   }
+  request->given = true;
   if (!passphrase.empty()) std::memcpy(buffer, passphrase.data(), passphrase.size());
   return static_cast<int>(passphrase.size());
 }

@@ -11,6 +11,7 @@ namespace system_tls::openssl {
 struct PassphraseRequest {
   const std::optional<SecretBytes>* passphrase = nullptr;  // null: there is none to give
   bool missing = false;                                    // set when one was asked for and there is none
+  bool given = false;                                      // set when one was asked for and handed over
   bool too_long = false;                                   // set when OpenSSL has no room for the one there is
 };
 
