@@ -18,6 +18,7 @@ import {
   validateObject,
   validateTimeout,
 } from './internal/validate.ts';
+import type { IoPool } from './io-pool.ts';
 import type { SslSession } from './session.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
@@ -65,6 +66,8 @@ export interface ConnectOptions extends SslContextOptions, TlsSocketOptions, Rou
   readonly keepAlive?: boolean | undefined;
   /** Milliseconds. */
   readonly keepAliveInitialDelay?: number | undefined;
+  /** The connection lives on a thread of this pool; default: on the loop. With a `socket`: a fresh net.Socket only. */
+  readonly io?: IoPool | undefined;
   /** Listeners that hear the handshake too. */
   readonly on?: SslListeners | undefined;
 }
@@ -100,6 +103,7 @@ async function makeSsl(options: ConnectOptions, target: Target): Promise<Ssl> {
     rejectUnauthorized: options.rejectUnauthorized,
     verifyMode: options.verifyMode,
     session: options.session,
+    io: options.io,
     on: options.on,
   });
   connectionOf(ssl).peer = target.label;

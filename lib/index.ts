@@ -17,6 +17,7 @@ export type { LockedInput, Passphrase, PassphraseCallback } from './internal/pas
 export type { OnReadOptions } from './internal/receiver.ts';
 export type { VerifyModeName, VerifyOptions } from './internal/verify-mode.ts';
 export type { TlsVersion } from './internal/versions.ts';
+export { IoPool, type IoPoolOptions } from './io-pool.ts';
 export { type OpenSsl, type OpensslFeatures, openssl } from './openssl.ts';
 export {
   type AddressInfo,

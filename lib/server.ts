@@ -7,15 +7,18 @@ import { throwLater } from './internal/dispatch.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
 import { type ListenOptions, placeOf } from './internal/listen.ts';
 import { assertMethodSide } from './internal/methods.ts';
+import { moveToLoop } from './internal/operations.ts';
 import { checkOnRead } from './internal/receiver.ts';
 import {
   optionalBoolean,
   optionalFunction,
   optionalInteger,
   validateObject,
+  validateOneOf,
   validateTimeout,
 } from './internal/validate.ts';
 import { type VerifyOptions, verifyPolicy } from './internal/verify-mode.ts';
+import { type IoPool, nativePool } from './io-pool.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
 import { connectionOf } from './ssl-state.ts';
@@ -37,6 +40,13 @@ export interface ServerOptions extends SslContextOptions, TlsSocketOptions {
   readonly keepAliveInitialDelay?: number | undefined;
   /** Connections at a time, in their handshake or after it; those over it are closed at once. Default: no limit. */
   readonly maxConnections?: number | undefined;
+  /** Connections live on the threads of this pool, balanced; default: on the loop. */
+  readonly io?: IoPool | undefined;
+  /**
+   * Where a connection lives after its handshake, if there is an IoPool: `'threads'` (default), or `'loop'`, which answers
+   * small messages sooner and leaves the cost of handshakes to the threads.
+   */
+  readonly data?: 'threads' | 'loop' | undefined;
   /** Listeners that every connection gets before its handshake. */
   readonly on?: SslListeners | undefined;
 }
@@ -77,6 +87,8 @@ interface Settings {
   readonly noDelay: boolean;
   readonly keepAlive: boolean;
   readonly keepAliveDelay: number;
+  readonly io: IoPool | undefined;
+  readonly dataOnLoop: boolean;
   readonly on: SslListeners | undefined;
 }
 
@@ -91,6 +103,8 @@ function settingsOf(options: ServerOptions): Settings {
   const { onread, on } = options;
   checkOnRead(onread);
   checkListeners(on);
+  nativePool(options.io, 'options.io');
+  if (options.data !== undefined) validateOneOf(options.data, 'options.data', ['threads', 'loop']);
   return {
     socket: {
       allowHalfOpen: optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false),
@@ -103,6 +117,8 @@ function settingsOf(options: ServerOptions): Settings {
     keepAliveDelay: Math.floor(
       (optionalInteger(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1) ?? 0) / 1000,
     ),
+    io: options.io ?? undefined,
+    dataOnLoop: options.data === 'loop',
     on,
   };
 }
@@ -303,7 +319,8 @@ export class Server extends EventEmitter<ServerEvents> {
   #makeSsl(fd: number): Ssl | undefined {
     let ssl: Ssl;
     try {
-      ssl = new Ssl(this.#context, { side: 'server', on: this.#settings.on, ...this.#clientPolicy });
+      const { io, on } = this.#settings;
+      ssl = new Ssl(this.#context, { side: 'server', io, on, ...this.#clientPolicy });
     } catch (error) {
       closeSync(fd);
       this.#acceptFailed(error);
@@ -341,6 +358,7 @@ export class Server extends EventEmitter<ServerEvents> {
   async #handshake(ssl: Ssl): Promise<void> {
     try {
       await performHandshake(ssl, this.#settings.handshakeTimeout);
+      if (this.#settings.dataOnLoop) await moveToLoop(connectionOf(ssl));
     } catch (error) {
       return this.#handshakeFailed(ssl, error as Error);
     }

@@ -2,6 +2,7 @@
 import type { CredentialOptions } from './internal/credentials.ts';
 import type { OperationOptions } from './internal/operations.ts';
 import type { VerifyModeName } from './internal/verify-mode.ts';
+import type { IoPool } from './io-pool.ts';
 import type { SslSession } from './session.ts';
 import type { SslListeners } from './ssl-events.ts';
 
@@ -26,6 +27,8 @@ export interface SslOptions extends CredentialOptions {
   readonly requestCert?: boolean | undefined;
   /** Instead of the context's, and of rejectUnauthorized and requestCert: SSL_set_verify(3). */
   readonly verifyMode?: VerifyModeName | readonly VerifyModeName[] | undefined;
+  /** The connection lives on a thread of this pool, and talks through a socket only; default: on the loop. */
+  readonly io?: IoPool | undefined;
   /** To resume: SSL_set_session(3). */
   readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
   /** Listeners that hear the handshake too. */

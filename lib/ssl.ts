@@ -33,6 +33,7 @@ import {
 } from './internal/validate.ts';
 import { type VerifyOptions, verifyContinue, verifyMode, verifyPolicy } from './internal/verify-mode.ts';
 import { listenersChanged } from './internal/watched-emitter.ts';
+import { nativePool } from './io-pool.ts';
 import { makeSession, SslSession, sessionArgument } from './session.ts';
 import type { SslListeners } from './ssl-events.ts';
 import type {
@@ -93,7 +94,11 @@ export class Ssl extends SslState {
   constructor(context: SslContext, options: SslOptions) {
     const { native, policy, trust } = contextArgument(context, 'context');
     const checked = checkSslOptions(options, policy);
-    super(checked.server, id => new binding.NativeConnection(native, nativeSslOptions(id, checked, policy, options)));
+    const pool = nativePool(options.io, 'options.io');
+    super(
+      checked.server,
+      id => new binding.NativeConnection(native, nativeSslOptions(id, checked, policy, options), pool),
+    );
     const connection = connectionOf(this);
     connection.sink = this.#sink();
     connection.peer = checked.host ?? '';
@@ -203,7 +208,7 @@ export class Ssl extends SslState {
     return (await this.#readEnds(connection, op, result, limits, view)) as number | null;
   }
 
-  /** `target` is only kept from being collected while native code may write to it. */
+  /** `target` must not be collected while native code may write to it. */
   async #readEnds(
     connection: Connection,
     op: number,
@@ -213,10 +218,7 @@ export class Ssl extends SslState {
   ): Promise<number | Buffer | null> {
     if (result === ReadStatus.End) return null;
     if (result !== ReadStatus.Pending) throw connection.takeError();
-    return waitFor(connection, op, 'read', limits, bytes => {
-      void target;
-      return bytes;
-    });
+    return waitFor(connection, op, 'read', limits, bytes => bytes, target);
   }
 
   /**

@@ -9,6 +9,7 @@
 #include "binding/delivery.h"
 #include "binding/environment.h"
 #include "binding/failure.h"
+#include "binding/io_pool.h"
 #include "binding/listener.h"
 #include "binding/openssl_info.h"
 #include "binding/session.h"
@@ -34,6 +35,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!binding::define_session(env, exports)) return exports;
   if (!binding::define_delivery(env, exports)) return exports;
   if (!binding::define_bio(env, exports)) return exports;
+  if (!binding::define_io_pool(env, exports)) return exports;
   if (!binding::define_connection(env, exports)) return exports;
   if (!binding::define_listener(env, exports)) return exports;
   return exports;

@@ -254,7 +254,12 @@ export interface NativeCipher {
 }
 
 export declare class NativeConnection {
-  constructor(context: NativeContext, options: NativeConnectionOptions);
+  /**
+   * With a pool the connection lives on one of its threads: operations and reads are always pending at first; readInto()
+   * ends with a Data event, whose bytes the caller copies; a read buffer is ignored, and flow comes through the slab;
+   * accessors wait for the thread.
+   */
+  constructor(context: NativeContext, options: NativeConnectionOptions, pool?: NativeIoPool);
 
   /**
    * The reactor polls the descriptor (close: true) or a duplicate of it. Throws for what is no stream socket. `sole`: nobody
@@ -300,6 +305,8 @@ export declare class NativeConnection {
   /** SSL_free and, if owned, close(2). Idempotent. No event follows. */
   close(): void;
   readonly closed: boolean;
+  /** From a thread of a pool to the environment's loop. Done at once if it is there. What is called meanwhile waits. */
+  moveToLoop(op: number): Status;
   takeFailure(): NativeFailure;
   /** Which of the informing events to record: a mask of Observe. */
   observe(mask: number): void;
@@ -349,6 +356,20 @@ export interface NativeAddress {
   readonly address: string;
   readonly family: 'IPv4' | 'IPv6' | 'unix';
   readonly port: number;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// I/O threads
+
+export declare class NativeIoPool {
+  /** `id` is the target of the event that close() causes. Throws if the system refuses a thread. */
+  constructor(id: number, threads: number);
+  /** On each thread. */
+  readonly connections: number[];
+  /** Everything that lives here fails with ERR_TLS_CLOSED; OpDone follows, behind the last event of that. */
+  close(): void;
+  /** Closes what lives here, without events, and waits for the threads to end. Idempotent. */
+  stop(): void;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -447,6 +468,7 @@ export interface Binding {
   readonly NativeSession: typeof NativeSession;
   readonly NativeBio: typeof NativeBio;
   readonly NativeConnection: typeof NativeConnection;
+  readonly NativeIoPool: typeof NativeIoPool;
   readonly NativeListener: typeof NativeListener;
   readonly setDispatch: typeof setDispatch;
   readonly batch: typeof batch;

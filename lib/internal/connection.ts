@@ -19,6 +19,8 @@ import { binding } from './load-binding.ts';
 
 /** An operation that has not ended. Exactly one of the two is called, once. */
 export interface Pending {
+  /** Where the bytes of a read are wanted; not before it ends. */
+  readonly target?: Uint8Array | undefined;
   /** The count or flag that native code gives; a read's bytes, or null for the peer's close_notify. */
   done(result: number | Buffer | null): void;
   failed(error: Error): void;
@@ -248,7 +250,7 @@ export class Connection implements DispatchTarget {
         break;
       case EventKind.Data:
         if (a === 0) this.flow?.data(bytes, b, c);
-        else this.#take(a)?.done(copyBytes(bytes, b, c));
+        else readEnds(this.#take(a), bytes, b, c);
         break;
       case EventKind.End:
         if (a === 0) this.flow?.end();
@@ -330,6 +332,19 @@ const misuses: ReadonlySet<unknown> = new Set([
 ]);
 
 const isMisuse = (error: Error): boolean => misuses.has((error as NodeJS.ErrnoException).code);
+
+/** Native code on another thread leaves it to us to fill the target. */
+function readEnds(pending: Pending | undefined, bytes: Uint8Array, offset: number, length: number): void {
+  if (pending === undefined) return;
+  const { target } = pending;
+  if (target === undefined) pending.done(copyBytes(bytes, offset, length));
+  else if (target.length < length) {
+    pending.failed(tlsError('ERR_TLS_BUFFER_DETACHED', 'The memory to read into was detached or shrunk'));
+  } else {
+    target.set(bytes.subarray(offset, offset + length));
+    pending.done(length);
+  }
+}
 
 /** A Buffer of its own for what lies in memory that the binding uses again; small ones come from node's pool. */
 export function copyBytes(bytes: Uint8Array, offset: number, length: number): Buffer {

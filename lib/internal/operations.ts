@@ -43,6 +43,7 @@ type Result = number | Buffer | null;
  * Waits for the event that ends operation `op`.
  *
  * @param what - names the operation in messages: 'handshake'
+ * @param target - where the bytes of a read are wanted
  */
 export function waitFor<T>(
   connection: Connection,
@@ -50,11 +51,13 @@ export function waitFor<T>(
   what: string,
   limits: Limits,
   convert: (result: Result) => T,
+  target?: Uint8Array,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const forget = () => connection.forget(op);
     const limit = limits === noLimits ? undefined : new Limit(connection, op, limits, { what, reject, forget });
     const pending: Pending = {
+      target,
       done(result) {
         limit?.clear();
         resolve(convert(result));
@@ -167,4 +170,9 @@ class Limit {
     this.#waiting.reject(error);
     if (outcome === Cancelled.MustClose) this.#connection.close(error);
   }
+}
+
+/** From an I/O thread to the loop of this environment. */
+export function moveToLoop(connection: Connection): Promise<void> {
+  return run(connection, 'move', noLimits, op => connection.native.moveToLoop(op));
 }

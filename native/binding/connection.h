@@ -1,11 +1,14 @@
 // NativeConnection of types/binding.d.ts.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
+#include "binding/channel_access.h"
 #include "binding/context.h"
-#include "binding/delivery.h"
 #include "binding/wrap.h"
 #include "io/channel.h"
 #include "io/socket.h"
@@ -19,9 +22,10 @@ class ConnectionHandle {
   static constexpr napi_type_tag kTag = {0x3e6a90d5c7814b2f, 0xb1f40c8a5d37e269};
 
   static std::unique_ptr<ConnectionHandle> construct(const Call& call);
-  ConnectionHandle(std::shared_ptr<const openssl::Context> context, std::shared_ptr<io::Channel> channel)
-      : context_(std::move(context)), channel_(std::move(channel)) {}
-  ~ConnectionHandle();
+  ConnectionHandle(std::shared_ptr<const openssl::Context> context, std::shared_ptr<ChannelAccess> access)
+      : context_(std::move(context)), access_(std::move(access)) {}
+  // A finalizer: nothing here runs JavaScript.
+  ~ConnectionHandle() { access_->drop(); }
 
   // connection_operations.cc
   napi_value set_fd(const Call& call);
@@ -42,6 +46,7 @@ class ConnectionHandle {
   napi_value schedule_renegotiate(const Call& call);
   napi_value cancel(const Call& call);
   napi_value close(const Call& call);
+  napi_value move_to_loop(const Call& call);
   napi_value take_failure(const Call& call);
   napi_value observe(const Call& call);
   napi_value ref(const Call& call);
@@ -85,24 +90,38 @@ class ConnectionHandle {
  private:
   enum class Status { pending = 0, done = 1, failed = 2 };
 
-  // Null once closed.
-  engine::Connection* connection() const { return channel_->connection(); }
-  SSL* ssl() const { return connection() == nullptr ? nullptr : connection()->ssl(); }
+  // What `query` (of engine::Connection&) gives, or `absent` if the connection is closed.
+  template <typename T, typename Query>
+  T ask(T absent, Query query) {
+    access_->ask([&absent, &query](io::Channel& channel) { absent = query(*channel.connection()); });
+    return absent;
+  }
   napi_value status(napi_env env, Status status) { return to_js(env, static_cast<std::int32_t>(status)); }
   napi_value fail(napi_env env, openssl::FailurePtr failure);
   napi_value closed_failure(napi_env env);
   napi_value finish(napi_env env, io::Channel::Outcome outcome);
   napi_value start(const Call& call, engine::Operation::Kind kind, const char* flag_name);
+  napi_value submit(napi_env env, engine::Operation operation);
+  napi_value submit_write(napi_env env, engine::OperationId id, std::vector<std::uint8_t> clear);
+  napi_value submit_read(napi_env env, engine::ReadOperation read);
   napi_value start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
                          std::unique_ptr<engine::ClearSource> (*pin)(const Call& call,
                                                                      std::span<const std::uint8_t> rest));
   napi_value finish_read(napi_env env, const io::Channel::Outcome& outcome);
-  napi_value transport_result(const Call& call, const openssl::FailurePtr& failure);
+  napi_value schedule(napi_env env, const std::function<openssl::FailurePtr(engine::Connection&)>& what);
+  openssl::FailurePtr transport_refused();
+  std::optional<io::Address> address(const std::optional<io::Address>& noted,
+                                     std::optional<io::Address> (*of)(int fd)) const;
+  openssl::FailurePtr use_socket(io::Fd& fd, bool sole);
 
   // Outlives the SSL: its SSL_CTX has callbacks that use what the Context holds.
   std::shared_ptr<const openssl::Context> context_;
-  std::shared_ptr<io::Channel> channel_;
+  std::shared_ptr<ChannelAccess> access_;
   openssl::FailurePtr failure_;
+  // On an I/O thread: noted when the descriptor was given.
+  bool has_socket_ = false;
+  std::optional<io::Address> local_address_;
+  std::optional<io::Address> remote_address_;
 };
 
 bool define_connection(napi_env env, napi_value exports);

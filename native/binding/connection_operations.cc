@@ -6,6 +6,7 @@
 #include "binding/connection.h"
 #include "binding/credentials.h"
 #include "binding/failure.h"
+#include "binding/io_pool.h"
 #include "binding/options_reader.h"
 #include "binding/pinned.h"
 #include "binding/session.h"
@@ -41,6 +42,16 @@ engine::ConnectionOptions read_options(OptionsReader& reader, std::int32_t& id) 
   return options;
 }
 
+FailurePtr use_own(SSL* ssl, const openssl::Credentials& credentials) {
+  // What has been sent of a handshake cannot be taken back; between handshakes the next one will use them.
+  if (SSL_in_before(ssl) == 0 && SSL_in_init(ssl) != 0) {
+    return openssl::named_failure("ERR_TLS_HANDSHAKE_STARTED",
+                                  "a handshake is under way: set certificates and keys before it begins or after it is "
+                                  "complete");
+  }
+  return openssl::use_credentials(ssl, credentials, false);
+}
+
 std::unique_ptr<engine::ClearSource> pin_view(const Call& call, std::span<const std::uint8_t>) {
   return PinnedView::of(call.env, call[1]);
 }
@@ -52,29 +63,32 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
   if (delivery == nullptr) return nullptr;
   ContextHandle* context = handle_argument<ContextHandle>(call, 0, "context");
   if (context == nullptr) return nullptr;
+  IoPoolHandle* pool = nullptr;
+  if (!is_nullish(call.env, call[2])) {
+    pool = handle_argument<IoPoolHandle>(call, 2, "pool");
+    if (pool == nullptr) return nullptr;
+  }
   OptionsReader reader(call.env, call[1], "options");
   std::int32_t id = 0;
   const engine::ConnectionOptions options = read_options(reader, id);
   openssl::Credentials credentials;
   read_credentials(reader, credentials);
   if (!reader.ok()) return nullptr;
-  const Entry entry(*delivery);
+  std::shared_ptr<io::IoThread> thread = pool == nullptr ? nullptr : pool->choose();
   openssl::SslPtr ssl = context->context()->new_ssl(options.server);
   FailurePtr failure = ssl == nullptr ? nullptr : openssl::use_credentials(ssl.get(), credentials, true);
-  if (failure) {
+  if (pool != nullptr && !thread) failure = IoPoolHandle::closed_failure();
+  std::shared_ptr<io::Channel> channel;
+  if (!failure) {
+    channel =
+        io::Channel::create(thread ? thread->reactor() : delivery->reactor(), id, std::move(ssl), options, failure);
+  }
+  if (!channel) {
     throw_failure(call.env, failure);
     return nullptr;
   }
-  auto channel = io::Channel::create(delivery->reactor(), id, std::move(ssl), options, failure);
-  if (channel) return std::make_unique<ConnectionHandle>(context->context(), std::move(channel));
-  throw_failure(call.env, failure);
-  return nullptr;
-}
-
-ConnectionHandle::~ConnectionHandle() {
-  // A finalizer: nothing here runs JavaScript.
-  const io::Turn turn(channel_->reactor());
-  channel_->close();
+  auto access = std::make_shared<ChannelAccess>(delivery->shared_from_this(), std::move(channel), std::move(thread));
+  return std::make_unique<ConnectionHandle>(context->context(), std::move(access));
 }
 
 napi_value ConnectionHandle::fail(napi_env env, FailurePtr failure) {
@@ -91,8 +105,18 @@ napi_value ConnectionHandle::take_failure(const Call& call) {
   return failure ? failure_to_object(call.env, *failure) : null(call.env);
 }
 
-napi_value ConnectionHandle::transport_result(const Call& call, const FailurePtr& failure) {
-  return failure ? throw_failure(call.env, failure) : undefined(call.env);
+FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole) {
+  if (!access_->remote()) {
+    const Entry entry(access_->delivery());
+    return access_->local().set_socket(fd, sole);
+  }
+  has_socket_ = true;
+  local_address_ = io::local_address(fd.get());
+  remote_address_ = io::remote_address(fd.get());
+  access_->run([fd = std::move(fd), sole](io::Channel& channel) mutable {
+    if (FailurePtr failure = channel.set_socket(fd, sole)) channel.evict(failure);
+  });
+  return nullptr;
 }
 
 napi_value ConnectionHandle::set_fd(const Call& call) {
@@ -100,31 +124,40 @@ napi_value ConnectionHandle::set_fd(const Call& call) {
   bool take = false;
   bool sole = false;
   if (!call.read(0, "fd", fd) || !call.read(1, "close", take) || !call.read(2, "sole", sole)) return nullptr;
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  const Entry entry(*delivery);
-  FailurePtr failure = channel_->transport_refused();
+  FailurePtr failure = transport_refused();
   if (!failure) {
     io::Fd owned = io::adopt_stream_socket(fd, take, failure);
-    if (owned) failure = channel_->set_socket(owned, sole);
+    if (owned) failure = use_socket(owned, sole);
     // Refused: perhaps it is polled by somebody else, under whom it must not be closed.
     if (failure && take) owned.release();
   }
-  return transport_result(call, failure);
+  return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }
 
 napi_value ConnectionHandle::set_bio(const Call& call) {
   BioHandle* read = handle_argument<BioHandle>(call, 0, "read");
   BioHandle* write = read == nullptr ? nullptr : handle_argument<BioHandle>(call, 1, "write");
-  Delivery* delivery = write == nullptr ? nullptr : Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  const Entry entry(*delivery);
-  FailurePtr failure = channel_->transport_refused();
+  if (write == nullptr) return nullptr;
+  FailurePtr failure = transport_refused();
   if (!failure && (!read->endpoint() || !write->endpoint())) {
     failure = openssl::named_failure("ERR_TLS_CLOSED", "The BIO is closed");
   }
-  if (!failure) failure = channel_->set_bios(read->endpoint(), write->endpoint());
-  return transport_result(call, failure);
+  if (!failure && access_->remote()) {
+    failure = openssl::named_failure("ERR_TLS_IO_POOL_TRANSPORT",
+                                     "A connection on an IoPool talks through a socket, which its thread can poll: "
+                                     "call setFd(), or make the Ssl without \"io\"");
+  }
+  if (!failure) {
+    const Entry entry(access_->delivery());
+    failure = access_->local().set_bios(read->endpoint(), write->endpoint());
+  }
+  return failure ? throw_failure(call.env, failure) : undefined(call.env);
+}
+
+FailurePtr ConnectionHandle::transport_refused() {
+  if (access_->closed()) return openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed");
+  if (!access_->remote()) return access_->local().transport_refused();
+  return has_socket_ ? io::Channel::has_transport_failure() : nullptr;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -146,11 +179,17 @@ napi_value ConnectionHandle::start(const Call& call, Kind kind, const char* flag
   operation.kind = kind;
   if (!call.read(0, "op", operation.id)) return nullptr;
   if (flag_name != nullptr && !call.read(1, flag_name, operation.flag)) return nullptr;
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  if (connection() == nullptr) return closed_failure(call.env);
-  const Entry entry(*delivery);
-  return finish(call.env, channel_->start(std::move(operation)));
+  if (access_->closed()) return closed_failure(call.env);
+  if (access_->remote()) return submit(call.env, std::move(operation));
+  const Entry entry(access_->delivery());
+  return finish(call.env, access_->local().start(std::move(operation)));
+}
+
+// To another thread: it ends with an event, however it ends.
+napi_value ConnectionHandle::submit(napi_env env, engine::Operation operation) {
+  const bool sent = access_->run(
+      [operation = std::move(operation)](io::Channel& channel) mutable { channel.start(std::move(operation), false); });
+  return sent ? status(env, Status::pending) : fail(env, IoPoolHandle::closed_failure());
 }
 
 napi_value ConnectionHandle::handshake(const Call& call) { return start(call, Kind::handshake, nullptr); }
@@ -165,8 +204,9 @@ napi_value ConnectionHandle::shutdown(const Call& call) { return start(call, Kin
 napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
                                          std::unique_ptr<engine::ClearSource> (*pin)(const Call&,
                                                                                      std::span<const std::uint8_t>)) {
+  io::Channel& channel = access_->local();
   std::size_t taken = 0;
-  if (!clear.empty() && channel_->write_now(clear, taken)) return status(call.env, Status::done);
+  if (!clear.empty() && channel.write_now(clear, taken)) return status(call.env, Status::done);
   engine::Operation operation;
   operation.id = id;
   operation.kind = Kind::write;
@@ -178,17 +218,26 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
     if (!operation.source)
       return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
   }
-  return finish(call.env, channel_->start(std::move(operation)));
+  return finish(call.env, channel.start(std::move(operation)));
+}
+
+// JavaScript may change or detach its memory while another thread reads it: a copy goes there.
+napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::vector<std::uint8_t> clear) {
+  engine::Operation operation;
+  operation.id = id;
+  operation.kind = Kind::write;
+  operation.length = clear.size();
+  operation.source = std::make_unique<OwnedBytes>(std::move(clear));
+  return submit(env, std::move(operation));
 }
 
 napi_value ConnectionHandle::write(const Call& call) {
   engine::OperationId id = 0;
   View clear;
   if (!call.read(0, "op", id) || !call.read(1, "data", clear)) return nullptr;
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  if (connection() == nullptr) return closed_failure(call.env);
-  const Entry entry(*delivery);
+  if (access_->closed()) return closed_failure(call.env);
+  if (access_->remote()) return submit_write(call.env, id, {clear.begin(), clear.end()});
+  const Entry entry(access_->delivery());
   return start_write(call, id, clear, pin_view);
 }
 
@@ -198,11 +247,9 @@ napi_value ConnectionHandle::writev(const Call& call) {
   if (!call.read(0, "op", id)) return nullptr;
   if (napi_get_array_length(call.env, call[1], &length) != napi_ok)
     return call.reject("chunks", "an array of views"), nullptr;
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  if (connection() == nullptr) return closed_failure(call.env);
-  const Entry entry(*delivery);
-  std::vector<std::uint8_t>& gather = delivery->cleared_gather();
+  if (access_->closed()) return closed_failure(call.env);
+  const Entry entry(access_->delivery());
+  std::vector<std::uint8_t>& gather = access_->delivery().cleared_gather();
   bool refused = false;  // something was not taken: everything behind it waits in one operation
   for (std::uint32_t index = 0; index < length; ++index) {
     napi_value element = nullptr;
@@ -211,12 +258,13 @@ napi_value ConnectionHandle::writev(const Call& call) {
       return call.reject("chunks", "an array of Buffers, TypedArrays or DataViews"), nullptr;
     }
     gather.insert(gather.end(), clear.begin(), clear.end());
-    if (!refused && gather.size() >= kGathered) {
+    if (!refused && !access_->remote() && gather.size() >= kGathered) {
       std::size_t taken = 0;
-      refused = !channel_->write_now(gather, taken);
+      refused = !access_->local().write_now(gather, taken);
       gather.erase(gather.begin(), gather.begin() + static_cast<std::ptrdiff_t>(taken));
     }
   }
+  if (access_->remote()) return submit_write(call.env, id, gather);
   return start_write(call, id, gather, [](const Call&, std::span<const std::uint8_t> rest) {
     return std::unique_ptr<engine::ClearSource>(
         std::make_unique<OwnedBytes>(std::vector<std::uint8_t>(rest.begin(), rest.end())));
@@ -231,7 +279,7 @@ napi_value ConnectionHandle::finish_read(napi_env env, const io::Channel::Outcom
   switch (outcome.kind) {
     case OutcomeKind::data: {
       napi_value bytes = to_js(env, outcome.bytes);
-      channel_->release(outcome);
+      access_->local().release(outcome);
       return bytes;
     }
     case OutcomeKind::done:
@@ -247,129 +295,130 @@ napi_value ConnectionHandle::finish_read(napi_env env, const io::Channel::Outcom
   return to_js(env, 0);
 }
 
+napi_value ConnectionHandle::submit_read(napi_env env, engine::ReadOperation read) {
+  const bool sent = access_->run(
+      [read = std::move(read)](io::Channel& channel) mutable { channel.start_read(std::move(read), false); });
+  if (!sent) failure_ = IoPoolHandle::closed_failure();
+  return to_js(env, sent ? 0 : -2);
+}
+
 napi_value ConnectionHandle::read(const Call& call) {
   engine::ReadOperation read;
   if (!call.read(0, "op", read.id) || !call.read(1, "max", read.max)) return nullptr;
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  if (connection() == nullptr) return closed_failure(call.env), to_js(call.env, -2);
-  const Entry entry(*delivery);
-  return finish_read(call.env, channel_->start_read(std::move(read)));
+  if (access_->closed()) return closed_failure(call.env), to_js(call.env, -2);
+  if (access_->remote()) return submit_read(call.env, std::move(read));
+  const Entry entry(access_->delivery());
+  return finish_read(call.env, access_->local().start_read(std::move(read)));
 }
 
 napi_value ConnectionHandle::read_into(const Call& call) {
   engine::ReadOperation read;
   View view;
   if (!call.read(0, "op", read.id) || !call.read(1, "view", view)) return nullptr;
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  if (connection() == nullptr) return closed_failure(call.env), to_js(call.env, -2);
+  if (access_->closed()) return closed_failure(call.env), to_js(call.env, -2);
   read.max = view.size();
+  // Another thread does not write to JavaScript's memory: a Data event follows, whose bytes are copied there.
+  if (access_->remote()) return submit_read(call.env, std::move(read));
   read.target = PinnedView::of(call.env, call[1]);
   if (!read.target)
     return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced")),
            to_js(call.env, -2);
-  const Entry entry(*delivery);
-  return finish_read(call.env, channel_->start_read(std::move(read)));
+  const Entry entry(access_->delivery());
+  return finish_read(call.env, access_->local().start_read(std::move(read)));
 }
 
 napi_value ConnectionHandle::start_reading(const Call& call) {
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  if (connection() == nullptr) return undefined(call.env);
-  const Entry entry(*delivery);
-  channel_->start_flow();
+  access_->run([](io::Channel& channel) { channel.start_flow(); });
   return undefined(call.env);
 }
 
 napi_value ConnectionHandle::stop_reading(const Call& call) {
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  if (connection() == nullptr) return undefined(call.env);
-  const Entry entry(*delivery);
-  channel_->stop_flow();
+  access_->run([](io::Channel& channel) { channel.stop_flow(); });
   return undefined(call.env);
 }
 
 napi_value ConnectionHandle::set_read_buffer(const Call& call) {
   View view;
   if (!is_nullish(call.env, call[0]) && !call.read(0, "view", view)) return nullptr;
-  if (connection() == nullptr) return undefined(call.env);
-  connection()->set_flow_target(view.empty() ? nullptr : PinnedView::of(call.env, call[0]));
+  // From another thread the flow comes through the slab.
+  if (access_->remote() || access_->closed()) return undefined(call.env);
+  access_->local().connection()->set_flow_target(view.empty() ? nullptr : PinnedView::of(call.env, call[0]));
   return undefined(call.env);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // At once
 
+napi_value ConnectionHandle::schedule(napi_env env, const std::function<FailurePtr(engine::Connection&)>& what) {
+  if (access_->closed()) return closed_failure(env);
+  FailurePtr failure;
+  access_->ask([&](io::Channel& channel) {
+    failure = what(*channel.connection());
+    channel.pump();
+  });
+  return failure ? fail(env, std::move(failure)) : status(env, Status::done);
+}
+
 napi_value ConnectionHandle::schedule_key_update(const Call& call) {
   int type = 0;
   if (!call.read(0, "type", type)) return nullptr;
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  if (connection() == nullptr) return closed_failure(call.env);
-  const Entry entry(*delivery);
-  FailurePtr failure = connection()->schedule_key_update(type);
-  channel_->pump();
-  return failure ? fail(call.env, std::move(failure)) : status(call.env, Status::done);
+  return schedule(call.env, [type](engine::Connection& connection) { return connection.schedule_key_update(type); });
 }
 
 napi_value ConnectionHandle::schedule_renegotiate(const Call& call) {
   bool abbreviated = false;
   if (!call.read(0, "abbreviated", abbreviated)) return nullptr;
-  if (connection() == nullptr) return closed_failure(call.env);
-  FailurePtr failure = connection()->schedule_renegotiate(abbreviated);
-  return failure ? fail(call.env, std::move(failure)) : status(call.env, Status::done);
+  return schedule(
+      call.env, [abbreviated](engine::Connection& connection) { return connection.schedule_renegotiate(abbreviated); });
 }
 
 napi_value ConnectionHandle::cancel(const Call& call) {
   engine::OperationId id = 0;
   if (!call.read(0, "op", id)) return nullptr;
-  Delivery* delivery = Delivery::required(call.env);
-  if (delivery == nullptr) return nullptr;
-  if (connection() == nullptr) return to_js(call.env, 0);
-  const Entry entry(*delivery);
-  return to_js(call.env, static_cast<std::int32_t>(channel_->cancel(id)));
+  auto cancelled = engine::Connection::Cancelled::unknown;
+  access_->ask([&](io::Channel& channel) { cancelled = channel.cancel(id); });
+  return to_js(call.env, static_cast<std::int32_t>(cancelled));
 }
 
 napi_value ConnectionHandle::close(const Call& call) {
-  Delivery* delivery = Delivery::of(call.env);
-  if (delivery == nullptr || delivery->reactor()->closed()) return undefined(call.env);
-  const Entry entry(*delivery);
-  channel_->close();
+  access_->close();
   return undefined(call.env);
+}
+
+napi_value ConnectionHandle::move_to_loop(const Call& call) {
+  engine::OperationId id = 0;
+  if (!call.read(0, "op", id)) return nullptr;
+  if (access_->closed()) return closed_failure(call.env);
+  if (!access_->remote()) return status(call.env, Status::done);
+  if (!access_->move_to_loop(id)) return fail(call.env, IoPoolHandle::closed_failure());
+  return status(call.env, Status::pending);
 }
 
 napi_value ConnectionHandle::observe(const Call& call) {
   std::uint32_t mask = 0;
   if (!call.read(0, "mask", mask)) return nullptr;
-  if (connection() != nullptr) connection()->observe(mask);
+  access_->run([mask](io::Channel& channel) { channel.connection()->observe(mask); });
   return undefined(call.env);
 }
 
 napi_value ConnectionHandle::ref(const Call& call) {
-  channel_->set_user_ref(true);
+  access_->run([](io::Channel& channel) { channel.set_user_ref(true); });
   return undefined(call.env);
 }
 
 napi_value ConnectionHandle::unref(const Call& call) {
-  channel_->set_user_ref(false);
+  access_->run([](io::Channel& channel) { channel.set_user_ref(false); });
   return undefined(call.env);
 }
 
 napi_value ConnectionHandle::set_session(const Call& call) {
   SessionHandle* session = handle_argument<SessionHandle>(call, 0, "session");
   if (session == nullptr) return nullptr;
-  if (connection() == nullptr) return closed_failure(call.env);
-  if (SSL_in_before(ssl()) == 0) {
-    return fail(call.env, openssl::named_failure(
-                              "ERR_TLS_HANDSHAKE_STARTED",
-                              "A session must be set before the handshake begins: call setSession() before connect()"));
-  }
+  if (access_->closed()) return closed_failure(call.env);
   const openssl::SessionPtr copy = session->session()->for_connection();
-  const openssl::ErrorScope errors;
-  if (SSL_set_session(ssl(), copy.get()) == 1) return status(call.env, Status::done);
-  return fail(call.env, openssl::openssl_failure("The session cannot be used on this connection"));
+  FailurePtr failure;
+  access_->ask([&](io::Channel& channel) { failure = openssl::use_session(channel.connection()->ssl(), copy.get()); });
+  return failure ? fail(call.env, std::move(failure)) : status(call.env, Status::done);
 }
 
 napi_value ConnectionHandle::set_verify(const Call& call) {
@@ -377,7 +426,8 @@ napi_value ConnectionHandle::set_verify(const Call& call) {
   if (!call.read(0, "mode", mode)) return nullptr;
   bool go_on = false;
   if (!call.read(1, "continue", go_on)) return nullptr;
-  if (connection() != nullptr) openssl::set_verification(ssl(), mode, go_on);
+  access_->run(
+      [mode, go_on](io::Channel& channel) { openssl::set_verification(channel.connection()->ssl(), mode, go_on); });
   return undefined(call.env);
 }
 
@@ -386,26 +436,23 @@ napi_value ConnectionHandle::use_credentials(const Call& call) {
   OptionsReader reader(call.env, call[0], "credentials");
   read_credentials(reader, credentials);
   if (!reader.ok()) return nullptr;
-  if (connection() == nullptr) return undefined(call.env);
-  // What has been sent of a handshake cannot be taken back; between handshakes the next one will use them.
-  if (SSL_in_before(ssl()) == 0 && SSL_in_init(ssl()) != 0) {
-    return throw_failure(call.env, openssl::named_failure("ERR_TLS_HANDSHAKE_STARTED",
-                                                          "a handshake is under way: set certificates and keys before "
-                                                          "it begins or after it is complete"));
-  }
-  const FailurePtr failure = openssl::use_credentials(ssl(), credentials, false);
+  FailurePtr failure;
+  access_->ask([&](io::Channel& channel) { failure = use_own(channel.connection()->ssl(), credentials); });
   return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }
 
 napi_value ConnectionHandle::check_private_key(const Call& call) {
-  const FailurePtr failure = connection() == nullptr ? nullptr : openssl::check_private_key(ssl());
+  FailurePtr failure;
+  access_->ask([&](io::Channel& channel) { failure = openssl::check_private_key(channel.connection()->ssl()); });
   return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }
 
 napi_value ConnectionHandle::set_no_delay(const Call& call) {
   bool on = false;
   if (!call.read(0, "on", on)) return nullptr;
-  if (channel_->fd() >= 0) io::set_no_delay(channel_->fd(), on);
+  access_->run([on](io::Channel& channel) {
+    if (channel.fd() >= 0) io::set_no_delay(channel.fd(), on);
+  });
   return undefined(call.env);
 }
 
@@ -413,7 +460,9 @@ napi_value ConnectionHandle::set_keep_alive(const Call& call) {
   bool on = false;
   std::uint32_t seconds = 0;
   if (!call.read(0, "on", on) || !call.read(1, "seconds", seconds)) return nullptr;
-  if (channel_->fd() >= 0) io::set_keep_alive(channel_->fd(), on, seconds);
+  access_->run([on, seconds](io::Channel& channel) {
+    if (channel.fd() >= 0) io::set_keep_alive(channel.fd(), on, seconds);
+  });
   return undefined(call.env);
 }
 
@@ -438,6 +487,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::schedule_renegotiate>("scheduleRenegotiate"),
       method<&Self::cancel>("cancel"),
       method<&Self::close>("close"),
+      method<&Self::move_to_loop>("moveToLoop"),
       method<&Self::take_failure>("takeFailure"),
       method<&Self::observe>("observe"),
       method<&Self::ref>("ref"),

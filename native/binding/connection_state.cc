@@ -11,18 +11,35 @@ namespace system_tls::binding {
 
 namespace {
 
-napi_value certificate_to_js(napi_env env, const X509* certificate) {
-  if (certificate == nullptr) return null(env);
-  const openssl::Bytes der = openssl::to_der_bytes(certificate);
-  return to_js(env, std::span<const std::uint8_t>(der));
+openssl::Bytes der_of(const X509* certificate) {
+  return certificate == nullptr ? openssl::Bytes() : openssl::to_der_bytes(certificate);
 }
 
-// SSL_get_finished(3) and SSL_get_peer_finished(3).
-napi_value finished_to_js(napi_env env, const SSL* ssl, std::size_t (*get)(const SSL*, void*, std::size_t)) {
-  std::uint8_t bytes[EVP_MAX_MD_SIZE];
-  const std::size_t size = ssl == nullptr ? 0 : get(ssl, bytes, sizeof bytes);
-  if (size == 0) return null(env);
-  return to_js(env, std::span<const std::uint8_t>(bytes, std::min(size, sizeof bytes)));
+// SSL_get_finished(3) and SSL_get_peer_finished(3); empty before the handshake.
+openssl::Bytes finished_of(const SSL* ssl, std::size_t (*get)(const SSL*, void*, std::size_t)) {
+  openssl::Bytes bytes(EVP_MAX_MD_SIZE);
+  bytes.resize(std::min(get(ssl, bytes.data(), bytes.size()), bytes.size()));
+  return bytes;
+}
+
+// Leaf first.
+std::vector<openssl::Bytes> peer_chain(const engine::Connection& connection) {
+  std::vector<openssl::Bytes> chain;
+  SSL* ssl = connection.ssl();
+  // On a server, and there alone, the chain lacks the peer's own certificate (SSL_get_peer_cert_chain(3)).
+  const X509* leaf = connection.server() ? SSL_get0_peer_certificate(ssl) : nullptr;
+  if (leaf != nullptr) chain.push_back(der_of(leaf));
+  const STACK_OF(X509)* sent = SSL_get_peer_cert_chain(ssl);
+  for (int index = 0; index < sk_X509_num(sent); ++index) chain.push_back(der_of(sk_X509_value(sent, index)));
+  return chain;
+}
+
+std::optional<std::string> alpn_of(const SSL* ssl) {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl, &name, &size);
+  if (size == 0) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(name), size);
 }
 
 const char* family_name(io::Address::Family family) {
@@ -49,23 +66,30 @@ napi_value address_to_js(napi_env env, const std::optional<io::Address>& address
 }
 
 napi_value ConnectionHandle::session(const Call& call) {
-  if (connection() == nullptr) return null(call.env);
-  const SSL_SESSION* session = SSL_get_session(ssl());
-  return session == nullptr ? null(call.env) : session_to_js(call.env, openssl::Session::copy(session));
+  const auto session = ask(std::shared_ptr<const openssl::Session>(), [](engine::Connection& connection) {
+    const SSL_SESSION* current = SSL_get_session(connection.ssl());
+    return current == nullptr ? nullptr : openssl::Session::copy(current);
+  });
+  return session ? session_to_js(call.env, session) : null(call.env);
 }
 
-napi_value ConnectionHandle::closed(const Call& call) { return to_js(call.env, connection() == nullptr); }
+napi_value ConnectionHandle::closed(const Call& call) { return to_js(call.env, access_->closed()); }
 
 napi_value ConnectionHandle::established(const Call& call) {
-  return to_js(call.env, connection() != nullptr && connection()->established());
+  return to_js(call.env, ask(false, [](engine::Connection& connection) { return connection.established(); }));
 }
 
 napi_value ConnectionHandle::version(const Call& call) {
-  return to_js(call.env, connection() != nullptr && connection()->established() ? SSL_get_version(ssl()) : "unknown");
+  return to_js(call.env, ask("unknown", [](engine::Connection& connection) {
+                 return connection.established() ? SSL_get_version(connection.ssl()) : "unknown";
+               }));
 }
 
 napi_value ConnectionHandle::cipher(const Call& call) {
-  const SSL_CIPHER* cipher = connection() == nullptr ? nullptr : SSL_get_current_cipher(ssl());
+  // Of the library's own table, which every thread may read.
+  const SSL_CIPHER* cipher = ask(static_cast<const SSL_CIPHER*>(nullptr), [](engine::Connection& connection) {
+    return SSL_get_current_cipher(connection.ssl());
+  });
   napi_value object = nullptr;
   if (cipher == nullptr || napi_create_object(call.env, &object) != napi_ok) return null(call.env);
   set_property(call.env, object, "name", to_js(call.env, SSL_CIPHER_get_name(cipher)));
@@ -76,55 +100,58 @@ napi_value ConnectionHandle::cipher(const Call& call) {
 }
 
 napi_value ConnectionHandle::group(const Call& call) {
-  if (connection() == nullptr || !connection()->established()) return null(call.env);
-  const long group = SSL_get_negotiated_group(ssl());
-  if (group == 0) return null(call.env);
-  return to_js(call.env, SSL_group_to_name(ssl(), static_cast<int>(group)));
+  const char* name = ask(static_cast<const char*>(nullptr), [](engine::Connection& connection) -> const char* {
+    const long group = connection.established() ? SSL_get_negotiated_group(connection.ssl()) : 0;
+    return group == 0 ? nullptr : SSL_group_to_name(connection.ssl(), static_cast<int>(group));
+  });
+  return to_js(call.env, name);
 }
 
 napi_value ConnectionHandle::alpn_protocol(const Call& call) {
-  if (connection() == nullptr) return null(call.env);
-  const unsigned char* name = nullptr;
-  unsigned size = 0;
-  SSL_get0_alpn_selected(ssl(), &name, &size);
-  if (size == 0) return null(call.env);
-  return to_js(call.env, std::string_view(reinterpret_cast<const char*>(name), size));
+  const auto name =
+      ask(std::optional<std::string>(), [](engine::Connection& connection) { return alpn_of(connection.ssl()); });
+  return name ? to_js(call.env, *name) : null(call.env);
 }
 
 napi_value ConnectionHandle::servername(const Call& call) {
-  if (connection() == nullptr) return null(call.env);
-  return to_js(call.env, SSL_get_servername(ssl(), TLSEXT_NAMETYPE_host_name));
+  using Name = std::optional<std::string>;
+  const Name name = ask(Name(), [](engine::Connection& connection) {
+    const char* servername = SSL_get_servername(connection.ssl(), TLSEXT_NAMETYPE_host_name);
+    return servername == nullptr ? Name() : Name(servername);
+  });
+  return name ? to_js(call.env, *name) : null(call.env);
 }
 
 napi_value ConnectionHandle::session_reused(const Call& call) {
-  return to_js(call.env, connection() != nullptr && SSL_session_reused(ssl()) != 0);
+  return to_js(call.env,
+               ask(false, [](engine::Connection& connection) { return SSL_session_reused(connection.ssl()) != 0; }));
 }
 
 napi_value ConnectionHandle::verify_result(const Call& call) {
-  return to_js(call.env, connection() == nullptr ? 0 : SSL_get_verify_result(ssl()));
+  return to_js(call.env, ask(static_cast<long>(X509_V_OK),
+                             [](engine::Connection& connection) { return SSL_get_verify_result(connection.ssl()); }));
 }
 
 napi_value ConnectionHandle::peer_certificate(const Call& call) {
-  return certificate_to_js(call.env, connection() == nullptr ? nullptr : SSL_get0_peer_certificate(ssl()));
+  return bytes_or_null(call.env, ask(openssl::Bytes(), [](engine::Connection& connection) {
+                         return der_of(SSL_get0_peer_certificate(connection.ssl()));
+                       }));
 }
 
 napi_value ConnectionHandle::peer_certificate_chain(const Call& call) {
   napi_value array = nullptr;
   napi_create_array(call.env, &array);
-  if (connection() == nullptr) return array;
   std::uint32_t count = 0;
-  // On a server, and there alone, the chain lacks the peer's own certificate (SSL_get_peer_cert_chain(3)).
-  const X509* leaf = connection()->server() ? SSL_get0_peer_certificate(ssl()) : nullptr;
-  if (leaf != nullptr) napi_set_element(call.env, array, count++, certificate_to_js(call.env, leaf));
-  const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(ssl());
-  for (int index = 0; index < sk_X509_num(chain); ++index) {
-    napi_set_element(call.env, array, count++, certificate_to_js(call.env, sk_X509_value(chain, index)));
+  for (const openssl::Bytes& der : ask(std::vector<openssl::Bytes>(), peer_chain)) {
+    napi_set_element(call.env, array, count++, bytes_or_null(call.env, der));
   }
   return array;
 }
 
 napi_value ConnectionHandle::certificate(const Call& call) {
-  return certificate_to_js(call.env, connection() == nullptr ? nullptr : SSL_get_certificate(ssl()));
+  return bytes_or_null(call.env, ask(openssl::Bytes(), [](engine::Connection& connection) {
+                         return der_of(SSL_get_certificate(connection.ssl()));
+                       }));
 }
 
 napi_value ConnectionHandle::export_keying_material(const Call& call) {
@@ -134,54 +161,78 @@ napi_value ConnectionHandle::export_keying_material(const Call& call) {
   if (!call.read(0, "length", length) || !call.read(1, "label", label)) return nullptr;
   const bool use_context = !is_nullish(call.env, call[2]);
   if (use_context && !call.read(2, "context", context)) return nullptr;
-  if (connection() == nullptr)
-    return throw_failure(call.env, openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed"));
   constexpr std::uint32_t kMost = 64 * 1024;
-  std::vector<std::uint8_t> material(std::min(length, kMost));
-  const openssl::ErrorScope errors;
-  const int result = SSL_export_keying_material(ssl(), material.data(), material.size(), label.data(), label.size(),
-                                                context.data(), context.size(), use_context ? 1 : 0);
-  if (result == 1 && length <= kMost) return to_js(call.env, std::span<const std::uint8_t>(material));
-  return throw_failure(call.env,
-                       openssl::openssl_failure("No keying material can be exported: it needs a completed handshake, "
-                                                "a label that is not reserved and a length that the hash can give"));
+  openssl::Bytes material(std::min(length, kMost));
+  const auto export_material = [&](engine::Connection& connection) -> openssl::FailurePtr {
+    const openssl::ErrorScope errors;
+    const int result = SSL_export_keying_material(connection.ssl(), material.data(), material.size(), label.data(),
+                                                  label.size(), context.data(), context.size(), use_context ? 1 : 0);
+    if (result == 1 && length <= kMost) return nullptr;
+    return openssl::openssl_failure(
+        "No keying material can be exported: it needs a completed handshake, a label that "
+        "is not reserved and a length that the hash can give");
+  };
+  const openssl::FailurePtr failure =
+      ask(openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed"), export_material);
+  return failure ? throw_failure(call.env, failure) : to_js(call.env, std::span<const std::uint8_t>(material));
 }
 
-napi_value ConnectionHandle::finished(const Call& call) { return finished_to_js(call.env, ssl(), SSL_get_finished); }
+napi_value ConnectionHandle::finished(const Call& call) {
+  return bytes_or_null(call.env, ask(openssl::Bytes(), [](engine::Connection& connection) {
+                         return finished_of(connection.ssl(), SSL_get_finished);
+                       }));
+}
+
 napi_value ConnectionHandle::peer_finished(const Call& call) {
-  return finished_to_js(call.env, ssl(), SSL_get_peer_finished);
+  return bytes_or_null(call.env, ask(openssl::Bytes(), [](engine::Connection& connection) {
+                         return finished_of(connection.ssl(), SSL_get_peer_finished);
+                       }));
 }
 
 napi_value ConnectionHandle::key_update_type(const Call& call) {
-  return to_js(call.env, connection() == nullptr ? SSL_KEY_UPDATE_NONE : SSL_get_key_update_type(ssl()));
+  return to_js(call.env, ask(SSL_KEY_UPDATE_NONE,
+                             [](engine::Connection& connection) { return SSL_get_key_update_type(connection.ssl()); }));
 }
 
 napi_value ConnectionHandle::renegotiate_pending(const Call& call) {
-  return to_js(call.env, connection() != nullptr && SSL_renegotiate_pending(ssl()) != 0);
+  return to_js(call.env, ask(false, [](engine::Connection& connection) {
+                 return SSL_renegotiate_pending(connection.ssl()) != 0;
+               }));
 }
 
 napi_value ConnectionHandle::renegotiations(const Call& call) {
-  return to_js(call.env, connection() == nullptr ? 0u : connection()->renegotiations());
+  return to_js(call.env, ask(0u, [](engine::Connection& connection) { return connection.renegotiations(); }));
 }
 
 napi_value ConnectionHandle::buffered_amount(const Call& call) {
-  return to_js(call.env, connection() == nullptr ? std::size_t{0} : connection()->enc().out.size());
+  return to_js(call.env,
+               ask(std::size_t{0}, [](engine::Connection& connection) { return connection.enc().out.size(); }));
 }
 
 napi_value ConnectionHandle::readable_amount(const Call& call) {
-  return to_js(call.env, connection() == nullptr ? std::size_t{0} : connection()->readable());
+  return to_js(call.env, ask(std::size_t{0}, [](engine::Connection& connection) { return connection.readable(); }));
 }
 
 napi_value ConnectionHandle::state(const Call& call) {
-  return to_js(call.env, connection() == nullptr ? "closed" : SSL_state_string_long(ssl()));
+  return to_js(call.env,
+               ask("closed", [](engine::Connection& connection) { return SSL_state_string_long(connection.ssl()); }));
 }
 
 napi_value ConnectionHandle::local_address(const Call& call) {
-  return address_to_js(call.env, channel_->fd() < 0 ? std::nullopt : io::local_address(channel_->fd()));
+  return address_to_js(call.env, address(local_address_, io::local_address));
 }
 
 napi_value ConnectionHandle::remote_address(const Call& call) {
-  return address_to_js(call.env, channel_->fd() < 0 ? std::nullopt : io::remote_address(channel_->fd()));
+  return address_to_js(call.env, address(remote_address_, io::remote_address));
+}
+
+// On an I/O thread the descriptor is out of reach: what was noted is told.
+std::optional<io::Address> ConnectionHandle::address(const std::optional<io::Address>& noted,
+                                                     std::optional<io::Address> (*of)(int fd)) const {
+  if (access_->closed()) return std::nullopt;
+  if (noted || access_->remote()) return noted;
+  const int fd = access_->local().fd();
+  return fd < 0 ? std::nullopt : of(fd);
 }
 
 std::vector<napi_property_descriptor> ConnectionHandle::states() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "binding/failure.h"
@@ -106,44 +107,65 @@ bool Delivery::open(napi_value dispatch) {
   return napi_create_reference(env_, dispatch, 1, &dispatch_) == napi_ok &&
          napi_create_object(env_, &resource) == napi_ok &&
          napi_create_reference(env_, resource, 1, &resource_) == napi_ok &&
-         napi_async_init(env_, resource, name, &context_) == napi_ok && make_arrays() && open_reactor();
+         napi_async_init(env_, resource, name, &context_) == napi_ok && open_reactor();
 }
 
-std::span<std::uint8_t> Delivery::make_slab(std::size_t index) {
+bool Delivery::make_slab(io::Slab& slab) {
   void* memory = nullptr;
   napi_value buffer = nullptr;
-  napi_value slab = nullptr;
-  napi_value batch = value_of(env_, batches_[index]);
-  if (napi_create_arraybuffer(env_, kSlab, &memory, &buffer) != napi_ok) return {};
-  if (napi_create_typedarray(env_, napi_uint8_array, kSlab, buffer, 0, &slab) != napi_ok) return {};
-  set_property(env_, batch, "slab", slab);
-  return {static_cast<std::uint8_t*>(memory), kSlab};
-}
-
-bool Delivery::make_arrays() {
-  napi_value events = int32_array(env_, kEventsAtOnce * kIntegersPerEvent, numbers_);
-  if (events == nullptr) return false;
-  for (napi_ref& reference : batches_) {
-    napi_value batch = nullptr;
-    if (napi_create_object(env_, &batch) != napi_ok || napi_create_reference(env_, batch, 1, &reference) != napi_ok)
-      return false;
-    set_property(env_, batch, "events", events);
+  napi_value bytes = nullptr;
+  napi_value batch = nullptr;
+  napi_ref reference = nullptr;
+  if (napi_create_arraybuffer(env_, kSlab, &memory, &buffer) != napi_ok) return false;
+  if (napi_create_typedarray(env_, napi_uint8_array, kSlab, buffer, 0, &bytes) != napi_ok) return false;
+  if (napi_create_object(env_, &batch) != napi_ok || napi_create_reference(env_, batch, 1, &reference) != napi_ok)
+    return false;
+  set_property(env_, batch, "events", value_of(env_, events_));
+  set_property(env_, batch, "slab", bytes);
+  const auto free_place = std::find(batches_.begin(), batches_.end(), nullptr);
+  slab.bytes = {static_cast<std::uint8_t*>(memory), kSlab};
+  slab.id = static_cast<std::int32_t>(free_place - batches_.begin());
+  if (free_place == batches_.end()) {
+    batches_.push_back(reference);
+  } else {
+    *free_place = reference;
   }
   return true;
 }
 
+bool Delivery::add_slabs(std::size_t count, std::vector<io::Slab>& slabs) {
+  for (std::size_t index = 0; index < count; ++index) {
+    if (!make_slab(slabs.emplace_back())) return false;
+  }
+  return true;
+}
+
+void Delivery::remove_slabs(std::span<const io::Slab> slabs) {
+  for (const io::Slab& slab : slabs) {
+    const auto place = static_cast<std::size_t>(slab.id);
+    if (slab.id < 0 || place >= batches_.size() || batches_[place] == nullptr) continue;
+    napi_delete_reference(env_, std::exchange(batches_[place], nullptr));
+  }
+}
+
+void Delivery::add_pool(const std::shared_ptr<io::IoPool>& pool) {
+  std::erase_if(pools_, [](const std::weak_ptr<io::IoPool>& each) { return each.expired(); });
+  pools_.push_back(pool);
+}
+
 bool Delivery::open_reactor() {
   uv_loop_t* loop = nullptr;
-  const std::span<std::uint8_t> first = make_slab(0);
-  const std::span<std::uint8_t> second = make_slab(1);
-  if (first.empty() || second.empty() || napi_get_uv_event_loop(env_, &loop) != napi_ok) return false;
+  std::vector<io::Slab> slabs;
+  napi_value events = int32_array(env_, kEventsAtOnce * kIntegersPerEvent, numbers_);
+  if (events == nullptr || napi_create_reference(env_, events, 1, &events_) != napi_ok) return false;
+  if (!add_slabs(2, slabs) || napi_get_uv_event_loop(env_, &loop) != napi_ok) return false;
   // An open handle at the end of a worker aborts the process: the environment waits until the last one is closed.
   const auto closed = [this] {
     const std::shared_ptr<Delivery> self = std::move(keep_);
     if (cleanup_ != nullptr) napi_remove_async_cleanup_hook(std::exchange(cleanup_, nullptr));
   };
-  reactor_ = io::Reactor::open(loop, *this, first, second, closed);
-  if (!reactor_) return false;
+  reactor_ = io::Reactor::open(loop, *this, slabs, closed);
+  if (!reactor_ || !open_mailbox()) return false;
   const auto hook = [](napi_async_cleanup_hook_handle, void* self) {
     const std::unique_ptr<std::shared_ptr<Delivery>> owner(static_cast<std::shared_ptr<Delivery>*>(self));
     (*owner)->begin_teardown(*owner);
@@ -154,10 +176,45 @@ bool Delivery::open_reactor() {
   return true;
 }
 
+// Keeps the environment's loop running while I/O threads have something to do.
+class LoopActivity : public io::Activity {
+ public:
+  explicit LoopActivity(std::shared_ptr<io::Mailbox> mailbox) : mailbox_(std::move(mailbox)) {}
+
+ private:
+  void changed() override {
+    if (std::this_thread::get_id() == home_) {
+      mailbox_->set_ref(any());
+    } else {
+      // By then it may have changed again, which is why it is looked at there.
+      mailbox_->post([self = this, mailbox = mailbox_] { mailbox->set_ref(self->any()); });
+    }
+  }
+
+  const std::shared_ptr<io::Mailbox> mailbox_;
+  const std::thread::id home_ = std::this_thread::get_id();
+};
+
+bool Delivery::open_mailbox() {
+  mailbox_ = io::Mailbox::open(reactor_->loop(), reactor_->lease());
+  if (!mailbox_) return false;
+  mailbox_->set_ref(false);
+  activity_ = std::make_shared<LoopActivity>(mailbox_);
+  return true;
+}
+
 // JavaScript has run for the last time in this environment.
 void Delivery::begin_teardown(const std::shared_ptr<Delivery>& self) {
   keep_ = self;
-  for (napi_ref* reference : {&dispatch_, &resource_, &state_reference_, &batches_[0], &batches_[1]}) {
+  // First the threads, which write to memory of JavaScript's; what they still have to say is dropped.
+  for (const std::weak_ptr<io::IoPool>& each : pools_) {
+    if (const std::shared_ptr<io::IoPool> pool = each.lock()) pool->stop();
+  }
+  mailbox_->close();
+  for (napi_ref& reference : batches_) {
+    if (reference != nullptr) napi_delete_reference(env_, std::exchange(reference, nullptr));
+  }
+  for (napi_ref* reference : {&dispatch_, &resource_, &state_reference_, &events_}) {
     if (*reference != nullptr) napi_delete_reference(env_, std::exchange(*reference, nullptr));
   }
   napi_async_destroy(env_, std::exchange(context_, nullptr));
@@ -167,23 +224,32 @@ void Delivery::begin_teardown(const std::shared_ptr<Delivery>& self) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Delivering
 
-void Delivery::deliver(io::EventBatch& batch) {
+void Delivery::deliver(std::unique_ptr<io::EventBatch> batch) {
+  // When ticks run, they may find that reads complete at once again.
+  dispatch(*batch, [&] { reactor_->delivered(*batch); });
+  reactor_->recycle(std::move(batch));
+}
+
+void Delivery::dispatch(io::EventBatch& batch) {
+  dispatch(batch, [] {});
+}
+
+void Delivery::dispatch(io::EventBatch& batch, const std::function<void()>& handled) {
   const HandleScope handles(env_);
   napi_callback_scope scope = nullptr;
-  if (napi_open_callback_scope(env_, value_of(env_, resource_), context_, &scope) != napi_ok) {
-    // Nothing can run any more.
-    reactor_->delivered();
-    return;
+  // Refused: nothing can run any more.
+  const bool open = napi_open_callback_scope(env_, value_of(env_, resource_), context_, &scope) == napi_ok;
+  if (open) {
+    dispatch_events(batch);
+    call_notified();
   }
-  dispatch(batch);
-  call_notified();
-  // From here on microtasks and ticks run, when the scope closes: they may find that reads complete at once again.
-  reactor_->delivered();
+  handled();
+  if (!open) return;
   napi_close_callback_scope(env_, scope);
   report_exception(env_);
 }
 
-void Delivery::dispatch(io::EventBatch& batch) {
+void Delivery::dispatch_events(io::EventBatch& batch) {
   current_ = &batch;
   update_state();
   const std::vector<io::Event>& events = batch.events();
@@ -195,7 +261,6 @@ void Delivery::dispatch(io::EventBatch& batch) {
     call(value_of(env_, dispatch_), {&argument, 1});
   }
   current_ = nullptr;
-  current_slab_ ^= 1;
 }
 
 std::vector<std::uint8_t>& Delivery::cleared_gather() {
@@ -233,8 +298,11 @@ void Delivery::call(napi_value function, std::span<const napi_value> arguments) 
 
 napi_value Delivery::batch(const Call& call) {
   Delivery* delivery = of(call.env);
-  if (delivery == nullptr) return undefined(call.env);
-  return value_of(call.env, delivery->batches_[delivery->current_slab_]);
+  if (delivery == nullptr || delivery->current_ == nullptr) return undefined(call.env);
+  // Without a slab, or when nobody is left to read it, any will do.
+  const auto id = static_cast<std::size_t>(std::max(delivery->current_->slab_id(), 0));
+  const napi_ref reference = delivery->batches_[id];
+  return value_of(call.env, reference == nullptr ? delivery->batches_[0] : reference);
 }
 
 napi_value Delivery::payload(const Call& call) {

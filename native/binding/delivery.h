@@ -4,12 +4,14 @@
 #include <node_api.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "binding/wrap.h"
 #include "io/bio_endpoint.h"
+#include "io/io_pool.h"
 #include "io/reactor.h"
 
 namespace system_tls::binding {
@@ -22,7 +24,9 @@ class Notified {
   virtual napi_value callback(napi_env env) = 0;
 };
 
-class Delivery : public io::Reactor::Receiver, public std::enable_shared_from_this<Delivery> {
+class Delivery : public io::Reactor::Receiver,
+                 public io::IoThread::Owner,
+                 public std::enable_shared_from_this<Delivery> {
  public:
   // Null before setDispatch(), and once the environment is going.
   static Delivery* of(napi_env env) noexcept;
@@ -39,8 +43,20 @@ class Delivery : public io::Reactor::Receiver, public std::enable_shared_from_th
   void notify(Notified* notified);
   void forget(Notified* notified);
 
+  // Memory that JavaScript sees, for `count` batches more. False: it cannot be had.
+  bool add_slabs(std::size_t count, std::vector<io::Slab>& slabs);
+  // No batch with them is on its way any more.
+  void remove_slabs(std::span<const io::Slab> slabs);
+  // I/O threads that have to end before the environment does.
+  void add_pool(const std::shared_ptr<io::IoPool>& pool);
+
   // io::Reactor::Receiver
-  void deliver(io::EventBatch& batch) override;
+  void deliver(std::unique_ptr<io::EventBatch> batch) override;
+
+  // io::IoThread::Owner
+  void dispatch(io::EventBatch& batch) override;
+  io::Mailbox& mailbox() override { return *mailbox_; }
+  const std::shared_ptr<io::Activity>& activity() const override { return activity_; }
 
   static napi_value set_dispatch(const Call& call);
   static napi_value batch(const Call& call);
@@ -48,11 +64,13 @@ class Delivery : public io::Reactor::Receiver, public std::enable_shared_from_th
 
  private:
   bool open(napi_value dispatch);
-  std::span<std::uint8_t> make_slab(std::size_t index);
-  bool make_arrays();
+  bool make_slab(io::Slab& slab);
   void begin_teardown(const std::shared_ptr<Delivery>& self);
   bool open_reactor();
-  void dispatch(io::EventBatch& batch);
+  bool open_mailbox();
+  // In a callback scope; `handled` runs before it closes, and with it microtasks and ticks.
+  void dispatch(io::EventBatch& batch, const std::function<void()>& handled);
+  void dispatch_events(io::EventBatch& batch);
   void call(napi_value function, std::span<const napi_value> arguments);
   void call_notified();
 
@@ -63,13 +81,17 @@ class Delivery : public io::Reactor::Receiver, public std::enable_shared_from_th
   napi_ref state_reference_ = nullptr;
   napi_ref dispatch_ = nullptr;
   napi_ref resource_ = nullptr;
-  napi_ref batches_[2] = {};
+  napi_ref events_ = nullptr;
+  // By the id of the slab; what JavaScript sees of a batch that has it. Null: free.
+  std::vector<napi_ref> batches_;
   napi_async_context context_ = nullptr;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   std::int32_t* numbers_ = nullptr;
   std::int32_t* state_ = nullptr;
-  std::size_t current_slab_ = 0;
   io::EventBatch* current_ = nullptr;
+  std::shared_ptr<io::Mailbox> mailbox_;
+  std::shared_ptr<io::Activity> activity_;
+  std::vector<std::weak_ptr<io::IoPool>> pools_;
   std::vector<Notified*> notified_;
   // From the beginning of teardown until the last handle is closed.
   std::shared_ptr<Delivery> keep_;

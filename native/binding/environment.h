@@ -12,7 +12,7 @@ namespace system_tls::binding {
 class Delivery;
 
 // The classes that this addon wraps; each has one constructor per environment.
-enum class ClassId : std::size_t { Context, Session, Bio, Connection, Listener, Count };
+enum class ClassId : std::size_t { Context, Session, Bio, Connection, Listener, IoPool, Count };
 
 class Environment {
  public:

@@ -25,7 +25,7 @@ void ChunkPool::give(std::unique_ptr<Chunk> chunk) {
 
 Chunk& ByteQueue::writable() {
   if (last_ != nullptr && last_->end != kChunkSize) return *last_;
-  std::unique_ptr<Chunk> chunk = pool_.take();
+  std::unique_ptr<Chunk> chunk = pool_->take();
   Chunk* added = chunk.get();
   if (last_ == nullptr) {
     first_ = std::move(chunk);
@@ -63,7 +63,7 @@ void ByteQueue::drop_first() {
   std::unique_ptr<Chunk> dropped = std::move(first_);
   first_ = std::move(dropped->next);
   if (!first_) last_ = nullptr;
-  pool_.give(std::move(dropped));
+  pool_->give(std::move(dropped));
 }
 
 void ByteQueue::consume(std::size_t count) {

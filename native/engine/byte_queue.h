@@ -42,10 +42,13 @@ class ChunkPool {
 // Holds no chunk while it is empty, so that an idle connection costs nothing here.
 class ByteQueue {
  public:
-  explicit ByteQueue(ChunkPool& pool) : pool_(pool) {}
+  explicit ByteQueue(ChunkPool& pool) : pool_(&pool) {}
   ~ByteQueue() { clear(); }
   ByteQueue(const ByteQueue&) = delete;
   ByteQueue& operator=(const ByteQueue&) = delete;
+
+  // Its chunks go to another pool from now on: it has moved to another thread.
+  void use_pool(ChunkPool& pool) { pool_ = &pool; }
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -74,7 +77,7 @@ class ByteQueue {
   Chunk& writable();
   void drop_first();
 
-  ChunkPool& pool_;
+  ChunkPool* pool_;
   std::unique_ptr<Chunk> first_;
   Chunk* last_ = nullptr;
   std::size_t size_ = 0;

@@ -102,6 +102,13 @@ class Connection {
 
   // Which of the informing events are recorded: a mask of Observe.
   void observe(std::uint32_t mask);
+  // The connection has moved to another reactor, which has a pool of its own.
+  void use_pool(ChunkPool& pool) {
+    enc_.in.use_pool(pool);
+    enc_.out.use_pool(pool);
+    read_ahead_.use_pool(pool);
+  }
+
 
   // For the hooks of the SSL_CTX, which know only the SSL.
   static Connection* from(const SSL* ssl);

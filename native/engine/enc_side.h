@@ -12,6 +12,8 @@ class EncIn {
  public:
   explicit EncIn(ChunkPool& pool) : kept_(pool) {}
 
+  void use_pool(ChunkPool& pool) { kept_.use_pool(pool); }
+
   // Bytes that the owner keeps valid until reclaim(); what OpenSSL has not taken by then is copied.
   void lend(std::span<const std::uint8_t> bytes) { lent_ = bytes; }
   void reclaim();

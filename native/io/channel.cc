@@ -15,15 +15,44 @@ using openssl::FailurePtr;
 
 std::shared_ptr<Channel> Channel::create(const std::shared_ptr<Reactor>& reactor, std::int32_t id, openssl::SslPtr ssl,
                                          const engine::ConnectionOptions& options, FailurePtr& failure) {
-  auto channel = std::make_shared<Channel>(*reactor, id);
+  auto channel = std::make_shared<Channel>(reactor, id);
   channel->connection_ = engine::Connection::create(std::move(ssl), options, reactor->chunks(), *channel, failure);
   return channel->connection_ ? channel : nullptr;
+}
+
+void Channel::leave() {
+  if (transport_) {
+    flush();
+    travelling_sole_ = transport_->sole();
+    travelling_fd_ = transport_->release_fd();
+    transport_.reset();
+  }
+  note_activity(false);
+  waits_for_delivery_ = false;
+  flow_event_pending_ = false;
+  last_read_batch_ = 0;
+  reactor_->forget(this);
+  move_out();
+}
+
+void Channel::join(std::shared_ptr<Reactor> reactor) {
+  reactor_ = std::move(reactor);
+  move_in();
+  if (!connection_) return;
+  connection_->use_pool(reactor_->chunks());
+  if (travelling_fd_) {
+    if (FailurePtr failure = set_socket(travelling_fd_, travelling_sole_)) connection_->fail(std::move(failure));
+  }
+  pump();
 }
 
 FailurePtr Channel::transport_refused() const {
   if (!connection_) return openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed");
   if (connection_->dead()) return connection_->failure();
-  if (!transport_) return nullptr;
+  return transport_ ? has_transport_failure() : nullptr;
+}
+
+FailurePtr Channel::has_transport_failure() {
   return openssl::named_failure("ERR_TLS_HAS_TRANSPORT",
                                 "The connection has its file descriptor or BIOs already: make a new Ssl");
 }
@@ -49,29 +78,30 @@ Channel::Outcome Channel::take_outcome() {
   return std::exchange(outcome_, {});
 }
 
-bool Channel::refuse_without_transport() {
+bool Channel::refuse_without_transport(OperationId id) {
   if (transport_ || connection_->dead()) return false;
-  outcome_.kind = Outcome::Kind::failed;
-  outcome_.failure =
-      engine::misuse(SSL_R_BIO_NOT_SET, "The connection has nothing to talk through: call setFd() or setBio() first");
+  operation_failed(id, engine::misuse(SSL_R_BIO_NOT_SET,
+                                      "The connection has nothing to talk through: call setFd() or setBio() first"));
   return true;
 }
 
-Channel::Outcome Channel::start(engine::Operation operation) {
-  if (refuse_without_transport()) return take_outcome();
-  starting_ = operation.id;
+Channel::Outcome Channel::start(engine::Operation operation, bool now) {
+  starting_ = now ? operation.id : 0;
   starting_read_ = false;
-  connection_->start(std::move(operation));
-  pump();
+  if (!refuse_without_transport(operation.id)) {
+    connection_->start(std::move(operation));
+    pump();
+  }
   return take_outcome();
 }
 
-Channel::Outcome Channel::start_read(engine::ReadOperation read) {
-  if (refuse_without_transport()) return take_outcome();
-  starting_ = read.id;
+Channel::Outcome Channel::start_read(engine::ReadOperation read, bool now) {
+  starting_ = now ? read.id : 0;
   starting_read_ = true;
-  connection_->start_read(std::move(read));
-  pump();
+  if (!refuse_without_transport(read.id)) {
+    connection_->start_read(std::move(read));
+    pump();
+  }
   return take_outcome();
 }
 
@@ -120,8 +150,18 @@ void Channel::close() {
     // After an orderly end, what the peer has not read yet must not be lost to a reset.
     if (connection_->close_notify_sent() && connection_->enc().out.empty()) transport_->finish();
   }
+  note_activity(false);
   connection_.reset();
   transport_.reset();
+  travelling_fd_.reset();
+  // Whoever drops the last reference may do so on another thread.
+  move_out();
+}
+
+void Channel::evict(const FailurePtr& why) {
+  if (!connection_) return;
+  connection_->fail(why);
+  settle();
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -187,6 +227,7 @@ void Channel::broken_output(const FailurePtr& failure) {
 void Channel::settle() {
   if (!connection_ || pumping_) return;
   if (connection_->dead()) {
+    note_activity(false);
     finish_dead();
     return;
   }
@@ -196,7 +237,20 @@ void Channel::settle() {
   if (!transport_) return;
   const engine::EncSide& enc = connection_->enc();
   transport_->watch(connection_->wants_input() && enc.in.size() == 0 && !enc.in.eof_seen(), !enc.out.empty());
-  transport_->set_ref(user_ref_ && (connection_->pending() || !enc.out.empty()));
+  const bool active = user_ref_ && (connection_->pending() || !enc.out.empty());
+  transport_->set_ref(active);
+  note_activity(active);
+}
+
+// A handle keeps its own loop running, but this may not be the loop that keeps the process running.
+void Channel::note_activity(bool on) {
+  if (on == active_ || reactor_->activity() == nullptr) return;
+  active_ = on;
+  if (on) {
+    reactor_->activity()->enter();
+  } else {
+    reactor_->activity()->leave();
+  }
 }
 
 // A fatal error closes the connection, with the alert that says why ahead of the end.

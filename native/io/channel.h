@@ -1,7 +1,7 @@
 // A connection on its transport, on its reactor: pumps between the two and records the connection's events.
 //
-// Belongs to the reactor's thread. JavaScript never runs inside pump(): it runs in Reactor::deliver() alone, after
-// which the channel may have been closed.
+// Belongs to the reactor's thread, from move_in() to leave(); before and after, to whoever holds it alone. JavaScript
+// never runs inside pump(): it runs in Reactor::deliver() alone, after which the channel may have been closed.
 #pragma once
 
 #include <cstdint>
@@ -34,11 +34,17 @@ class Channel : public engine::Events,
     openssl::FailurePtr failure;
   };
 
-  // Null: `failure` says why.
+  // Null: `failure` says why. Any thread: it is not on the reactor before move_in().
   static std::shared_ptr<Channel> create(const std::shared_ptr<Reactor>& reactor, std::int32_t id, openssl::SslPtr ssl,
                                          const engine::ConnectionOptions& options, openssl::FailurePtr& failure);
-  Channel(Reactor& reactor, std::int32_t id) : Resident(reactor), reactor_(reactor.shared_from_this()), id_(id) {}
+  Channel(std::shared_ptr<Reactor> reactor, std::int32_t id) : reactor_(std::move(reactor)), id_(id) {}
   ~Channel() override { close(); }
+
+  void move_in() { Resident::move_in(*reactor_); }
+  // Lets go of the reactor, so that another thread may have the channel. Events recorded before stay where they are.
+  void leave();
+  // Goes on, on another reactor. On its thread.
+  void join(std::shared_ptr<Reactor> reactor);
 
   // Null once closed.
   engine::Connection* connection() const { return connection_.get(); }
@@ -47,12 +53,14 @@ class Channel : public engine::Events,
 
   // Null, or why no transport can be set; a connection has one in its life.
   openssl::FailurePtr transport_refused() const;
+  static openssl::FailurePtr has_transport_failure();
   // `fd` stays the caller's if this fails.
   openssl::FailurePtr set_socket(Fd& fd, bool sole);
   openssl::FailurePtr set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write);
 
-  Outcome start(engine::Operation operation);
-  Outcome start_read(engine::ReadOperation read);
+  // `now`: may end at once, without an event. Otherwise every end is an event, and the outcome is pending.
+  Outcome start(engine::Operation operation, bool now = true);
+  Outcome start_read(engine::ReadOperation read, bool now = true);
   void release(const Outcome& outcome);
   // Encrypts and sends what goes at once. True: `clear` was taken whole and the backlog is below its mark.
   bool write_now(std::span<const std::uint8_t> clear, std::size_t& taken);
@@ -63,6 +71,7 @@ class Channel : public engine::Events,
 
   void set_user_ref(bool on);
   void close() override;
+  void evict(const openssl::FailurePtr& why) override;
 
   // Runnable: another end made something ready, or a delivery is over.
   void run() override;
@@ -100,8 +109,9 @@ class Channel : public engine::Events,
   bool ends_now(engine::OperationId id) const;
   Outcome take_outcome();
 
-  // Started without a transport: an outcome is set.
-  bool refuse_without_transport();
+  // Started without a transport: it failed.
+  bool refuse_without_transport(engine::OperationId id);
+  void note_activity(bool on);
   void receive_input();
   void pump_input(std::span<const std::uint8_t> enc, bool eof);
   bool flush();
@@ -122,7 +132,11 @@ class Channel : public engine::Events,
   bool flow_event_pending_ = false;
   bool pumping_ = false;
   bool user_ref_ = true;
+  bool active_ = false;
   bool waits_for_delivery_ = false;
+  // Between two reactors.
+  Fd travelling_fd_;
+  bool travelling_sole_ = false;
 };
 
 }  // namespace system_tls::io

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -50,10 +51,26 @@ struct MessagePayload {
 
 using Payload = std::variant<openssl::FailurePtr, openssl::SessionPtr, std::string, MessagePayload>;
 
+// Memory for clear bytes, which the receiver of the events can see; `id` is the receiver's name for it.
+struct Slab {
+  std::span<std::uint8_t> bytes;
+  std::int32_t id = -1;
+};
+
 class EventBatch {
  public:
-  void set_slab(std::span<std::uint8_t> slab) { slab_ = slab; }
-  std::span<const std::uint8_t> slab() const { return slab_; }
+  // Without a slab there is room for events, but for no bytes.
+  EventBatch() = default;
+  explicit EventBatch(Slab slab) : slab_(slab) {}
+
+  bool has_slab() const { return !slab_.bytes.empty(); }
+  std::int32_t slab_id() const { return slab_.id; }
+  std::span<const std::uint8_t> slab() const { return slab_.bytes; }
+  // Of a batch that is empty, to one that has none.
+  void give_slab_to(EventBatch& other) { other.slab_ = std::exchange(slab_, {}); }
+
+  // Which of its reactor's batches it is, counted from 1.
+  std::uint64_t number = 0;
 
   bool empty() const { return events_.empty(); }
   const std::vector<Event>& events() const { return events_; }
@@ -71,7 +88,7 @@ class EventBatch {
   // Empty when there is no room for one whole record: half-filled deliveries cost more than an early one.
   std::span<std::uint8_t> slab_room() const {
     constexpr std::size_t kRecord = 16 * 1024;
-    const std::span<std::uint8_t> room = slab_.subspan(used_);
+    const std::span<std::uint8_t> room = slab_.bytes.subspan(used_);
     return room.size() < kRecord ? std::span<std::uint8_t>() : room;
   }
   std::int32_t take_slab(std::size_t count) {
@@ -104,7 +121,7 @@ class EventBatch {
  private:
   std::vector<Event> events_;
   std::vector<Payload> payloads_;
-  std::span<std::uint8_t> slab_;
+  Slab slab_;
   std::size_t used_ = 0;
 };
 

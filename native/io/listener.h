@@ -12,7 +12,7 @@ namespace system_tls::io {
 
 class Listener : public Resident, public std::enable_shared_from_this<Listener> {
  public:
-  Listener(Reactor& reactor, std::int32_t id) : Resident(reactor), reactor_(reactor.shared_from_this()), id_(id) {}
+  Listener(Reactor& reactor, std::int32_t id) : reactor_(reactor.shared_from_this()), id_(id) { move_in(reactor); }
   ~Listener() override { close(); }
 
   // Null, or why not.

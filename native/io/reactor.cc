@@ -11,25 +11,28 @@ constexpr std::size_t kScratch = 32 * 1024;
 constexpr int kReadyRounds = 64;
 }  // namespace
 
-Resident::Resident(Reactor& reactor) : home_(reactor.weak_from_this()), next_(reactor.residents_) {
+void Resident::move_in(Reactor& reactor) {
+  home_ = reactor.weak_from_this();
+  next_ = std::exchange(reactor.residents_, this);
   if (next_ != nullptr) next_->previous_ = this;
-  reactor.residents_ = this;
 }
 
-Resident::~Resident() {
+void Resident::move_out() {
   if (next_ != nullptr) next_->previous_ = previous_;
   if (previous_ != nullptr) {
     previous_->next_ = next_;
   } else if (const std::shared_ptr<Reactor> reactor = home_.lock(); reactor && reactor->residents_ == this) {
     reactor->residents_ = next_;
   }
+  home_.reset();
+  previous_ = next_ = nullptr;
 }
 
-std::shared_ptr<Reactor> Reactor::open(uv_loop_t* loop, Receiver& receiver, std::span<std::uint8_t> first_slab,
-                                       std::span<std::uint8_t> second_slab, std::function<void()> closed) {
+std::shared_ptr<Reactor> Reactor::open(uv_loop_t* loop, Receiver& receiver, std::span<const Slab> slabs,
+                                       std::function<void()> closed) {
   std::shared_ptr<Reactor> reactor(new Reactor(loop, receiver));
-  reactor->batches_[0].set_slab(first_slab);
-  reactor->batches_[1].set_slab(second_slab);
+  for (const Slab& slab : slabs) reactor->free_.push_back(std::make_unique<EventBatch>(slab));
+  reactor->start_recording();
   // Owns nothing: its deleter is the message that the last holder is gone.
   reactor->lease_ = LoopLease(static_cast<void*>(reactor.get()), [closed = std::move(closed)](void*) { closed(); });
   if (!reactor->open_handles()) return nullptr;
@@ -59,6 +62,36 @@ void Reactor::close() {
   lease_.reset();
 }
 
+void Reactor::evict(const openssl::FailurePtr& why) {
+  for (Resident* resident = residents_; resident != nullptr;) {
+    Resident* next = resident->next_;
+    resident->evict(why);
+    resident = next;
+  }
+}
+
+// No memory left means that the receiver is behind: connections with bytes for it wait then, and so do their peers.
+void Reactor::start_recording() {
+  if (free_.empty()) free_.push_back(std::make_unique<EventBatch>());
+  recording_ = std::move(free_.back());
+  free_.pop_back();
+  recording_->number = ++last_number_;
+}
+
+void Reactor::recycle(std::unique_ptr<EventBatch> batch) {
+  delivered(*batch);
+  batch->clear();
+  if (!recording_->has_slab()) batch->give_slab_to(*recording_);
+  if (batch->has_slab()) free_.push_back(std::move(batch));
+  for (const std::weak_ptr<Runnable>& each : std::exchange(awaiting_delivery_, {})) make_ready(each);
+}
+
+void Reactor::forget(const Runnable* runnable) {
+  const auto same = [runnable](const std::weak_ptr<Runnable>& each) { return each.lock().get() == runnable; };
+  std::erase_if(ready_, same);
+  std::erase_if(awaiting_delivery_, same);
+}
+
 std::span<std::uint8_t> Reactor::receive_buffer() {
   if (!receive_buffer_) receive_buffer_.reset(new std::uint8_t[kReceiveBuffer]);
   return {receive_buffer_.get(), kReceiveBuffer};
@@ -83,8 +116,7 @@ void Reactor::leave_turn() {
   if (depth_ == 1) run_ready();
   --depth_;
   // Inside a delivery the loop of deliver() takes care; otherwise the check phase must come soon, I/O or not.
-  if (depth_ == 0 && !delivering_ && (!recording_->empty() || !ready_.empty() || !awaiting_delivery_.empty()))
-    set_idle(true);
+  if (depth_ == 0 && !delivering_ && work_left()) set_idle(true);
 }
 
 void Reactor::run_ready() {
@@ -101,22 +133,18 @@ void Reactor::deliver() {
   set_idle(false);
   delivering_ = true;
   // Bounded: handlers that cause events without end must let the loop go on.
-  for (int round = 0; round < kReadyRounds && !closed_; ++round) {
+  for (int round = 0; round < kReadyRounds && !closed_ && work_left(); ++round) {
     if (!recording_->empty()) {
-      EventBatch* batch = std::exchange(recording_, recording_ == &batches_[0] ? &batches_[1] : &batches_[0]);
-      ++recording_number_;
-      receiver_.deliver(*batch);
-      batch->clear();
-    } else if (ready_.empty() && awaiting_delivery_.empty()) {
-      break;
+      std::unique_ptr<EventBatch> batch = std::move(recording_);
+      start_recording();
+      receiver_.deliver(std::move(batch));
     }
-    for (const std::weak_ptr<Runnable>& each : std::exchange(awaiting_delivery_, {})) make_ready(each);
     // Not left to the end of the turn: a socket that delivers in the middle of its input goes on from here, with the
     // bytes lent.
     run_ready();
   }
   delivering_ = false;
-  if (!recording_->empty() || !ready_.empty() || !awaiting_delivery_.empty()) set_idle(true);
+  if (work_left()) set_idle(true);
 }
 
 }  // namespace system_tls::io

@@ -8,13 +8,16 @@
 
 #include <uv.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/byte_queue.h"
+#include "io/activity.h"
 #include "io/event_batch.h"
 #include "io/uv_handle.h"
 
@@ -25,11 +28,17 @@ class Reactor;
 // Something with handles on a reactor's loop, which has to let go of them when the reactor closes.
 class Resident {
  public:
-  explicit Resident(Reactor& reactor);
-  virtual ~Resident();
+  Resident() = default;
+  virtual ~Resident() { move_out(); }
   Resident(const Resident&) = delete;
   Resident& operator=(const Resident&) = delete;
   virtual void close() = 0;
+  // The reactor is about to close: whoever uses this should hear of it, and why.
+  virtual void evict(const openssl::FailurePtr&) {}
+
+  // On the reactor's thread.
+  void move_in(Reactor& reactor);
+  void move_out();
 
  private:
   friend class Reactor;
@@ -50,14 +59,15 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   class Receiver {
    public:
     virtual ~Receiver() = default;
-    // Everything in the batch has been handed over when this calls delivered() on the reactor; JavaScript may run after
-    // that too.
-    virtual void deliver(EventBatch& batch) = 0;
+    // The batch is the receiver's until it gives it back by recycle(): at once, or, if its events are handled on
+    // another thread, later.
+    virtual void deliver(std::unique_ptr<EventBatch> batch) = 0;
   };
 
-  // `closed` runs on the loop's thread when the last handle is closed.
-  static std::shared_ptr<Reactor> open(uv_loop_t* loop, Receiver& receiver, std::span<std::uint8_t> first_slab,
-                                       std::span<std::uint8_t> second_slab, std::function<void()> closed);
+  // One batch for each slab: two at the least, since events are recorded while others are being delivered. `closed`
+  // runs on the loop's thread when the last handle is closed.
+  static std::shared_ptr<Reactor> open(uv_loop_t* loop, Receiver& receiver, std::span<const Slab> slabs,
+                                       std::function<void()> closed);
   ~Reactor();
 
   uv_loop_t* loop() const { return loop_; }
@@ -69,25 +79,35 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::span<std::uint8_t> scratch();
 
   EventBatch& recording() { return *recording_; }
-  std::uint64_t recording_number() const { return recording_number_; }
+  std::uint64_t recording_number() const { return recording_->number; }
   std::uint64_t delivered_number() const { return delivered_number_; }
   bool delivering() const { return delivering_; }
   // Delivers at once what is recorded, unless a delivery is on the stack.
   void deliver();
-  // By the receiver: the batch it was given is done with.
-  void delivered() { delivered_number_ = recording_number_ - 1; }
+  // By the receiver: all events of the batch were handled. JavaScript may run after that too, before recycle().
+  void delivered(const EventBatch& batch) { delivered_number_ = std::max(delivered_number_, batch.number); }
+  // By the receiver, on this reactor's thread: its memory may be used again.
+  void recycle(std::unique_ptr<EventBatch> batch);
   // Undelivered events of this reactor.
   std::size_t recorded() const { return recording_->events().size(); }
 
   // Memory of the application's own that was filled and not delivered yet: one at a time.
   bool fill_pending() const { return last_fill_ > delivered_number_; }
-  void note_fill() { last_fill_ = recording_number_; }
+  void note_fill() { last_fill_ = recording_->number; }
 
   // Runs at the end of the outermost turn.
   void make_ready(std::weak_ptr<Runnable> runnable) { ready_.push_back(std::move(runnable)); }
   // Runs after the next delivery.
   void after_delivery(std::weak_ptr<Runnable> runnable) { awaiting_delivery_.push_back(std::move(runnable)); }
+  // It moves to another reactor.
+  void forget(const Runnable* runnable);
 
+  // What waits for a peer or a transport here, for whoever has to keep a process running meanwhile. Null: nobody.
+  void set_activity(std::shared_ptr<Activity> activity) { activity_ = std::move(activity); }
+  Activity* activity() const { return activity_.get(); }
+
+  // Tells everything that lives here that it is over; close() follows.
+  void evict(const openssl::FailurePtr& why);
   // Lets go of everything; `closed` follows.
   void close();
   bool closed() const { return closed_; }
@@ -98,6 +118,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
 
   Reactor(uv_loop_t* loop, Receiver& receiver) : loop_(loop), receiver_(receiver) {}
   bool open_handles();
+  void start_recording();
+  bool work_left() const { return !recording_->empty() || !ready_.empty(); }
   void leave_turn();
   void run_ready();
   void set_idle(bool on);
@@ -111,9 +133,10 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::unique_ptr<std::uint8_t[]> receive_buffer_;
   std::unique_ptr<std::uint8_t[]> scratch_;
 
-  EventBatch batches_[2];
-  EventBatch* recording_ = &batches_[0];
-  std::uint64_t recording_number_ = 1;
+  std::shared_ptr<Activity> activity_;
+  std::unique_ptr<EventBatch> recording_;
+  std::vector<std::unique_ptr<EventBatch>> free_;
+  std::uint64_t last_number_ = 0;
   std::uint64_t delivered_number_ = 0;
   std::uint64_t last_fill_ = 0;
   bool delivering_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "io/fd.h"
 #include "io/reactor.h"
@@ -23,6 +24,12 @@ class SocketTransport : public Transport {
   void set_ref(bool on) override { poll_.set_ref(on); }
   void finish() override;
   int fd() const override { return fd_.get(); }
+  // Closing the handle takes the descriptor out of the loop's epoll at once, though its callback comes later.
+  Fd release_fd() override {
+    poll_.reset();
+    return std::move(fd_);
+  }
+  bool sole() const override { return sole_; }
 
  private:
   SocketTransport(TransportOwner& owner, bool sole) : owner_(owner), sole_(sole) {}

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "engine/byte_queue.h"
+#include "io/fd.h"
 #include "openssl/failure.h"
 
 namespace system_tls::io {
@@ -35,6 +36,10 @@ class Transport {
   virtual void finish() = 0;
   // -1: none.
   virtual int fd() const = 0;
+  // Gives the socket up without closing it, for a transport on another reactor. None: it cannot.
+  virtual Fd release_fd() { return {}; }
+  // Nobody else uses the socket.
+  virtual bool sole() const { return false; }
 };
 
 // What a transport tells its channel.

@@ -134,4 +134,13 @@ std::string protocol_name(int version) {
   }
 }
 
+FailurePtr use_session(SSL* ssl, SSL_SESSION* session) {
+  if (SSL_in_before(ssl) == 0) {
+    return named_failure("ERR_TLS_HANDSHAKE_STARTED",
+                         "A session must be set before the handshake begins: call setSession() before connect()");
+  }
+  const ErrorScope errors;
+  return SSL_set_session(ssl, session) == 1 ? nullptr : openssl_failure("The session cannot be used on this connection");
+}
+
 }  // namespace system_tls::openssl

@@ -57,6 +57,9 @@ class Session {
   SessionPtr session_;
 };
 
+// SSL_set_session(3): null, or why it cannot be used there. `session` is that connection's own copy.
+FailurePtr use_session(SSL* ssl, SSL_SESSION* session);
+
 // 'TLSv1.3' for TLS1_3_VERSION; 'unknown' for what has no name.
 std::string protocol_name(int version);
 

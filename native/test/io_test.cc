@@ -31,8 +31,9 @@ class Loop : public io::Reactor::Receiver {
  public:
   Loop() : slabs_(2 * kSlab) {
     uv_loop_init(&loop_);
-    const std::span<std::uint8_t> slabs(slabs_);
-    reactor = io::Reactor::open(&loop_, *this, slabs.first(kSlab), slabs.subspan(kSlab), [this] { closed = true; });
+    const std::span<std::uint8_t> bytes(slabs_);
+    const io::Slab slabs[] = {{bytes.first(kSlab), 0}, {bytes.subspan(kSlab), 1}};
+    reactor = io::Reactor::open(&loop_, *this, slabs, [this] { closed = true; });
   }
   ~Loop() override {
     reactor->close();
@@ -41,17 +42,18 @@ class Loop : public io::Reactor::Receiver {
     uv_loop_close(&loop_);
   }
 
-  void deliver(io::EventBatch& batch) override {
-    for (const io::Event& event : batch.events()) {
+  void deliver(std::unique_ptr<io::EventBatch> batch) override {
+    for (const io::Event& event : batch->events()) {
       ++counts[{event.target, event.kind}];
       if (event.kind == EventKind::data && event.b >= 0) {
-        received[event.target].append(reinterpret_cast<const char*>(batch.slab().data() + event.b),
+        received[event.target].append(reinterpret_cast<const char*>(batch->slab().data() + event.b),
                                       static_cast<std::size_t>(event.c));
       }
       if (event.kind == EventKind::accepted) accepted.push_back(event.a);
     }
-    reactor->delivered();
+    reactor->delivered(*batch);
     if (on_deliver) on_deliver();
+    reactor->recycle(std::move(batch));
   }
 
   // Runs until `done`, or for so many iterations that something hangs.
@@ -94,9 +96,11 @@ Ends make_ends(Loop& loop, int version) {
   engine::ConnectionOptions options;
   ends.client = io::Channel::create(loop.reactor, kClient, openssl::SslPtr(SSL_new(ends.contexts.client.get())),
                                     options, failure);
+  ends.client->move_in();
   options.server = true;
   ends.server = io::Channel::create(loop.reactor, kServer, openssl::SslPtr(SSL_new(ends.contexts.server.get())),
                                     options, failure);
+  ends.server->move_in();
   return ends;
 }
 

@@ -1,0 +1,65 @@
+#include "binding/channel_access.h"
+
+namespace system_tls::binding {
+
+ChannelAccess::ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::Channel> channel,
+                             std::shared_ptr<io::IoThread> thread)
+    : delivery_(std::move(delivery)), channel_(std::move(channel)), thread_(std::move(thread)) {
+  if (thread_ == nullptr) {
+    channel_->move_in();
+    return;
+  }
+  thread_->add_load(1);
+  thread_->post([channel = channel_] { channel->move_in(); });
+}
+
+bool ChannelAccess::move_to_loop(engine::OperationId id) {
+  const auto arrive_there = [self = shared_from_this(), id] { self->arrive(id); };
+  moving_ = thread_->post([channel = channel_, delivery = delivery_, arrive_there] {
+    channel->leave();
+    // What was recorded before goes ahead.
+    channel->reactor().deliver();
+    delivery->mailbox().post(arrive_there);
+  });
+  return moving_;
+}
+
+void ChannelAccess::arrive(engine::OperationId id) {
+  thread_->add_load(-1);
+  thread_ = nullptr;
+  moving_ = false;
+  if (closed_ || delivery_->reactor()->closed()) {
+    channel_->close();
+    return;
+  }
+  const Entry entry(*delivery_);
+  channel_->join(delivery_->reactor());
+  for (const std::unique_ptr<io::Task>& task : std::exchange(deferred_, {})) task->run();
+  channel_->operation_done(id, 0);
+}
+
+void ChannelAccess::close() {
+  if (closed_) return;
+  closed_ = true;
+  if (thread_ == nullptr) {
+    if (delivery_->reactor()->closed()) return;
+    const Entry entry(*delivery_);
+    channel_->close();
+  } else if (!moving_) {
+    thread_->add_load(-1);
+    thread_->post([channel = channel_] { channel->close(); });
+  }
+}
+
+void ChannelAccess::drop() {
+  if (thread_ == nullptr) {
+    const io::Turn turn(channel_->reactor());
+    channel_->close();
+    return;
+  }
+  close();
+  // The last reference must not die here while the thread may still use it: the message above holds one.
+  if (!moving_) channel_.reset();
+}
+
+}  // namespace system_tls::binding

@@ -1,0 +1,85 @@
+// The way from JavaScript to a channel: a call if it lives on the environment's own loop, a message if it lives on an
+// I/O thread.
+//
+// All of it on the environment's thread. A message is sent in call order, so that operations keep theirs.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "binding/delivery.h"
+#include "io/channel.h"
+#include "io/io_thread.h"
+
+namespace system_tls::binding {
+
+class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
+ public:
+  // `thread`: null for the loop.
+  ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::Channel> channel,
+                std::shared_ptr<io::IoThread> thread);
+  ChannelAccess(const ChannelAccess&) = delete;
+  ChannelAccess& operator=(const ChannelAccess&) = delete;
+
+  // Not on the environment's loop, or on its way to it.
+  bool remote() const { return thread_ != nullptr; }
+  // The loop closes its channels by itself when the environment ends.
+  bool closed() const { return closed_ || (!remote() && channel_->connection() == nullptr); }
+  // Only if not remote().
+  io::Channel& local() const { return *channel_; }
+  Delivery& delivery() const { return *delivery_; }
+
+  // Calls function(io::Channel&) where the channel lives, unless it is closed by then; now or, if remote, soon. False:
+  // it will never be called, because the thread has ended.
+  template <typename Function>
+  bool run(Function function) {
+    if (thread_ == nullptr) {
+      const Entry entry(*delivery_);
+      if (channel_->connection() != nullptr) function(*channel_);
+      return true;
+    }
+    auto call = [channel = channel_, function = std::move(function)]() mutable {
+      if (channel->connection() != nullptr) function(*channel);
+    };
+    if (moving_) {
+      deferred_.push_back(io::Task::of(std::move(call)));
+      return true;
+    }
+    return thread_->post(std::move(call));
+  }
+
+  // Calls function(io::Channel&) now, and waits for the thread if it lives on one. Not called: it is closed.
+  template <typename Function>
+  void ask(Function function) {
+    if (closed()) return;
+    if (thread_ == nullptr) {
+      const Entry entry(*delivery_);
+      function(*channel_);
+      return;
+    }
+    thread_->run([this, &function] {
+      if (channel_->connection() != nullptr) function(*channel_);
+    });
+  }
+
+  // From the I/O thread to the environment's loop; the event operation_done with `id` says that it is there. False: the
+  // thread has ended.
+  bool move_to_loop(engine::OperationId id);
+  void close();
+  // The handle is being collected: nothing here runs JavaScript.
+  void drop();
+
+ private:
+  void arrive(engine::OperationId id);
+
+  const std::shared_ptr<Delivery> delivery_;
+  std::shared_ptr<io::Channel> channel_;
+  std::shared_ptr<io::IoThread> thread_;
+  bool closed_ = false;
+  bool moving_ = false;
+  // Calls made while it moves.
+  std::vector<std::unique_ptr<io::Task>> deferred_;
+};
+
+}  // namespace system_tls::binding

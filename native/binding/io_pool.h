@@ -1,0 +1,47 @@
+// NativeIoPool of types/binding.d.ts.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "binding/delivery.h"
+#include "binding/wrap.h"
+#include "io/io_pool.h"
+
+namespace system_tls::binding {
+
+class IoPoolHandle {
+ public:
+  static constexpr const char* kName = "NativeIoPool";
+  static constexpr ClassId kClass = ClassId::IoPool;
+  static constexpr napi_type_tag kTag = {0x5b0e93c7d1f64a28, 0xe47c20a96d8b5f13};
+
+  static std::unique_ptr<IoPoolHandle> construct(const Call& call);
+  IoPoolHandle(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::IoPool> pool, std::vector<io::Slab> slabs,
+               std::int32_t id)
+      : delivery_(std::move(delivery)), pool_(std::move(pool)), slabs_(std::move(slabs)), id_(id) {}
+  // A finalizer: no connection is there any more, so the threads have nothing to do and end at once.
+  ~IoPoolHandle() { end(); }
+
+  static openssl::FailurePtr closed_failure();
+  // The thread of the next connection; null once closed.
+  std::shared_ptr<io::IoThread> choose() const { return closing_ ? nullptr : pool_->choose(); }
+
+  napi_value connections(const Call& call);
+  napi_value close(const Call& call);
+  napi_value stop(const Call& call);
+
+ private:
+  void end();
+
+  std::shared_ptr<Delivery> delivery_;
+  std::shared_ptr<io::IoPool> pool_;
+  std::vector<io::Slab> slabs_;
+  const std::int32_t id_;
+  bool closing_ = false;
+};
+
+bool define_io_pool(napi_env env, napi_value exports);
+
+}  // namespace system_tls::binding

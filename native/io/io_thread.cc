@@ -1,0 +1,80 @@
+#include "io/io_thread.h"
+
+#include <openssl/crypto.h>
+#include <signal.h>
+
+namespace system_tls::io {
+
+using openssl::FailurePtr;
+
+std::shared_ptr<IoThread> IoThread::open(std::weak_ptr<Owner> owner, std::span<const Slab> slabs, FailurePtr& failure) {
+  const std::shared_ptr<Owner> living = owner.lock();
+  std::shared_ptr<IoThread> thread(new IoThread(owner, living->activity()));
+  failure = thread->start(slabs);
+  return failure ? nullptr : thread;
+}
+
+FailurePtr IoThread::start(std::span<const Slab> slabs) {
+  int result = uv_loop_init(&loop_);
+  if (result != 0) return openssl::system_failure(-result, "uv_loop_init");
+  loop_open_ = true;
+  reactor_ = Reactor::open(&loop_, *this, slabs, [] {});
+  if (reactor_) {
+    reactor_->set_activity(activity_);
+    mailbox_ = Mailbox::open(&loop_, reactor_->lease());
+  }
+  if (!mailbox_) return openssl::system_failure(ENOMEM, "uv_async_init");
+  // Signals are the business of the program's own threads.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  result = uv_thread_create(&thread_, run_loop, this);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  running_ = result == 0;
+  return running_ ? nullptr : openssl::system_failure(-result, "pthread_create");
+}
+
+void IoThread::run_loop(void* self) {
+  auto& thread = *static_cast<IoThread*>(self);
+  // Ends when the last handle is closed: see stop().
+  uv_run(&thread.loop_, UV_RUN_DEFAULT);
+  // What OpenSSL keeps for each thread; its own exit handler is not there (OPENSSL_INIT_NO_ATEXIT).
+  OPENSSL_thread_stop();
+}
+
+void IoThread::stop() {
+  const auto close = [this] {
+    if (reactor_) reactor_->close();
+    if (mailbox_) mailbox_->close();
+  };
+  if (running_) {
+    // Not post(): nothing is counted that happens at the end.
+    mailbox_->post(close);
+    uv_thread_join(&thread_);
+    running_ = false;
+  } else if (loop_open_) {
+    close();
+    uv_run(&loop_, UV_RUN_DEFAULT);
+  }
+  if (!loop_open_) return;
+  loop_open_ = false;
+  uv_loop_close(&loop_);
+}
+
+void IoThread::deliver(std::unique_ptr<EventBatch> batch) {
+  const std::shared_ptr<Owner> owner = owner_.lock();
+  if (!owner) return;
+  activity_->enter();
+  const bool sent = owner->mailbox().post([self = shared_from_this(), batch = std::move(batch)]() mutable {
+    if (const std::shared_ptr<Owner> receiver = self->owner_.lock()) receiver->dispatch(*batch);
+    self->mailbox_->post([&thread = *self, batch = std::move(batch)]() mutable {
+      const Turn turn(*thread.reactor_);
+      thread.reactor_->recycle(std::move(batch));
+    });
+    self->activity_->leave();
+  });
+  if (!sent) activity_->leave();
+}
+
+}  // namespace system_tls::io
