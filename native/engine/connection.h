@@ -109,7 +109,6 @@ class Connection {
     read_ahead_.use_pool(pool);
   }
 
-
   // For the hooks of the SSL_CTX, which know only the SSL.
   static Connection* from(const SSL* ssl);
   void on_keylog(const char* line);

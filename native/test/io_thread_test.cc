@@ -1,0 +1,375 @@
+// Connections on I/O threads, without node: what ThreadSanitizer has to see.
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "io/channel.h"
+#include "io/io_pool.h"
+#include "io/socket.h"
+#include "test/check.h"
+#include "test/peers.h"
+
+namespace system_tls::test {
+namespace {
+
+using engine::Operation;
+using Kind = Operation::Kind;
+using io::EventKind;
+
+class Count : public io::Activity {
+ private:
+  void changed() override {}
+};
+
+// The thread of the test, with a loop: it owns the I/O threads, as an environment does.
+class Owner : public io::IoThread::Owner, public std::enable_shared_from_this<Owner> {
+ public:
+  Owner() : activity_(std::make_shared<Count>()) {
+    uv_loop_init(&loop_);
+    lease_ = io::LoopLease(this, [](void*) {});
+    mailbox_ = io::Mailbox::open(&loop_, lease_);
+  }
+  // Also when a check has failed in the middle: the threads write to memory of this.
+  ~Owner() override {
+    for (const std::shared_ptr<io::IoPool>& pool : pools_) pool->stop();
+    mailbox_->close();
+    uv_run(&loop_, UV_RUN_DEFAULT);
+    uv_loop_close(&loop_);
+  }
+
+  std::shared_ptr<io::IoPool> open_pool(std::size_t threads) {
+    memory_.resize(memory_.size() + 1);
+    memory_.back().resize(threads * kSlabs * kSlab);
+    std::vector<io::Slab> slabs;
+    for (std::size_t index = 0; index < threads * kSlabs; ++index) {
+      slabs.push_back({std::span(memory_.back()).subspan(index * kSlab, kSlab), static_cast<std::int32_t>(index)});
+    }
+    openssl::FailurePtr failure;
+    pools_.push_back(io::IoPool::open(shared_from_this(), threads, slabs, failure));
+    return pools_.back();
+  }
+
+  void dispatch(io::EventBatch& batch) override {
+    for (const io::Event& event : batch.events()) {
+      ++counts[{event.target, event.kind}];
+      if (event.kind == EventKind::data) {
+        received[event.target].append(reinterpret_cast<const char*>(batch.slab().data() + event.b),
+                                      static_cast<std::size_t>(event.c));
+      }
+      if (event.kind == EventKind::failed) {
+        failures[event.target] = std::get<openssl::FailurePtr>(batch.payloads()[static_cast<std::size_t>(event.a)]);
+      }
+    }
+    if (on_dispatch) on_dispatch();
+  }
+  io::Mailbox& mailbox() override { return *mailbox_; }
+  const std::shared_ptr<io::Activity>& activity() const override { return activity_; }
+
+  // Runs until `done`, or for so long that something hangs.
+  bool run_until(const std::function<bool()>& done) {
+    const std::uint64_t end = uv_hrtime() + 20'000'000'000;
+    while (!done()) {
+      if (uv_hrtime() > end) return false;
+      if (uv_run(&loop_, UV_RUN_NOWAIT) != 0) ::usleep(50);
+    }
+    return true;
+  }
+
+  uv_loop_t* loop() { return &loop_; }
+  const io::LoopLease& lease() const { return lease_; }
+
+  std::map<std::pair<std::int32_t, EventKind>, int> counts;
+  std::map<std::int32_t, std::string> received;
+  std::map<std::int32_t, openssl::FailurePtr> failures;
+  std::function<void()> on_dispatch;
+
+ private:
+  static constexpr std::size_t kSlabs = 3;
+  static constexpr std::size_t kSlab = 64 * 1024;
+
+  uv_loop_t loop_{};
+  io::LoopLease lease_;
+  std::unique_ptr<io::Mailbox> mailbox_;
+  const std::shared_ptr<io::Activity> activity_;
+  std::vector<std::vector<std::uint8_t>> memory_;
+  std::vector<std::shared_ptr<io::IoPool>> pools_;
+};
+
+// A channel on a thread, and the way to it.
+struct Remote {
+  std::int32_t id = 0;
+  std::shared_ptr<io::IoThread> thread;
+  std::shared_ptr<io::Channel> channel;
+
+  template <typename Function>
+  bool post(Function function) const {
+    return thread->post([channel = channel, function = std::move(function)]() mutable {
+      if (channel->connection() != nullptr) function(*channel);
+    });
+  }
+  bool start(Kind kind, engine::OperationId operation_id) const {
+    return post([kind, operation_id](io::Channel& there) {
+      Operation operation;
+      operation.id = operation_id;
+      operation.kind = kind;
+      there.start(std::move(operation), false);
+    });
+  }
+  bool write(engine::OperationId operation_id, std::string bytes) const {
+    return post([operation_id, bytes = std::move(bytes)](io::Channel& there) {
+      Operation operation;
+      operation.id = operation_id;
+      operation.kind = Kind::write;
+      operation.length = bytes.size();
+      operation.source = std::make_unique<Source>(bytes);
+      there.start(std::move(operation), false);
+    });
+  }
+  bool flow() const {
+    return post([](io::Channel& there) { there.start_flow(); });
+  }
+  // As a handle does it that is collected.
+  void drop() {
+    thread->post([gone = channel] { gone->close(); });
+    channel.reset();
+  }
+};
+
+Remote make_remote(const io::IoPool& pool, SSL_CTX* context, std::int32_t id, bool server, int fd) {
+  engine::ConnectionOptions options;
+  options.server = server;
+  openssl::FailurePtr failure;
+  Remote remote{id, pool.choose(), nullptr};
+  remote.thread->add_load(1);
+  remote.channel =
+      io::Channel::create(remote.thread->reactor(), id, openssl::SslPtr(SSL_new(context)), options, failure);
+  io::Fd socket = io::adopt_stream_socket(fd, true, failure);
+  remote.thread->post([channel = remote.channel, socket = std::move(socket)]() mutable {
+    channel->move_in();
+    channel->set_socket(socket, true);
+  });
+  return remote;
+}
+
+struct Pairs {
+  Contexts contexts;
+  std::vector<Remote> ends;  // client, server, client, ...
+};
+
+Pairs make_pairs(const io::IoPool& pool, int version, int count) {
+  Pairs pairs{make_contexts(version), {}};
+  for (int index = 0; index < count; ++index) {
+    int fds[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) break;
+    pairs.ends.push_back(make_remote(pool, pairs.contexts.client.get(), 2 * index + 1, false, fds[0]));
+    pairs.ends.push_back(make_remote(pool, pairs.contexts.server.get(), 2 * index + 2, true, fds[1]));
+  }
+  return pairs;
+}
+
+const Register kBulk("I/O threads: many connections, much data both ways, each byte in its place", [] {
+  const std::string bytes = [] {
+    std::string made(700'000, '\0');
+    for (std::size_t index = 0; index < made.size(); ++index) made[index] = static_cast<char>(index * 31 >> 3);
+    return made;
+  }();
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    auto owner = std::make_shared<Owner>();
+    const auto pool = owner->open_pool(3);
+    const Pairs pairs = make_pairs(*pool, version, 6);
+    for (const auto& thread : pool->threads()) CHECK(thread->load() == 4);
+    for (const Remote& end : pairs.ends) {
+      end.write(1, bytes);
+      end.flow();
+    }
+    CHECK(owner->run_until([&] {
+      for (const Remote& end : pairs.ends) {
+        if (owner->received[end.id].size() != bytes.size()) return false;
+      }
+      return true;
+    }));
+    for (const Remote& end : pairs.ends) {
+      CHECK(owner->received[end.id] == bytes);
+      CHECK((owner->counts[{end.id, EventKind::operation_done}] == 1));
+    }
+    CHECK(owner->run_until([&] { return true; }));
+    pool->stop();
+    CHECK(pairs.ends[0].channel->connection() == nullptr);
+  }
+  return true;
+});
+
+const Register kSlow("I/O threads: an owner that is slow holds the peer back, in bounded memory", [] {
+  auto owner = std::make_shared<Owner>();
+  const auto pool = owner->open_pool(2);
+  const Pairs pairs = make_pairs(*pool, TLS1_3_VERSION, 1);
+  const std::string bytes(8 << 20, 's');
+  pairs.ends[0].write(1, bytes);
+  pairs.ends[1].flow();
+  // Nobody runs the owner's loop: three slabs, the sockets' buffers and the outgoing mark are all that can move.
+  ::usleep(300'000);
+  bool writing = false;
+  pairs.ends[0].thread->run([&] { writing = pairs.ends[0].channel->connection()->pending(); });
+  CHECK(writing);
+  CHECK(owner->run_until([&] { return owner->received[2].size() == bytes.size(); }));
+  CHECK(owner->run_until([&] { return owner->counts[{1, EventKind::operation_done}] == 1; }));
+  pool->stop();
+  return true;
+});
+
+const Register kTorn("I/O threads stopped at any moment let go of everything", [] {
+  for (int after = 0; after < 40; ++after) {
+    auto owner = std::make_shared<Owner>();
+    const auto pool = owner->open_pool(2);
+    Pairs pairs = make_pairs(*pool, after % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, 3);
+    for (const Remote& end : pairs.ends) {
+      end.write(1, std::string(200'000, 't'));
+      end.flow();
+    }
+    const std::uint64_t end = uv_hrtime() + static_cast<std::uint64_t>(after) * 200'000;
+    owner->run_until([&] { return uv_hrtime() > end; });
+    if (after % 3 == 0) pairs.ends[1].drop();
+    if (after % 3 == 1) {
+      for (Remote& each : pairs.ends) each.drop();
+    }
+    pool->stop();
+    for (const Remote& each : pairs.ends) {
+      CHECK(!each.post([](io::Channel&) {}));
+      if (each.channel) CHECK(each.channel->connection() == nullptr);
+    }
+    // What the threads sent before their end arrives all the same.
+    owner->run_until([&] { return uv_run(owner->loop(), UV_RUN_NOWAIT) >= 0; });
+  }
+  return true;
+});
+
+const Register kEvicted("I/O threads: what is evicted hears why, before the last word", [] {
+  auto owner = std::make_shared<Owner>();
+  const auto pool = owner->open_pool(2);
+  const Pairs pairs = make_pairs(*pool, TLS1_3_VERSION, 4);
+  for (const Remote& end : pairs.ends) end.flow();
+  std::atomic<int> told{0};
+  int failed_before = 0;
+  for (const auto& thread : pool->threads()) {
+    thread->evict(openssl::named_failure("ERR_TLS_CLOSED", "over"), [&] {
+      ++told;
+      failed_before = static_cast<int>(owner->failures.size());
+    });
+  }
+  CHECK(owner->run_until([&] { return told == 2; }));
+  CHECK(failed_before == 8);
+  for (const auto& [id, failure] : owner->failures)
+    CHECK(failure->code == "ERR_TLS_CLOSED" || failure->system_error != 0 || !failure->errors.empty());
+  pool->stop();
+  return true;
+});
+
+// Takes what was recorded on the loop of the test.
+class LoopReceiver : public io::Reactor::Receiver {
+ public:
+  explicit LoopReceiver(Owner& owner) : owner_(owner), memory_(128 * 1024) {
+    const io::Slab slabs[] = {{std::span(memory_).first(64 * 1024), 0}, {std::span(memory_).subspan(64 * 1024), 1}};
+    reactor = io::Reactor::open(owner.loop(), *this, slabs, [] {});
+  }
+  ~LoopReceiver() override { reactor->close(); }
+  void deliver(std::unique_ptr<io::EventBatch> batch) override {
+    owner_.dispatch(*batch);
+    reactor->recycle(std::move(batch));
+  }
+  std::shared_ptr<io::Reactor> reactor;
+
+ private:
+  Owner& owner_;
+  std::vector<std::uint8_t> memory_;
+};
+
+const Register kMoved("from an I/O thread to the loop, with data on its way", [] {
+  for (int round = 0; round < 20; ++round) {
+    auto owner = std::make_shared<Owner>();
+    LoopReceiver loop(*owner);
+    const auto pool = owner->open_pool(2);
+    const Pairs pairs = make_pairs(*pool, TLS1_3_VERSION, 1);
+    const Remote& client = pairs.ends[0];
+    const Remote& server = pairs.ends[1];
+    const std::string bytes(300'000, 'm');
+    client.write(1, bytes);
+    server.start(Kind::handshake, 1);
+    server.write(2, bytes);
+    client.flow();
+    if (round % 2 == 0) server.flow();
+    const int before = round;
+    int turns = 0;
+    owner->run_until([&] { return turns++ == before; });
+    bool arrived = false;
+    server.thread->post([&, channel = server.channel] {
+      channel->leave();
+      channel->reactor().deliver();
+      owner->mailbox().post([&, channel] {
+        const io::Turn turn(*loop.reactor);
+        channel->join(loop.reactor);
+        channel->start_flow();
+        arrived = true;
+      });
+    });
+    CHECK(owner->run_until([&] {
+      return arrived && owner->received[1].size() == bytes.size() && owner->received[2].size() == bytes.size();
+    }));
+    pool->stop();
+    CHECK(client.channel->connection() == nullptr && server.channel->connection() != nullptr);
+    server.channel->close();
+    loop.reactor->close();
+    owner->run_until([&] { return true; });
+  }
+  return true;
+});
+
+const Register kMailbox("a mailbox keeps the order of each sender, and drops nothing before it is closed", [] {
+  auto owner = std::make_shared<Owner>();
+  constexpr int kSenders = 4;
+  constexpr int kEach = 5'000;
+  std::vector<int> last(kSenders, -1);
+  bool ordered = true;
+  int arrived = 0;
+  std::vector<uv_thread_t> threads(kSenders);
+  struct Sender {
+    Owner* owner;
+    int index;
+    std::vector<int>* last;
+    bool* ordered;
+    int* arrived;
+  };
+  std::vector<Sender> senders;
+  for (int index = 0; index < kSenders; ++index) senders.push_back({owner.get(), index, &last, &ordered, &arrived});
+  for (int index = 0; index < kSenders; ++index) {
+    uv_thread_create(
+        &threads[static_cast<std::size_t>(index)],
+        [](void* self) {
+          const Sender sender = *static_cast<Sender*>(self);
+          for (int number = 0; number < kEach; ++number) {
+            sender.owner->mailbox().post([sender, number] {
+              int& before = (*sender.last)[static_cast<std::size_t>(sender.index)];
+              if (number != before + 1) *sender.ordered = false;
+              before = number;
+              ++*sender.arrived;
+            });
+          }
+        },
+        &senders[static_cast<std::size_t>(index)]);
+  }
+  CHECK(owner->run_until([&] { return arrived == kSenders * kEach; }));
+  CHECK(ordered);
+  for (uv_thread_t& thread : threads) uv_thread_join(&thread);
+  owner->mailbox().close();
+  CHECK(!owner->mailbox().post([] {}));
+  return true;
+});
+
+}  // namespace
+}  // namespace system_tls::test
