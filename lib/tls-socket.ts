@@ -89,6 +89,10 @@ export class TlsSocket extends TlsSocketState {
 
   #end(): void {
     this.#peerEnded = true;
+    if (!this.#receiver.holds) this.#emitEnd();
+  }
+
+  #emitEnd(): void {
     this.push(null);
     // As net.Socket: an end that nothing is before is told to those too who never read.
     this.read(0);
@@ -100,6 +104,12 @@ export class TlsSocket extends TlsSocketState {
     else this.destroy(this.#transport?.error ?? error);
   }
 
+  #releaseHeld(): void {
+    if (this.destroyed || !this.#receiver.release() || this.#receiver.holds) return;
+    if (this.#peerEnded) this.#emitEnd();
+    else this.#connection.startFlow();
+  }
+
   /** With `onread` the stream has nothing to pause: reading itself stops. */
   override pause(): this {
     const socket = socketOf(this) as TlsSocket;
@@ -109,7 +119,8 @@ export class TlsSocket extends TlsSocketState {
 
   override resume(): this {
     const socket = socketOf(this) as TlsSocket;
-    if (socket.#ownBuffer && !socket.#peerEnded) socket.#connection.startFlow();
+    if (socket.#receiver.holds) process.nextTick(() => socket.#releaseHeld());
+    else if (socket.#ownBuffer && !socket.#peerEnded) socket.#connection.startFlow();
     return super.resume();
   }
 

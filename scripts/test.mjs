@@ -29,11 +29,30 @@ function mochaArguments(args) {
   return compiled.some(arg => arg.endsWith('.test.js')) ? compiled : [...compiled, 'dist-test/**/*.test.js'];
 }
 
-/** @param {string[]} args */
-function runMocha(args) {
+/** What uses sockets, and so has to hold on I/O threads too. */
+const socketSuites = [
+  'http',
+  'peers-gnutls',
+  'peers-node',
+  'peers-openssl',
+  'peers-python',
+  'post-handshake',
+  'process',
+  'server',
+  'set-fd',
+  'socket',
+  'socket-ends',
+  'transports',
+];
+
+/**
+ * @param {string[]} args
+ * @param {Record<string, string>} [env]
+ */
+function runMocha(args, env = {}) {
   const file = path.join(root, '.cache/test-counts.json');
   rmSync(file, { force: true });
-  const code = runTool('mocha/bin/mocha.js', mochaArguments(args), { env: { SYSTEM_TLS_TEST_COUNTS: file } });
+  const code = runTool('mocha/bin/mocha.js', mochaArguments(args), { env: { ...env, SYSTEM_TLS_TEST_COUNTS: file } });
   if (!existsSync(file)) {
     console.error(`mocha ended with code ${code} before it had counted`);
     counts.failed++;
@@ -56,7 +75,15 @@ await runMain(async () => {
   expect('the tests are well typed, type tests included', () => tsc(['-p', 'test']) === 0);
   expect('the includes and imports point downwards', checkIncludes);
   prune('dist-test', 'test');
-  runMocha(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  runMocha(args);
+  if (args.length === 0) {
+    console.log('\non I/O threads');
+    runMocha(
+      socketSuites.map(name => `test/${name}.test.ts`),
+      { SYSTEM_TLS_TEST_IO: 'threads' },
+    );
+  }
   const { passed, failed, skipped } = counts;
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   return failed > 0 ? 1 : 0;

@@ -10,9 +10,10 @@ import { until, within } from './support/wait.ts';
 
 const preamble = `
   import { readFileSync } from 'node:fs';
-  import { Bio, connect, createServer, Ssl, SslContext } from 'system-tls';
+  import { Bio, connect, createServer, IoPool, Ssl, SslContext } from 'system-tls';
   const [cert, key, ca] = process.argv.slice(1, 4).map(file => readFileSync(file, 'utf8'));
   const ignore = () => {};
+  const io = process.env.SYSTEM_TLS_TEST_IO === 'threads' ? new IoPool({ threads: 2 }) : undefined;
 `;
 
 /** The life of a pair in memory, step by step; each may be the last. */
@@ -38,11 +39,11 @@ const memorySteps: ReadonlyArray<readonly [name: string, code: string]> = [
 ];
 
 const socketSteps: ReadonlyArray<readonly [name: string, code: string]> = [
-  ['server', `const server = createServer({ cert, key }, socket => socket.on('error', ignore).pipe(socket));`],
+  ['server', `const server = createServer({ cert, key, io }, socket => socket.on('error', ignore).pipe(socket));`],
   ['listening', `await server.listen({ port: 0, host: '127.0.0.1' });`],
   [
     'connecting',
-    `const connecting = connect({ ...server.address(), host: '127.0.0.1', ca, servername: 'localhost' }); connecting.catch(ignore);`,
+    `const connecting = connect({ ...server.address(), host: '127.0.0.1', ca, io, servername: 'localhost' }); connecting.catch(ignore);`,
   ],
   ['connected', `const socket = await connecting; socket.on('error', ignore);`],
   ['bulk', `socket.write(Buffer.alloc(8 << 20)); socket.resume();`],
@@ -126,7 +127,7 @@ describe('process', function () {
   it('an operation that waits keeps it alive; unref() lets it go', async () => {
     const { port } = await startServer();
     const waits = `
-      const socket = await connect({ host: '127.0.0.1', port: ${port}, ca, servername: 'localhost' });
+      const socket = await connect({ host: '127.0.0.1', port: ${port}, ca, io, servername: 'localhost' });
       socket.on('data', ignore).on('error', ignore);
       console.log('waiting');
     `;
@@ -161,9 +162,9 @@ describe('process', function () {
 
     it('several at once, while the main thread uses it too', async () => {
       const here = `
-        const server = createServer({ cert, key }, socket => socket.on('error', ignore).end('main'));
+        const server = createServer({ cert, key, io }, socket => socket.on('error', ignore).end('main'));
         await server.listen({ port: 0, host: '127.0.0.1' });
-        for (let i = 0; i < 5; i++) (await connect({ ...server.address(), ca, servername: 'localhost' })).destroy();
+        for (let i = 0; i < 5; i++) (await connect({ ...server.address(), ca, io, servername: 'localhost' })).destroy();
         await server.close();
       `;
       const child = start(Array(4).fill('round-trip'), false, here);
@@ -297,7 +298,7 @@ describe('process', function () {
     const child = run(`
       import { execFileSync } from 'node:child_process';
       import { openSync, closeSync } from 'node:fs';
-      const server = createServer({ cert, key }, socket => socket.on('error', ignore).end('accepted'));
+      const server = createServer({ cert, key, io }, socket => socket.on('error', ignore).end('accepted'));
       await server.listen({ port: 0, host: '127.0.0.1' });
       execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=64:64']);
       const held = [];

@@ -11,36 +11,18 @@ import { certificates } from './support/certificates.ts';
 import { nodeScript } from './support/child.ts';
 import { rejected, thrown } from './support/errors.ts';
 import { clientContext, serverContext, versions } from './support/memory-pair.ts';
-import { startServer } from './support/sockets.ts';
+import { fdOf, quietPair } from './support/quiet-pair.ts';
+import { pool, startServer } from './support/sockets.ts';
 import { until, within } from './support/wait.ts';
-
-/** What node keeps to itself; -1 once it is closed. */
-const fdOf = (handle: unknown): number => (handle as { _handle: { fd: number } })._handle.fd;
-
-const open = new Set<{ destroy(): unknown }>();
-
-/** Two ends of a TCP connection that node does not read. */
-async function quietPair(): Promise<[net.Socket, net.Socket]> {
-  const listener = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const client = new net.Socket();
-  client.pause();
-  client.connect((listener.address() as net.AddressInfo).port, '127.0.0.1');
-  const [[server]] = await Promise.all([
-    once(listener, 'connection') as Promise<[net.Socket]>,
-    once(client, 'connect'),
-  ]);
-  listener.close();
-  for (const socket of [client, server]) open.add(socket.on('error', () => {}));
-  return [client, server];
-}
 
 function makeSsl(side: 'client' | 'server', options = {}): Ssl {
   const context = side === 'client' ? clientContext(options) : serverContext(options);
-  const ssl = new Ssl(context, side === 'client' ? { side, servername: 'localhost' } : { side });
+  const ssl = new Ssl(context, side === 'client' ? { side, io: pool, servername: 'localhost' } : { side, io: pool });
   open.add({ destroy: () => ssl.close() });
   return ssl;
 }
+
+const open = new Set<{ destroy(): unknown }>();
 
 afterEach('closes sockets', () => {
   for (const each of open) each.destroy();

@@ -22,6 +22,10 @@ export function checkOnRead(options: OnReadOptions | undefined): void {
 export interface Receiver {
   /** Whether reading should go on. */
   receive(bytes: Uint8Array, offset: number, length: number): boolean;
+  /** Came, but was not wanted yet. */
+  readonly holds: boolean;
+  /** Gives out what it holds, as far as it is wanted; whether reading should go on. */
+  release(): boolean;
 }
 
 /**
@@ -32,6 +36,8 @@ const maxChunk = 32 * 1024;
 
 /** Copies: the memory is used again for the next batch, and a chunk may live for long. */
 export class ChunkReceiver implements Receiver {
+  /** The stream buffers. */
+  readonly holds = false;
   readonly #push: (chunk: Buffer) => boolean;
 
   constructor(push: (chunk: Buffer) => boolean) {
@@ -44,6 +50,10 @@ export class ChunkReceiver implements Receiver {
       goOn = this.#pushSafely(copyBytes(bytes, offset + at, Math.min(maxChunk, length - at)));
     }
     return goOn;
+  }
+
+  release(): boolean {
+    return true;
   }
 
   /** A listener that throws at one piece must not lose the next. */
@@ -61,6 +71,8 @@ export class BufferReceiver implements Receiver {
   readonly #connection: Connection;
   readonly #options: OnReadOptions;
   #buffer: Uint8Array;
+  /** Of an I/O thread's: it fills no memory of JavaScript's, and does not stop in the middle of what it has sent. */
+  #held: Buffer[] = [];
 
   constructor(connection: Connection, options: OnReadOptions) {
     checkOnRead(options);
@@ -72,22 +84,41 @@ export class BufferReceiver implements Receiver {
 
   receive(bytes: Uint8Array, offset: number, length: number): boolean {
     const buffer = this.#buffer;
-    // Data that came before the buffer was set.
-    if (offset >= 0) return this.#copied(bytes.subarray(offset, offset + length));
+    // From an I/O thread, or before the buffer was set.
+    if (offset >= 0) return this.#give(bytes.subarray(offset, offset + length));
     const goOn = this.#options.callback(length, buffer) !== false;
     this.#replace();
     return goOn;
   }
 
-  #copied(rest: Uint8Array): boolean {
-    let goOn = true;
-    for (let at = 0; at < rest.length; ) {
-      const part = rest.subarray(at, at + this.#buffer.length);
+  get holds(): boolean {
+    return this.#held.length > 0;
+  }
+
+  release(): boolean {
+    for (;;) {
+      const next = this.#held.shift();
+      if (next === undefined) return true;
+      const later = this.#held;
+      this.#held = [];
+      const goOn = this.#give(next);
+      this.#held.push(...later);
+      if (!goOn) return false;
+    }
+  }
+
+  /** A buffer at a time, until the callback has enough; the rest is kept. */
+  #give(bytes: Uint8Array): boolean {
+    let at = 0;
+    let goOn = !this.holds;
+    while (goOn && at < bytes.length) {
+      const part = bytes.subarray(at, at + this.#buffer.length);
       this.#buffer.set(part);
       at += part.length;
-      goOn = this.#options.callback(part.length, this.#buffer) !== false && goOn;
+      goOn = this.#options.callback(part.length, this.#buffer) !== false;
       this.#replace();
     }
+    if (at < bytes.length && !this.#connection.closed) this.#held.push(Buffer.from(bytes.subarray(at)));
     return goOn;
   }
 

@@ -5,12 +5,16 @@ import {
   type ConnectOptions,
   connect,
   createServer,
+  IoPool,
   type Server,
   type ServerOptions,
   type TlsSocket,
 } from 'system-tls';
 import { certificates } from './certificates.ts';
 import { within } from './wait.ts';
+
+/** The whole suite runs on the loop; a second time, what uses sockets runs on I/O threads. */
+export const pool = process.env.SYSTEM_TLS_TEST_IO === 'threads' ? new IoPool({ threads: 2 }) : undefined;
 
 const servers = new Set<Server>();
 const sockets = new Set<TlsSocket>();
@@ -32,7 +36,7 @@ export async function startServer(
   const accepted: TlsSocket[] = [];
   const arrivals: TlsSocket[] = [];
   const waiting: Array<(socket: TlsSocket) => void> = [];
-  const server = createServer({ cert, key, ...options }, socket => {
+  const server = createServer({ cert, key, io: pool, ...options }, socket => {
     accepted.push(socket);
     sockets.add(socket);
     // A peer may go at the end of a test; a test that cares listens for itself.
@@ -55,7 +59,7 @@ export async function startServer(
 
 export async function connectTo(port: number, options: Partial<ConnectOptions> = {}): Promise<TlsSocket> {
   const ca = certificates().ca.cert;
-  const socket = await connect({ host: '127.0.0.1', port, servername: 'localhost', ca, ...options });
+  const socket = await connect({ host: '127.0.0.1', port, servername: 'localhost', ca, io: pool, ...options });
   sockets.add(socket);
   socket.on('error', () => {});
   return socket;

@@ -1,6 +1,6 @@
 // Runs in a worker thread: does what its data says, and tells when it is in the middle of it.
 import { parentPort, workerData } from 'node:worker_threads';
-import { Bio, connect, createServer, Ssl, SslContext } from 'system-tls';
+import { Bio, connect, createServer, IoPool, Ssl, SslContext } from 'system-tls';
 
 interface Order {
   readonly cert: string;
@@ -10,6 +10,7 @@ interface Order {
 }
 
 const { cert, key, ca, mode } = workerData as Order;
+const io = process.env.SYSTEM_TLS_TEST_IO === 'threads' ? new IoPool({ threads: 2 }) : undefined;
 const tell = (what: string) => parentPort?.postMessage(what);
 
 function pair(versions: { minVersion?: 'TLSv1.2'; maxVersion?: 'TLSv1.2' } = {}): { client: Ssl; server: Ssl } {
@@ -62,10 +63,10 @@ async function renegotiation(): Promise<void> {
 }
 
 async function sockets(): Promise<void> {
-  const server = createServer({ cert, key }, socket => socket.on('error', () => {}).pipe(socket));
+  const server = createServer({ cert, key, io }, socket => socket.on('error', () => {}).pipe(socket));
   await server.listen({ port: 0, host: '127.0.0.1' });
   const { port } = server.address() as { port: number };
-  const socket = await connect({ port, host: '127.0.0.1', ca, servername: 'localhost' });
+  const socket = await connect({ port, host: '127.0.0.1', ca, io, servername: 'localhost' });
   let count = 0;
   socket.on('data', (chunk: Buffer) => {
     count += chunk.length;
@@ -78,7 +79,7 @@ async function sockets(): Promise<void> {
 
 /** Left running: the thread ends under it. */
 async function server(): Promise<void> {
-  const running = createServer({ cert, key });
+  const running = createServer({ cert, key, io });
   await running.listen({ port: 0, host: '127.0.0.1' });
   tell('in the middle');
   process.exit(0);

@@ -1,0 +1,379 @@
+// What is particular to I/O threads. That everything else holds on them too is seen by the suites over sockets, which run
+// a second time with SYSTEM_TLS_TEST_IO=threads.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { PassThrough } from 'node:stream';
+import { Bio, connect, IoPool, Ssl, type TlsSocket } from 'system-tls';
+import { pattern, sha256 } from './support/bytes.ts';
+import { certificates } from './support/certificates.ts';
+import { nodeScript } from './support/child.ts';
+import { rejected, thrown } from './support/errors.ts';
+import { clientContext, serverContext } from './support/memory-pair.ts';
+import { fdOf, quietPair } from './support/quiet-pair.ts';
+import { collect, connectTo, type Running, startServer } from './support/sockets.ts';
+import { sleep, until, within } from './support/wait.ts';
+
+const pools: IoPool[] = [];
+
+function makePool(threads = 2): IoPool {
+  const pool = new IoPool({ threads });
+  pools.push(pool);
+  return pool;
+}
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+
+function script(code: string): ReturnType<typeof nodeScript> {
+  const { server, ca } = certificates();
+  const preamble = `
+    import { readFileSync } from 'node:fs';
+    import { connect, createServer, IoPool } from 'system-tls';
+    const [cert, key, ca] = process.argv.slice(1, 4).map(file => readFileSync(file, 'utf8'));
+    const ignore = () => {};
+    const there = { host: '127.0.0.1', ca, servername: 'localhost' };
+  `;
+  return nodeScript(preamble + code, { args: [server.certFile, server.keyFile, ca.certFile] });
+}
+
+describe('IoPool', () => {
+  afterEach('closes pools', async () => {
+    await within(Promise.all(pools.splice(0).map(pool => pool.close())), 'pools to close');
+  });
+
+  describe('refuses', () => {
+    for (const threads of [0, -1, 257, 10_000, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      it(`${threads} threads`, () => thrown(() => new IoPool({ threads }), 'ERR_OUT_OF_RANGE'));
+    }
+
+    it('what is no number, and no options', () => {
+      thrown(() => new IoPool({ threads: '2' as unknown as number }), 'ERR_INVALID_ARG_TYPE');
+      thrown(() => new IoPool(null as unknown as object), 'ERR_INVALID_ARG_TYPE');
+    });
+
+    it('a wrong "this" and a pool that is none', () => {
+      const pool = makePool(1);
+      thrown(() => Reflect.get(IoPool.prototype, 'threads', {}), 'ERR_INVALID_THIS');
+      thrown(() => new Ssl(clientContext(), { side: 'client', io: {} as unknown as IoPool }), 'ERR_INVALID_ARG_TYPE');
+      thrown(
+        () => new Ssl(clientContext(), { side: 'client', io: Object.create(pool) as IoPool }),
+        'ERR_INVALID_ARG_TYPE',
+      );
+    });
+
+    it('BIOs, and streams that are no socket', async () => {
+      const io = makePool(1);
+      const ssl = new Ssl(clientContext(), { side: 'client', io });
+      const bio = Bio.memory();
+      thrown(() => ssl.setBio(bio, bio), 'ERR_TLS_IO_POOL_TRANSPORT');
+      ssl.close();
+      await rejected(connect({ socket: new PassThrough(), io }), 'ERR_TLS_IO_POOL_TRANSPORT');
+      assert.deepEqual(io.connections, [0]);
+    });
+
+    it('connections once it is closed', async () => {
+      const io = makePool(1);
+      await io.close();
+      thrown(() => new Ssl(clientContext(), { side: 'client', io }), 'ERR_TLS_CLOSED');
+      assert.deepEqual(io.connections, [0]);
+      await io.close();
+    });
+  });
+
+  it('has a thread for each processor but one, unless told otherwise', async () => {
+    await using io = new IoPool();
+    assert.ok(io.threads >= 1);
+    assert.equal(makePool(3).threads, 3);
+  });
+
+  it('spreads connections evenly, and forgets them when they end', async () => {
+    const io = makePool(4);
+    const { port } = await startServer({ io: undefined });
+    const sockets = await Promise.all(Array.from({ length: 12 }, () => connectTo(port, { io })));
+    assert.deepEqual(io.connections, [3, 3, 3, 3]);
+    for (const socket of sockets.slice(0, 6)) socket.destroy();
+    await until(() => sum(io.connections) === 6, 'six to be forgotten');
+    await Promise.all(Array.from({ length: 6 }, () => connectTo(port, { io })));
+    assert.deepEqual(io.connections, [3, 3, 3, 3]);
+  });
+
+  describe('operations of an Ssl', () => {
+    async function pair(io: IoPool): Promise<{ client: Ssl; server: Ssl }> {
+      const [near, far] = await quietPair();
+      const client = new Ssl(clientContext(), { side: 'client', servername: 'localhost', io });
+      const server = new Ssl(serverContext(), { side: 'server', io });
+      client.setFd(fdOf(near));
+      server.setFd(fdOf(far));
+      await Promise.all([client.connect(), server.accept()]);
+      return { client, server };
+    }
+
+    it('read, readInto, write, key update, shutdown', async () => {
+      const { client, server } = await pair(makePool());
+      const data = pattern(300_000);
+      const written = client.write(data);
+      const target = Buffer.alloc(data.length);
+      for (let at = 0; at < data.length; ) at += (await server.readInto(target.subarray(at))) ?? assert.fail('an end');
+      await written;
+      assert.equal(sha256(target), sha256(data));
+      const { peerUpdated } = await client.keyUpdate({ requestPeer: true });
+      const reading = client.read();
+      await server.write('hello');
+      assert.equal(String(await within(reading, 'a read')), 'hello');
+      const waiting = server.read();
+      await within(peerUpdated as Promise<void>, 'the update of the peer');
+      await client.shutdown();
+      assert.equal(await within(waiting, 'the end'), null);
+      assert.equal(client.version, 'TLSv1.3');
+      assert.equal(server.cipher?.name, client.cipher?.name);
+      client.close();
+      server.close();
+    });
+
+    it('memory that is transferred while a read waits: this read fails, the connection lives', async () => {
+      const { client, server } = await pair(makePool());
+      const target = new Uint8Array(100);
+      const reading = server.readInto(target);
+      structuredClone(target.buffer, { transfer: [target.buffer] });
+      await client.write('lost');
+      await rejected(reading, 'ERR_TLS_BUFFER_DETACHED');
+      await client.write('kept');
+      assert.equal(String(await server.read()), 'kept');
+      client.close();
+      server.close();
+    });
+
+    it('memory that is changed after write() was called is sent as it was', async () => {
+      const { client, server } = await pair(makePool());
+      const data = Buffer.from('before');
+      const writing = client.write(data);
+      data.fill('x');
+      await writing;
+      assert.equal(String(await server.read()), 'before');
+      client.close();
+      server.close();
+    });
+
+    it('misuse is the same named error as on the loop, and leaves the connection as it was', async () => {
+      const io = makePool();
+      const fresh = new Ssl(clientContext(), { side: 'client', io });
+      await rejected(fresh.read(), 'ERR_TLS_NO_TRANSPORT');
+      fresh.close();
+      await rejected(fresh.read(), 'ERR_TLS_CLOSED');
+      thrown(() => fresh.cipher, 'ERR_TLS_CLOSED');
+      const { client, server } = await pair(io);
+      await rejected(client.renegotiate(), 'ERR_SSL_WRONG_SSL_VERSION');
+      thrown(() => client.scheduleKeyUpdate('none'), 'ERR_SSL_INVALID_KEY_UPDATE_TYPE');
+      thrown(() => client.setFd(0), 'ERR_TLS_HAS_TRANSPORT');
+      const [reading] = await Promise.all([server.read(), client.write('alive')]);
+      assert.equal(String(reading), 'alive');
+      client.close();
+      server.close();
+    });
+
+    it('a read is withdrawn without loss; close() rejects what is pending', async () => {
+      const { client, server } = await pair(makePool());
+      await rejected(server.read({ timeout: 20 }), 'ERR_TLS_TIMEOUT');
+      await client.write('kept');
+      assert.equal(String(await server.read()), 'kept');
+      const pending = [server.read(), server.readInto(Buffer.alloc(9)), server.shutdown({ wait: true })];
+      server.close();
+      for (const each of pending) await rejected(each, 'ERR_TLS_CLOSED');
+      client.close();
+    });
+  });
+
+  it('a slow reader holds its peer back', async () => {
+    const io = makePool();
+    const { port, next } = await startServer({ io, pauseOnConnect: true });
+    const [client, server] = await Promise.all([connectTo(port, { io }), next()]);
+    let taken = 0;
+    const block = Buffer.alloc(1 << 20, 'slow');
+    const send = (): void => {
+      while (client.write(block)) taken += block.length;
+      taken += block.length;
+    };
+    client.on('drain', send);
+    send();
+    await sleep(300);
+    const before = taken;
+    await sleep(200);
+    assert.equal(taken, before, 'nothing moves any more');
+    assert.ok(before < 24 << 20, `${before} bytes were taken`);
+    let received = 0;
+    server.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    await until(() => received > 2 * before, 'it to go on');
+  });
+
+  it('onread fills the memory, and false keeps the rest until resume()', async () => {
+    const io = makePool();
+    const { port, next } = await startServer({ io });
+    const buffer = Buffer.alloc(1000);
+    const got: Buffer[] = [];
+    let limit = 3;
+    const callback = (length: number, memory: Uint8Array): boolean => {
+      assert.equal(memory, buffer);
+      got.push(Buffer.from(memory.subarray(0, length)));
+      return got.length < limit;
+    };
+    const [client, server] = await Promise.all([connectTo(port, { io, onread: { buffer, callback } }), next()]);
+    const data = pattern(100_000);
+    server.end(data);
+    await until(() => got.length === 3, 'three calls');
+    await sleep(50);
+    assert.equal(got.length, 3);
+    let ended = false;
+    client.on('end', () => {
+      ended = true;
+    });
+    limit = 50;
+    client.resume();
+    await until(() => got.length === 50, 'fifty calls');
+    await sleep(20);
+    assert.equal(got.length, 50);
+    assert.equal(ended, false, 'the end comes behind the data');
+    limit = Number.POSITIVE_INFINITY;
+    client.resume();
+    await until(() => ended, 'the end');
+    assert.equal(sha256(Buffer.concat(got)), sha256(data));
+  });
+
+  describe("createServer({ io, data: 'loop' })", () => {
+    it('leaves the handshake to the threads, and the data to the loop', async () => {
+      const io = makePool();
+      const { port, accepted } = await startServer({ io, data: 'loop' }, socket => socket.pipe(socket));
+      const client = await connectTo(port, { io: undefined });
+      const data = pattern(500_000);
+      client.end(data);
+      assert.equal(sha256(await within(collect(client), 'the echo')), sha256(data));
+      assert.deepEqual(io.connections, [0, 0]);
+      await io.close();
+      assert.equal(accepted.length, 1);
+    });
+
+    it('data that comes with the end of the handshake arrives', async () => {
+      const io = makePool();
+      const { port, next } = await startServer({ io, data: 'loop' });
+      for (let i = 0; i < 30; i++) {
+        const client = await connectTo(port, { io: undefined });
+        client.end(`early ${i}`);
+        assert.equal(String(await within(collect(await next()), 'early data')), `early ${i}`);
+      }
+    });
+
+    it('a client that goes, or says nothing, while the connection moves', async () => {
+      const io = makePool();
+      const { port, server } = await startServer({ io, data: 'loop', handshakeTimeout: 300 });
+      const silent = net.connect(port, '127.0.0.1');
+      await once(server, 'tlsClientError');
+      silent.destroy();
+      const going = Array.from({ length: 20 }, () => connectTo(port, { io: undefined }));
+      for (const client of await Promise.all(going)) client.destroy();
+      await until(() => server.connections === 0, 'all to go', 10_000);
+      assert.equal(sum(io.connections), 0);
+    });
+
+    it('refuses another place', async () => {
+      await rejected(startServer({ data: 'moon' as 'loop' }), 'ERR_INVALID_ARG_VALUE');
+    });
+  });
+
+  describe('close()', () => {
+    async function connected(io: IoPool): Promise<{ running: Running; clients: TlsSocket[] }> {
+      const running = await startServer({ io });
+      const clients = await Promise.all(Array.from({ length: 4 }, () => connectTo(running.port, { io })));
+      await until(() => running.accepted.length === 4, 'the server to have them');
+      return { running, clients };
+    }
+
+    it('ends connections with an error, whatever they are at', async () => {
+      const io = makePool();
+      const { clients, running } = await connected(io);
+      const errors: unknown[] = [];
+      for (const socket of [...clients, ...running.accepted]) {
+        socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code));
+        socket.write(Buffer.alloc(1 << 20));
+        socket.resume();
+      }
+      await within(io.close(), 'the pool to close');
+      await until(() => running.server.connections === 0, 'all to be gone');
+      assert.equal(errors.length, 8);
+      assert.ok(errors.includes('ERR_TLS_CLOSED'), String(errors));
+    });
+
+    it('during handshakes', async () => {
+      const io = makePool();
+      const { port } = await startServer({ io });
+      const connecting = Array.from({ length: 20 }, () => connectTo(port, { io }).catch(error => error as Error));
+      await sleep(3);
+      await within(io.close(), 'the pool to close');
+      for (const outcome of await Promise.all(connecting)) assert.ok(outcome instanceof Error || 'ssl' in outcome);
+    });
+
+    it('while the server goes on: who comes then is told of nowhere, and the server lives', async () => {
+      const io = makePool();
+      const running = await startServer({ io });
+      const errors: NodeJS.ErrnoException[] = [];
+      running.server.on('error', (error: NodeJS.ErrnoException) => errors.push(error));
+      await io.close();
+      await rejected(connectTo(running.port, { io: undefined }), /./);
+      assert.equal(errors[0]?.code, 'ERR_TLS_CLOSED');
+    });
+  });
+
+  describe('process', () => {
+    const bulk = `
+      const io = new IoPool({ threads: 2 });
+      const server = createServer({ cert, key, io }, socket => socket.on('error', ignore).pipe(socket));
+      await server.listen({ port: 0, host: '127.0.0.1' });
+      const sockets = await Promise.all(Array.from({ length: 4 }, () => connect({ ...server.address(), ...there, io })));
+      for (const socket of sockets) { socket.on('error', ignore).resume(); socket.write(Buffer.alloc(4 << 20)); }
+    `;
+
+    for (const delay of [0, 1, 5, 20]) {
+      it(`process.exit() ${delay} ms into bulk data on threads`, async () => {
+        const child = script(`${bulk} setTimeout(() => process.exit(7), ${delay});`);
+        assert.deepEqual(await within(child.exited, 'the end', 15_000), { code: 7, signal: null }, child.output);
+      });
+    }
+
+    it('process.exit() while JavaScript does not let go of the loop', async () => {
+      const child = script(`${bulk} const end = Date.now() + 200; while (Date.now() < end); process.exit(7);`);
+      assert.deepEqual(await within(child.exited, 'the end', 15_000), { code: 7, signal: null }, child.output);
+    });
+
+    it('an idle pool, or one with an idle connection that was unref()d, keeps no process running', async () => {
+      const child = script(`
+        const io = new IoPool({ threads: 2 });
+        const server = createServer({ cert, key, io }, socket => socket.on('error', ignore).unref());
+        await server.listen({ port: 0, host: '127.0.0.1' });
+        const socket = await connect({ ...server.address(), ...there, io });
+        socket.on('data', ignore).unref();
+        server.unref();
+      `);
+      assert.deepEqual(await within(child.exited, 'the end', 15_000), { code: 0, signal: null }, child.output);
+    });
+
+    it('a read that waits keeps it running; what was written is sent before it ends', async () => {
+      const { port, next } = await startServer({ io: undefined });
+      const child = script(`
+        const io = new IoPool({ threads: 1 });
+        const socket = await connect({ port: ${port}, ...there, io });
+        socket.on('error', ignore);
+        socket.write(Buffer.alloc(3 << 20, 'w'));
+        socket.once('data', () => socket.destroySoon());
+      `);
+      const server = await within(next(), 'its connection');
+      let received = 0;
+      server.on('data', (chunk: Buffer) => {
+        received += chunk.length;
+      });
+      await until(() => received === 3 << 20, 'all data');
+      assert.equal(await Promise.race([child.exited, sleep(200, 'alive')]), 'alive');
+      server.write('go');
+      assert.deepEqual(await within(child.exited, 'the end', 15_000), { code: 0, signal: null }, child.output);
+    });
+  });
+});
