@@ -6,6 +6,7 @@ import { type ContextPolicy, contextPolicy, nativeContextOptions } from './inter
 import {
   type CertificateOption,
   type CredentialOptions,
+  type FileOption,
   lockedCredentials,
   type PemOrDer,
 } from './internal/credentials.ts';
@@ -34,12 +35,27 @@ export interface SslContextOptions extends CredentialOptions {
   readonly ca?: CertificateOption | undefined;
   /** A file of certificates to trust, read by OpenSSL: SSL_CTX_load_verify_locations(3). */
   readonly caFile?: string | undefined;
-  /** A folder of certificates to trust, named by hash: SSL_CTX_load_verify_locations(3). */
+  /** A folder of certificates to trust, under the names that {@link OpenSsl.rehash} gives: SSL_CTX_load_verify_locations(3). */
   readonly caPath?: string | undefined;
   /** Trust what the system trusts: SSL_CTX_set_default_verify_paths(3). By default if no other trust is named. */
   readonly systemCa?: boolean | undefined;
-  /** Revocation lists, PEM or DER; with any, every certificate of a chain is looked up. */
+  /** Revocation lists, PEM or DER; with any, every certificate of a chain is looked up, unless `crlCheck` says less. */
   readonly crl?: PemOrDer | readonly PemOrDer[] | undefined;
+  /** The same from files. */
+  readonly crlFile?: FileOption | undefined;
+  /**
+   * Whether the `'leaf'` alone or every certificate of the `'chain'` must not be on its issuer's list, which must be there:
+   * in `crl`, in `crlFile`, in `caFile`, or in `caPath` under a hashed name. X509_V_FLAG_CRL_CHECK,
+   * X509_V_FLAG_CRL_CHECK_ALL.
+   */
+  readonly crlCheck?: 'leaf' | 'chain' | undefined;
+  /**
+   * The certificates whose names a server sends when it asks for one, instead of those of `ca`; an empty array sends
+   * none. Trust is another matter. SSL_CTX_set_client_CA_list(3).
+   */
+  readonly clientCa?: CertificateOption | undefined;
+  /** The same from files: SSL_load_client_CA_file(3). */
+  readonly clientCaFile?: FileOption | undefined;
   /** OpenSSL's names, divided by colons; those that begin with `TLS_` are for TLS 1.3. SSL_CTX_set_cipher_list(3). */
   readonly ciphers?: string | undefined;
   /** SSL_CTX_set1_sigalgs_list(3). */

@@ -15,6 +15,7 @@ export { LoadError } from './internal/load-failure.ts';
 export type { TlsMethod } from './internal/methods.ts';
 export type { LockedInput, Passphrase, PassphraseCallback } from './internal/passphrase.ts';
 export type { OnReadOptions } from './internal/receiver.ts';
+export type { HashedLink, RehashOptions, RehashResult, SkippedFile } from './internal/rehash.ts';
 export type { VerifyModeName, VerifyOptions } from './internal/verify-mode.ts';
 export type { TlsVersion } from './internal/versions.ts';
 export { IoPool, type IoPoolOptions } from './io-pool.ts';

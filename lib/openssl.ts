@@ -1,5 +1,6 @@
 import type { OpensslFeatures } from '../types/binding.d.ts';
 import { binding } from './internal/load-binding.ts';
+import { type RehashOptions, type RehashResult, rehash } from './internal/rehash.ts';
 
 export type { OpensslFeatures };
 
@@ -35,6 +36,14 @@ export interface OpenSsl {
    * other code had loaded the module before
    */
   loadProvider(name: string): void;
+  /**
+   * Gives the certificates and CRLs of a folder, one in each file (.pem, .crt, .cer, .crl, in PEM), the names under which
+   * OpenSSL looks for them in a `caPath`, as the program `openssl rehash` does: X509_NAME_hash_ex(3), OpenSSL 3.0. Links
+   * that lead to nothing any more are removed. What gets no name is told in `skipped`, file by file.
+   *
+   * @throws Error with the code of the system if the folder cannot be read or written: `ENOENT`, `EACCES`
+   */
+  rehash(directory: string, options?: RehashOptions): Promise<RehashResult>;
 }
 
 const { version, versionNumber, libssl, libcrypto, directory, modulesDirectory, isolated, features } =
@@ -52,4 +61,5 @@ export const openssl: OpenSsl = Object.freeze({
   loadProvider(name: string): void {
     binding.loadProvider(name);
   },
+  rehash,
 });

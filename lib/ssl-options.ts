@@ -29,6 +29,8 @@ export interface SslOptions extends CredentialOptions {
   readonly verifyMode?: VerifyModeName | readonly VerifyModeName[] | undefined;
   /** The connection lives on a thread of this pool, and talks through a socket only; default: on the loop. */
   readonly io?: IoPool | undefined;
+  /** Instead of the context's: SSL_set_verify_depth(3). */
+  readonly verifyDepth?: number | undefined;
   /** To resume: SSL_set_session(3). */
   readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
   /** Listeners that hear the handshake too. */

@@ -117,6 +117,14 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
     return this.#chainCertificates;
   }
 
+  /**
+   * Names of the authorities that a server asks for when it requests a certificate, as `X509Certificate.subject` shows
+   * names: SSL_get_client_CA_list(3). On a client those that the server sent; empty if it sent none, or did not ask.
+   */
+  get clientCaList(): readonly string[] {
+    return open(this).clientCaList();
+  }
+
   /** The own certificate in use: SSL_get_certificate(3). */
   get certificate(): X509Certificate | null {
     const der = open(this).certificate();

@@ -20,7 +20,7 @@ import {
   waitFor,
 } from './internal/operations.ts';
 import type { Passphrase } from './internal/passphrase.ts';
-import { assertSessionFits, type SessionOrigin } from './internal/session-policy.ts';
+import { assertSessionFits, type SessionOrigin, trustAtDepth } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
 import { type CheckedSslOptions, checkSslOptions, nativeSslOptions } from './internal/ssl-options.ts';
 import {
@@ -104,7 +104,9 @@ export class Ssl extends SslState {
     connection.peer = checked.host ?? '';
     this.#context = context;
     this.#options = checked;
-    this.#origin = { host: checked.sessionHost ?? null, trust, verified: checked.verify.rejectUnauthorized };
+    const depth = checked.verifyDepth;
+    const trusts = depth === undefined ? trust : trustAtDepth(trust, depth);
+    this.#origin = { host: checked.sessionHost ?? null, trust: trusts, verified: checked.verify.rejectUnauthorized };
     addListeners(this, options.on);
     if (options.session !== undefined && options.session !== null) this.setSession(options.session);
   }

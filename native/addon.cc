@@ -9,6 +9,7 @@
 #include "binding/delivery.h"
 #include "binding/environment.h"
 #include "binding/failure.h"
+#include "binding/hashed_names.h"
 #include "binding/io_pool.h"
 #include "binding/listener.h"
 #include "binding/openssl_info.h"
@@ -32,6 +33,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!binding::define_failure(env, exports)) return exports;
   if (!binding::define_context(env, exports)) return exports;
   if (!binding::define_credentials(env, exports)) return exports;
+  if (!binding::define_hashed_names(env, exports)) return exports;
   if (!binding::define_session(env, exports)) return exports;
   if (!binding::define_delivery(env, exports)) return exports;
   if (!binding::define_bio(env, exports)) return exports;

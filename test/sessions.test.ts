@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SslContext, SslSession } from 'system-tls';
 import { certificates, type Identity, openssl } from './support/certificates.ts';
@@ -64,6 +64,8 @@ async function resume(contexts: Contexts, session: SslSession, options = {}): Pr
   pair.client.setSession(session);
   return pair.handshake();
 }
+
+const emptyFolder = (): string => mkdtempSync(join(certificates().folder, 'empty-'));
 
 describe('sessions', () => {
   for (const [kind, both, server] of kinds) {
@@ -154,7 +156,7 @@ describe('sessions', () => {
           { ca: [ca.cert, otherCa.cert] },
           { ca: undefined, systemCa: true },
           { ca: undefined, caFile: otherCa.certFile },
-          { ca: undefined, caPath: certificates().folder },
+          { ca: undefined, caPath: emptyFolder() },
           { systemCa: true },
           { verifyDepth: 0 },
           { crl: revocations(ca) },

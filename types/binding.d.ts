@@ -125,6 +125,10 @@ export interface NativeContextOptions extends NativeCredentials {
   /** SSL_CTX_set_default_verify_paths(3). */
   readonly systemCa: boolean;
   readonly crl?: readonly NativeInput[];
+  /** X509_V_FLAG_CRL_CHECK or, with X509_V_FLAG_CRL_CHECK_ALL, the whole chain; the default if there is a crl. */
+  readonly crlCheck?: 'leaf' | 'chain';
+  /** SSL_CTX_set_client_CA_list(3), instead of the names in `ca`. */
+  readonly clientCa?: readonly NativeInput[];
   readonly cipherList?: string;
   readonly ciphersuites?: string;
   readonly sigalgs?: string;
@@ -159,6 +163,11 @@ export declare class NativeContext {
   /** DER of the certificate that SSL_CTX_get0_certificate(3) gives, or null. */
   certificate(): Buffer | null;
 }
+
+/** The certificates and CRLs in a PEM text, under the names that X509_LOOKUP_hash_dir(3) looks for. */
+export declare function hashedNames(
+  pem: Uint8Array,
+): { readonly crl: boolean; readonly hash: string; readonly fingerprint: string }[];
 
 // ---------------------------------------------------------------------------------------------------------------------
 // SSL_SESSION
@@ -223,6 +232,8 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly verifyHost?: string;
   /** SSL_VERIFY_..., instead of the context's. */
   readonly verifyMode?: number;
+  /** Instead of the context's. */
+  readonly verifyDepth?: number;
   /** With verifyMode: the handshake goes on whatever verification says. */
   readonly verifyContinue?: boolean;
   /** Ciphertext bytes waiting to be sent from which writes wait. */
@@ -336,6 +347,8 @@ export declare class NativeConnection {
   /** Leaf first, as sent by the peer. */
   peerCertificateChain(): Buffer[];
   certificate(): Buffer | null;
+  /** SSL_get_client_CA_list(3), a line for each part of a name. */
+  clientCaList(): string[];
   exportKeyingMaterial(length: number, label: string, context: Uint8Array | null): Buffer;
   finished(): Buffer | null;
   peerFinished(): Buffer | null;
@@ -464,6 +477,7 @@ export interface Binding {
   readonly opensslInfo: typeof opensslInfo;
   readonly loadProvider: typeof loadProvider;
   readonly lockedInputs: typeof lockedInputs;
+  readonly hashedNames: typeof hashedNames;
   readonly NativeContext: typeof NativeContext;
   readonly NativeSession: typeof NativeSession;
   readonly NativeBio: typeof NativeBio;

@@ -5,9 +5,10 @@ import type { SslContextOptions } from '../context.ts';
 import { alpnWire } from './alpn.ts';
 import { splitCiphers } from './ciphers.ts';
 import { invalidArgType, invalidArgValue, tlsError } from './coded-error.ts';
-import { certificateList, defined, nativeCredentials } from './credentials.ts';
+import { defined, nativeCredentials } from './credentials.ts';
 import { type Method, methodOf } from './methods.ts';
 import { ticketKeys } from './ticket-keys.ts';
+import { nativeTrust } from './trust.ts';
 import {
   asBytes,
   optionalBoolean,
@@ -95,7 +96,7 @@ function sessionIdContext(
 }
 
 function policyDigest(
-  { caFile, caPath, systemCa }: SslContextOptions,
+  { caFile, caPath, systemCa, crlCheck }: SslContextOptions,
   { requestCert, rejectUnauthorized, mode }: VerifyPolicy,
   trusted: readonly NativeInput[],
 ): Uint8Array {
@@ -107,7 +108,7 @@ function policyDigest(
       systemCa,
       requestCert,
       rejectUnauthorized,
-      ...(mode === undefined ? [] : [mode]),
+      ...[mode, crlCheck].filter(item => item !== undefined),
     ]),
   );
   for (const { data } of trusted) hash.update(`${data.length}:`).update(data);
@@ -125,21 +126,10 @@ function refuseWhatIsMissing(options: SslContextOptions & Record<string, unknown
   }
 }
 
-function trust(options: SslContextOptions): Partial<NativeContextOptions> & { systemCa: boolean } {
-  const ca = certificateList(options.ca, 'ca');
-  const caFile = text(options.caFile, 'options.caFile');
-  const caPath = text(options.caPath, 'options.caPath');
-  const named = ca !== undefined || caFile !== undefined || caPath !== undefined;
-  return {
-    ...defined({ ca, caFile, caPath, crl: certificateList(options.crl, 'crl') }),
-    systemCa: optionalBoolean(options.systemCa, 'options.systemCa', !named),
-  };
-}
-
 export function nativeContextOptions(options: SslContextOptions, policy: ContextPolicy): NativeContextOptions {
   refuseWhatIsMissing(options as SslContextOptions & Record<string, unknown>);
   const { versions, ...ciphers } = splitCiphers(options.ciphers, versionRange(options, policy.method));
-  const trusted = trust(options);
+  const trusted = nativeTrust(options);
   return {
     ...(policy.method.side !== undefined && { side: policy.method.side }),
     minVersion: versions.min,

@@ -29,7 +29,7 @@ function fileContent(file: string | undefined): string | null {
 
 /** Equal for contexts that trust the same certificates by the same rules. Hexadecimal, 32 bytes. */
 export function trustDigest(options: NativeContextOptions): string {
-  const { ca, caFile, caPath, crl, pfx, systemCa, verifyDepth, securityLevel } = options;
+  const { ca, caFile, caPath, crl, crlCheck, pfx, systemCa, verifyDepth, securityLevel } = options;
   // Where SSL_CTX_set_default_verify_paths(3) looks.
   const { SSL_CERT_FILE: systemFile, SSL_CERT_DIR: systemPath } = process.env;
   return sha256(
@@ -38,6 +38,7 @@ export function trustDigest(options: NativeContextOptions): string {
       // The authorities that come with a key are trusted too.
       pfx: contents(pfx),
       crl: contents(crl),
+      ...(crlCheck !== undefined && { crlCheck }),
       caFile: fileContent(caFile),
       caPath: caPath === undefined ? null : resolve(caPath),
       system: systemCa ? [systemFile ?? null, systemPath ?? null] : null,
@@ -46,6 +47,9 @@ export function trustDigest(options: NativeContextOptions): string {
     }),
   );
 }
+
+/** For a connection that allows another depth than its context. */
+export const trustAtDepth = (trust: string, verifyDepth: number): string => sha256(`${trust} ${verifyDepth}`);
 
 const normalized = (host: string): string => host.toLowerCase().replace(/\.$/, '');
 

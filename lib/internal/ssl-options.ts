@@ -21,6 +21,7 @@ export interface CheckedSslOptions {
   /** What sessions are kept for. */
   readonly sessionHost: string | undefined;
   readonly verify: VerifyPolicy;
+  readonly verifyDepth: number | undefined;
 }
 
 function hostName(value: unknown, name: string): string | undefined {
@@ -52,6 +53,7 @@ export function checkSslOptions(options: SslOptions, policy: ContextPolicy): Che
     host,
     sessionHost: host ?? servername,
     verify: verifyPolicy(options, policy.verify),
+    verifyDepth: optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000),
   };
 }
 
@@ -61,7 +63,7 @@ export function nativeSslOptions(
   policy: ContextPolicy,
   options: SslOptions,
 ): NativeConnectionOptions {
-  const { server, servername, host, verify } = checked;
+  const { server, servername, host, verify, verifyDepth } = checked;
   const outMark = optionalInteger(options.outgoingMark, 'options.outgoingMark', 1, maxInt32);
   const readAhead = optionalInteger(options.readAhead, 'options.readAhead', 0, maxInt32);
   return {
@@ -70,6 +72,7 @@ export function nativeSslOptions(
     ...nativeCredentials(options),
     verifyMode: verifyMode(server, verify),
     verifyContinue: verifyContinue(server, verify),
+    ...(verifyDepth !== undefined && { verifyDepth }),
     ...(servername !== undefined && { servername }),
     ...(host !== undefined && !server && { verifyHost: host }),
     ...(outMark !== undefined && { outMark }),

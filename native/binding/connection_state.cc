@@ -154,6 +154,22 @@ napi_value ConnectionHandle::certificate(const Call& call) {
                        }));
 }
 
+napi_value ConnectionHandle::client_ca_list(const Call& call) {
+  const auto names = ask(std::vector<std::string>(), [](engine::Connection& connection) {
+    std::vector<std::string> texts;
+    const STACK_OF(X509_NAME)* list = SSL_get_client_CA_list(connection.ssl());
+    for (int index = 0; index < sk_X509_NAME_num(list); ++index) {
+      texts.push_back(openssl::name_text(sk_X509_NAME_value(list, index)));
+    }
+    return texts;
+  });
+  napi_value array = nullptr;
+  napi_create_array(call.env, &array);
+  std::uint32_t count = 0;
+  for (const std::string& name : names) napi_set_element(call.env, array, count++, to_js(call.env, name));
+  return array;
+}
+
 napi_value ConnectionHandle::export_keying_material(const Call& call) {
   std::uint32_t length = 0;
   std::string label;
@@ -251,6 +267,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       method<&Self::peer_certificate>("peerCertificate"),
       method<&Self::peer_certificate_chain>("peerCertificateChain"),
       method<&Self::certificate>("certificate"),
+      method<&Self::client_ca_list>("clientCaList"),
       method<&Self::export_keying_material>("exportKeyingMaterial"),
       method<&Self::finished>("finished"),
       method<&Self::peer_finished>("peerFinished"),

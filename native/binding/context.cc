@@ -18,6 +18,12 @@ void read_sides(OptionsReader& reader, openssl::ContextOptions& options) {
   if (side == "client") options.sides = openssl::Sides::client;
 }
 
+void read_crl_check(OptionsReader& reader, openssl::ContextOptions& options) {
+  std::string extent;
+  reader.read("crlCheck", extent);
+  if (!extent.empty()) options.crl_check = extent == "leaf" ? openssl::CrlCheck::leaf : openssl::CrlCheck::chain;
+}
+
 // PEM, or 'auto'.
 void read_dhparam(napi_env env, OptionsReader& reader, openssl::ContextOptions& options) {
   napi_value value = reader.get("dhparam");
@@ -50,6 +56,8 @@ void read_identity_and_trust(OptionsReader& reader, openssl::ContextOptions& opt
   read_credentials(reader, options.credentials);
   read_named(reader, "ca", options.ca);
   read_named(reader, "crl", options.crl);
+  read_crl_check(reader, options);
+  if (reader.get("clientCa") != nullptr) read_named(reader, "clientCa", options.client_ca.emplace());
   reader.read("caFile", options.ca_file)
       .read("caPath", options.ca_path)
       .read("systemCa", options.system_ca)

@@ -37,6 +37,7 @@ bool configure(SSL* ssl, const ConnectionOptions& options) {
   } else {
     SSL_set_connect_state(ssl);
   }
+  if (options.verify_depth >= 0) SSL_set_verify_depth(ssl, options.verify_depth);
   if (options.verify_mode >= 0) {
     openssl::set_verification(ssl, options.verify_mode, options.verify_continue);
     if (options.server && !openssl::separate_sessions(ssl, options.verify_mode, options.verify_continue)) return false;

@@ -37,6 +37,7 @@ struct ConnectionOptions {
   std::string verify_host;
   int verify_mode = -1;  // -1: the context's, and its verify_continue
   bool verify_continue = false;
+  int verify_depth = -1;  // -1: the context's
   Limits limits;
 };
 

@@ -44,6 +44,9 @@ struct Credentials {
 // The sides that a context is for: TLS_method(3), TLS_server_method(3), TLS_client_method(3).
 enum class Sides { both, server, client };
 
+// Which certificates of a chain must not be on their issuer's list.
+enum class CrlCheck { leaf, chain };
+
 struct ContextOptions {
   Sides sides = Sides::both;
   // 0 leaves what the library and openssl.cnf say.
@@ -64,6 +67,9 @@ struct ContextOptions {
   std::optional<std::string> ca_path;
   bool system_ca = false;
   std::vector<NamedInput> crl;
+  // Absent: the whole chain if there is a crl, else nothing.
+  std::optional<CrlCheck> crl_check;
+  std::optional<std::vector<NamedInput>> client_ca;
   int verify_mode = SSL_VERIFY_NONE;
   std::optional<int> verify_depth;
   // The handshake goes on whatever verification finds; the result stays to be read.

@@ -9,6 +9,7 @@
 
 #include "openssl/bytes.h"
 #include "openssl/failure.h"
+#include "openssl/handles.h"
 
 namespace system_tls::openssl {
 
@@ -25,6 +26,17 @@ Bytes encode(I2d i2d) {
 inline Bytes to_der_bytes(const X509* certificate) {
   if (certificate == nullptr) return {};
   return encode([certificate](unsigned char** out) { return i2d_X509(certificate, out); });
+}
+
+// As node:crypto shows names: one line for each part.
+inline std::string name_text(const X509_NAME* name) {
+  constexpr unsigned long kFlags =
+      ASN1_STRFLGS_ESC_2253 | ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT | XN_FLAG_SEP_MULTILINE | XN_FLAG_FN_SN;
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  if (bio == nullptr || X509_NAME_print_ex(bio.get(), name, 0, kFlags) < 0) return {};
+  const char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return size <= 0 ? std::string() : std::string(text, static_cast<std::size_t>(size));
 }
 
 // A failure with a code of ours that keeps what the error queue says; drains it.

@@ -45,7 +45,7 @@ FailurePtr load_authorities(SSL_CTX* context, const ContextOptions& options) {
 
 // Nothing of its own would be added to the store.
 bool trusts_only_the_system(const ContextOptions& options) {
-  return options.ca.empty() && !options.ca_file && !options.ca_path && options.crl.empty() &&
+  return options.ca.empty() && !options.ca_file && !options.ca_path && options.crl.empty() && !options.crl_check &&
          options.credentials.pfx.empty();
 }
 
@@ -62,7 +62,6 @@ FailurePtr trust_system(SSL_CTX* context, const ContextOptions& options) {
   return done ? nullptr : openssl_failure("the system's certificate store cannot be used");
 }
 
-// As in node:tls, a CRL given is a CRL wanted from every issuer of the chain.
 FailurePtr add_crls(SSL_CTX* context, const std::vector<NamedInput>& crls) {
   X509_STORE* store = SSL_CTX_get_cert_store(context);
   for (const NamedInput& input : crls) {
@@ -72,7 +71,38 @@ FailurePtr add_crls(SSL_CTX* context, const std::vector<NamedInput>& crls) {
       if (X509_STORE_add_crl(store, list.get()) != 1) return openssl_failure(input.name + " is refused");
     }
   }
-  if (!crls.empty()) X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  return nullptr;
+}
+
+// As in node:tls, a CRL given is a CRL wanted from every issuer of the chain.
+void check_crls(SSL_CTX* context, const ContextOptions& options) {
+  if (options.crl.empty() && !options.crl_check) return;
+  const bool chain = options.crl_check.value_or(CrlCheck::chain) == CrlCheck::chain;
+  X509_STORE_set_flags(SSL_CTX_get_cert_store(context),
+                       X509_V_FLAG_CRL_CHECK | (chain ? X509_V_FLAG_CRL_CHECK_ALL : 0UL));
+}
+
+void free_names(STACK_OF(X509_NAME) * names) noexcept { sk_X509_NAME_pop_free(names, X509_NAME_free); }
+using NamesPtr = Owned<STACK_OF(X509_NAME), free_names>;
+
+bool add_name(STACK_OF(X509_NAME) * names, const X509* certificate) {
+  X509_NAME* name = X509_NAME_dup(X509_get_subject_name(certificate));
+  if (name != nullptr && sk_X509_NAME_push(names, name) > 0) return true;
+  X509_NAME_free(name);
+  return false;
+}
+
+// The names that a server sends: they tell clients which certificate to choose, not whom the server trusts.
+FailurePtr name_client_authorities(SSL_CTX* context, const std::vector<NamedInput>& inputs) {
+  NamesPtr names(sk_X509_NAME_new_null());
+  for (const NamedInput& input : inputs) {
+    auto [certificates, failure] = read_certificates(input);
+    if (failure != nullptr) return failure;
+    for (const X509Ptr& certificate : certificates) {
+      if (!add_name(names.get(), certificate.get())) return openssl_failure(input.name + " has a name that is refused");
+    }
+  }
+  SSL_CTX_set_client_CA_list(context, names.release());
   return nullptr;
 }
 
@@ -91,6 +121,10 @@ FailurePtr apply_trust(SSL_CTX* context, const ContextOptions& options) {
   if (FailurePtr failure = add_authorities(context, options.ca)) return failure;
   if (FailurePtr failure = load_authorities(context, options)) return failure;
   if (FailurePtr failure = add_crls(context, options.crl)) return failure;
+  if (options.client_ca) {
+    if (FailurePtr failure = name_client_authorities(context, *options.client_ca)) return failure;
+  }
+  check_crls(context, options);
   set_verification(context, options.verify_mode, options.verify_continue);
   if (options.verify_depth) SSL_CTX_set_verify_depth(context, *options.verify_depth);
   return nullptr;

@@ -27,13 +27,15 @@ bool goes_on_unverified(const SSL* ssl) { return SSL_get_verify_callback(ssl) ==
 
 bool separate_sessions(SSL* ssl, int mode, bool go_on) {
   SSL_CTX* context = initial_context(ssl);
-  const bool as_context = mode == SSL_CTX_get_verify_mode(context) &&
+  const int depth = SSL_get_verify_depth(ssl);
+  const bool as_context = depth == SSL_CTX_get_verify_depth(context) && mode == SSL_CTX_get_verify_mode(context) &&
                           go_on == (SSL_CTX_get_verify_callback(context) == continue_verification);
   const Attachment* attachment = attachment_of(context);
   if (as_context || attachment == nullptr) return true;
   Bytes name = attachment->session_id_context;
   name.push_back(static_cast<std::uint8_t>(mode));
   name.push_back(go_on ? 1 : 0);
+  for (int shift = 0; shift < 32; shift += 8) name.push_back(static_cast<std::uint8_t>(depth >> shift));
   std::uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   return EVP_Digest(name.data(), name.size(), digest, &size, EVP_sha256(), nullptr) == 1 &&

@@ -13,7 +13,8 @@ void set_verification(SSL* ssl, int mode, bool go_on);
 bool goes_on_unverified(const SSL* ssl);
 
 // Before a server's handshake: sessions of connections that verify otherwise than their context must not be resumed
-// here, since a resumed handshake verifies nothing. False: out of memory.
+// here, since a resumed handshake verifies nothing. The depth of `ssl` counts too, so it is set before. False: out of
+// memory.
 bool separate_sessions(SSL* ssl, int mode, bool go_on);
 
 }  // namespace system_tls::openssl

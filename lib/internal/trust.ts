@@ -1,0 +1,85 @@
+// Whom a context trusts, in native terms.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import type { NativeContextOptions } from '../../types/binding.d.ts';
+import type { SslContextOptions } from '../context.ts';
+import { invalidArgValue, tlsError } from './coded-error.ts';
+import { certificateList, defined, joined } from './credentials.ts';
+import { fileList, unreadable } from './option-files.ts';
+import { isCandidate, isHashedName } from './rehash.ts';
+import { optionalBoolean, optionalString, validateOneOf, validateText } from './validate.ts';
+
+type Trust = Pick<NativeContextOptions, 'ca' | 'caFile' | 'caPath' | 'systemCa' | 'crl' | 'crlCheck' | 'clientCa'>;
+
+function path(value: unknown, name: string): string | undefined {
+  const given = optionalString(value, name);
+  if (given === '') throw invalidArgValue(name, 'must not be empty', given);
+  return given === undefined ? undefined : validateText(given, name);
+}
+
+/** OpenSSL says little of files that are not what they should be. */
+function caFileOf(value: unknown): string | undefined {
+  const file = path(value, 'options.caFile');
+  if (file === undefined) return undefined;
+  try {
+    // A pipe can only be read once, and OpenSSL is to have it.
+    if (statSync(file).isFile() && readFileSync(file).length === 0) {
+      throw tlsError('ERR_TLS_INVALID_INPUT', `caFile '${file}' is empty`);
+    }
+    if (statSync(file).isDirectory())
+      throw Object.assign(new Error('is a folder'), { code: 'EISDIR', syscall: 'read' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw unreadable('caFile', file, error);
+  }
+  return file;
+}
+
+/** OpenSSL looks into it when an issuer is missing, and takes what cannot be read for empty. */
+function caPathOf(value: unknown): string | undefined {
+  const folder = path(value, 'options.caPath');
+  if (folder === undefined) return undefined;
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    throw unreadable('caPath', folder, error);
+  }
+  // An empty one may be filled later.
+  if (names.some(isCandidate) && !names.some(isHashedName)) {
+    throw tlsError(
+      'ERR_TLS_CA_PATH_NOT_HASHED',
+      `caPath '${folder}' holds certificates, but none under the hashed names that OpenSSL looks for: ` +
+        'call openssl.rehash() with it, or the program "openssl rehash"',
+    );
+  }
+  return folder;
+}
+
+function crlCheckOf(value: unknown): 'leaf' | 'chain' | undefined {
+  if (value === undefined || value === null) return undefined;
+  validateOneOf(value, 'options.crlCheck', ['leaf', 'chain']);
+  return value;
+}
+
+export function nativeTrust(options: SslContextOptions): Trust {
+  const ca = certificateList(options.ca, 'ca');
+  const caFile = caFileOf(options.caFile);
+  const caPath = caPathOf(options.caPath);
+  const named = ca !== undefined || caFile !== undefined || caPath !== undefined;
+  const clientCa = joined(
+    certificateList(options.clientCa, 'clientCa'),
+    fileList(options.clientCaFile, 'clientCaFile'),
+  );
+  const nobody = Array.isArray(options.clientCa) && options.clientCa.length === 0 ? [] : undefined;
+  return {
+    ...defined({
+      ca,
+      caFile,
+      caPath,
+      crl: joined(certificateList(options.crl, 'crl'), fileList(options.crlFile, 'crlFile')),
+      crlCheck: crlCheckOf(options.crlCheck),
+      clientCa: clientCa ?? nobody,
+    }),
+    systemCa: optionalBoolean(options.systemCa, 'options.systemCa', !named),
+  };
+}
