@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { needsProgram } from './support/capabilities.ts';
 import { certificates } from './support/certificates.ts';
 import { Child, type ChildOptions, packageFolder } from './support/child.ts';
+import { opensslServer } from './support/peers.ts';
 
 const example = (name: string, args: readonly string[] = [], options: ChildOptions = {}): Child =>
   new Child(
@@ -89,6 +90,60 @@ describe('examples', function () {
     await server.printed(/said goodbye after 9 bytes/);
     server.signal('SIGTERM');
     await succeeds(server);
+  });
+
+  describe('server-certificates and client-certificates', () => {
+    const startServer = async (): Promise<{ server: Child; port: string }> => {
+      const { server: own, ca } = certificates();
+      const server = example('server-certificates', [own.certFile, own.keyFile, ca.certFile]);
+      const [, port = ''] = await server.printed(/^port (\d+)$/m);
+      return { server, port };
+    };
+
+    it('know each other', async () => {
+      const { client, ca } = certificates();
+      const { server, port } = await startServer();
+      const output = await succeeds(
+        example('client-certificates', [port, client.certFile, client.keyFile, ca.certFile]),
+      );
+      assert.equal(output, 'verification of CN=localhost succeeded\nhello CN=client\n');
+      await server.stop();
+    });
+
+    it('a server of another CA is told by its result', async () => {
+      const { client, otherCa } = certificates();
+      const { server, port } = await startServer();
+      const stranger = example('client-certificates', [port, client.certFile, client.keyFile, otherCa.certFile]);
+      assert.equal((await stranger.exited).code, 1);
+      assert.match(stranger.output, /^verification of CN=localhost failed: unable to/m);
+      await server.stop();
+    });
+
+    it('talk to openssl s_client and s_server', async function () {
+      needsProgram(this, 'openssl');
+      const { client, stranger, ca } = certificates();
+      const { server, port } = await startServer();
+      const identity = ['-cert', client.certFile, '-key', client.keyFile];
+      const known = new Child('openssl', ['s_client', '-quiet', '-connect', `localhost:${port}`, ...identity]);
+      await known.printed(/hello CN=client/);
+      const unknown = new Child('openssl', ['s_client', '-quiet', '-connect', `localhost:${port}`]);
+      await unknown.printed(/no certificate was presented/);
+      const other = ['-cert', stranger.certFile, '-key', stranger.keyFile];
+      const refused = new Child('openssl', ['s_client', '-quiet', '-connect', `localhost:${port}`, ...other]);
+      await refused.printed(/alert unknown ca/);
+      await server.stop();
+      const listening = await opensslServer(['-verify', '1', '-CAfile', ca.certFile]);
+      const ours = example('client-certificates', [
+        String(listening.port),
+        client.certFile,
+        client.keyFile,
+        ca.certFile,
+      ]);
+      await ours.printed(/^verification of CN=localhost succeeded$/m);
+      await listening.peer.printed(/subject=CN = client/);
+      await listening.peer.stop();
+      await ours.exited;
+    });
   });
 
   it('echo-server: tells a client that was cut off', async () => {
