@@ -22,6 +22,7 @@ import type { IoPool } from './io-pool.ts';
 import type { SslSession } from './session.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
+import type { SslOptions } from './ssl-options.ts';
 import { connectionOf } from './ssl-state.ts';
 import { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';
 
@@ -68,6 +69,8 @@ export interface ConnectOptions extends SslContextOptions, TlsSocketOptions, Rou
   readonly keepAliveInitialDelay?: number | undefined;
   /** The connection lives on a thread of this pool; default: on the loop. With a `socket`: a fresh net.Socket only. */
   readonly io?: IoPool | undefined;
+  /** See {@link SslOptions.ktls}. */
+  readonly ktls?: SslOptions['ktls'];
   /** Listeners that hear the handshake too. */
   readonly on?: SslListeners | undefined;
 }
@@ -104,6 +107,7 @@ async function makeSsl(options: ConnectOptions, target: Target): Promise<Ssl> {
     verifyMode: options.verifyMode,
     session: options.session,
     io: options.io,
+    ktls: options.ktls,
     on: options.on,
   });
   connectionOf(ssl).peer = target.label;

@@ -45,10 +45,11 @@ export type {
   ReadOptions,
   RenegotiateOptions,
   RequestClientCertificateOptions,
+  SendFileOptions,
   SetFdOptions,
   ShutdownOptions,
   SslOptions,
 } from './ssl-options.ts';
-export type { CipherInfo } from './ssl-state.ts';
+export type { CipherInfo, KtlsInfo } from './ssl-state.ts';
 export { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';
 export type { TlsSocketEvents } from './tls-socket-state.ts';

@@ -21,6 +21,7 @@ import { type VerifyOptions, verifyPolicy } from './internal/verify-mode.ts';
 import { type IoPool, nativePool } from './io-pool.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
+import type { SslOptions } from './ssl-options.ts';
 import { connectionOf } from './ssl-state.ts';
 import { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';
 
@@ -47,6 +48,8 @@ export interface ServerOptions extends SslContextOptions, TlsSocketOptions {
    * small messages sooner and leaves the cost of handshakes to the threads.
    */
   readonly data?: 'threads' | 'loop' | undefined;
+  /** See {@link SslOptions.ktls}. */
+  readonly ktls?: SslOptions['ktls'];
   /** Listeners that every connection gets before its handshake. */
   readonly on?: SslListeners | undefined;
 }
@@ -89,6 +92,7 @@ interface Settings {
   readonly keepAliveDelay: number;
   readonly io: IoPool | undefined;
   readonly dataOnLoop: boolean;
+  readonly ktls: boolean;
   readonly on: SslListeners | undefined;
 }
 
@@ -119,6 +123,7 @@ function settingsOf(options: ServerOptions): Settings {
     ),
     io: options.io ?? undefined,
     dataOnLoop: options.data === 'loop',
+    ktls: optionalBoolean(options.ktls, 'options.ktls', false),
     on,
   };
 }
@@ -319,8 +324,8 @@ export class Server extends EventEmitter<ServerEvents> {
   #makeSsl(fd: number): Ssl | undefined {
     let ssl: Ssl;
     try {
-      const { io, on } = this.#settings;
-      ssl = new Ssl(this.#context, { side: 'server', io, on, ...this.#clientPolicy });
+      const { io, ktls, on } = this.#settings;
+      ssl = new Ssl(this.#context, { side: 'server', io, ktls, on, ...this.#clientPolicy });
     } catch (error) {
       closeSync(fd);
       this.#acceptFailed(error);

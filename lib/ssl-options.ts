@@ -33,6 +33,12 @@ export interface SslOptions extends CredentialOptions {
   readonly verifyDepth?: number | undefined;
   /** To resume: SSL_set_session(3). */
   readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
+  /**
+   * Let the kernel encrypt and decrypt, where it can (SSL_OP_ENABLE_KTLS); default false. Worth it for
+   * {@link Ssl.sendFile}. Where it cannot, the connection works as without, and {@link SslState.ktls} says why. With it,
+   * keys cannot be replaced: no key update, no renegotiation (`ERR_TLS_KTLS`).
+   */
+  readonly ktls?: boolean | undefined;
   /** Listeners that hear the handshake too. */
   readonly on?: SslListeners | undefined;
   /** Ciphertext bytes waiting to be sent from which writes wait; default: the engine's. */
@@ -44,6 +50,14 @@ export interface SslOptions extends CredentialOptions {
 export interface ReadOptions extends OperationOptions {
   /** At most so many bytes; default 65536. */
   readonly max?: number | undefined;
+}
+
+/** Which part of a file to send. */
+export interface SendFileOptions extends OperationOptions {
+  /** Where to begin, in bytes; default 0. The position of the descriptor is neither used nor changed. */
+  readonly offset?: number | undefined;
+  /** How many bytes; default: to the end of the file, wherever that is when it is reached. */
+  readonly length?: number | undefined;
 }
 
 export interface KeyUpdateOptions extends OperationOptions {

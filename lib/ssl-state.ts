@@ -11,6 +11,14 @@ import type { SslEvents } from './ssl-events.ts';
 /** A cipher in use: SSL_get_current_cipher(3). */
 export type CipherInfo = NativeCipher;
 
+/** What the kernel does for a connection. */
+export interface KtlsInfo {
+  readonly send: boolean;
+  readonly receive: boolean;
+  /** For people: why it does not do both. */
+  readonly reason?: string;
+}
+
 let connectionOf: (ssl: unknown) => Connection;
 
 /** A certificate that was made of DER before: asking again gives the same object as long as the peer's is the same. */
@@ -89,6 +97,15 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
   /** SSL_session_reused(3). */
   get sessionReused(): boolean {
     return open(this).sessionReused;
+  }
+
+  /**
+   * Whether the kernel encrypts what is sent and decrypts what is received: BIO_get_ktls_send(3), BIO_get_ktls_recv(3),
+   * OpenSSL 3.0. Known after the handshake. Needs the option `ktls`.
+   */
+  get ktls(): KtlsInfo {
+    const { send, receive, reason } = open(this).ktls() ?? { send: false, receive: false, reason: null };
+    return reason === null ? { send, receive } : { send, receive, reason };
   }
 
   /**

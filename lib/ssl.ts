@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import { type Bio, bioArgument } from './bio.ts';
 import { contextArgument, type SslContext } from './context.ts';
 import { invalidArgValue } from './internal/coded-error.ts';
@@ -21,6 +22,8 @@ import {
 } from './internal/operations.ts';
 import type { Passphrase } from './internal/passphrase.ts';
 import { assertSessionFits, type SessionOrigin, trustAtDepth } from './internal/session-policy.ts';
+import { checkFilePart } from './internal/send-file.ts';
+import { assertSessionFits, type SessionOrigin } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
 import { type CheckedSslOptions, checkSslOptions, nativeSslOptions } from './internal/ssl-options.ts';
 import {
@@ -42,6 +45,7 @@ import type {
   ReadOptions,
   RenegotiateOptions,
   RequestClientCertificateOptions,
+  SendFileOptions,
   SetFdOptions,
   ShutdownOptions,
   SslOptions,
@@ -237,6 +241,27 @@ export class Ssl extends SslState {
     const op = connection.nextOp();
     if (connection.started(connection.native.write(op, bytes))) return;
     await waitFor(connection, op, 'write', limits, () => void bytes);
+  }
+
+  /**
+   * Sends a file, or a part of it, in the order of the writes: SSL_sendfile(3), OpenSSL 3.0, where the kernel encrypts
+   * (see the option `ktls`); otherwise it is read and written in pieces of 64 KiB. Works on a duplicate of the
+   * descriptor, which may be closed at once.
+   *
+   * Reading from a slow disk holds up the loop, as sendfile(2) does.
+   *
+   * @param file - a regular file
+   * @returns the number of bytes that were sent, under the same condition as {@link write}
+   * @throws Error `EBADF`, `EISDIR`, `ESPIPE` for what cannot be sent, `ERR_TLS_FILE_TOO_SHORT` if the file ends before
+   * `length` bytes were sent; the connection goes on, with what was sent before
+   */
+  async sendFile(file: FileHandle | number, options?: SendFileOptions): Promise<number> {
+    const connection = connectionOf(this);
+    const { fd, offset, length, limits } = checkFilePart(file, options);
+    connection.assertUsable();
+    const op = connection.nextOp();
+    connection.started(connection.native.sendFile(op, fd, offset, length));
+    return waitFor(connection, op, 'sendFile', limits, sent => sent as number);
   }
 
   /** Chunks until the peer's close_notify. Leaving the loop early does not close the connection. */

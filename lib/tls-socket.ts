@@ -1,10 +1,15 @@
-import { tlsError } from './internal/coded-error.ts';
+import type { FileHandle } from 'node:fs/promises';
+import { closedError, timeoutError, tlsError } from './internal/coded-error.ts';
 import type { Connection, Pending } from './internal/connection.ts';
+import { Deadline } from './internal/deadline.ts';
 import type { DuplexTransport } from './internal/duplex-transport.ts';
 import { BufferReceiver, ChunkReceiver, type OnReadOptions, type Receiver } from './internal/receiver.ts';
+import { checkFilePart } from './internal/send-file.ts';
 import { optionalBoolean, validateObject } from './internal/validate.ts';
 import { groupsOf } from './internal/write-groups.ts';
+import { WriteTurns } from './internal/write-turns.ts';
 import type { Ssl } from './ssl.ts';
+import type { SendFileOptions } from './ssl-options.ts';
 import { connectionOf } from './ssl-state.ts';
 import { socketOf, TlsSocketState } from './tls-socket-state.ts';
 
@@ -34,6 +39,7 @@ export class TlsSocket extends TlsSocketState {
   readonly #transport: DuplexTransport | undefined;
   readonly #receiver: Receiver;
   readonly #ownBuffer: boolean;
+  readonly #turns = new WriteTurns();
   #peerEnded = false;
   #disposing = false;
 
@@ -128,11 +134,44 @@ export class TlsSocket extends TlsSocketState {
   // Going out
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
-    this.#send([{ chunk }], callback);
+    if (chunk.length === 0) this._writev([{ chunk }], callback);
+    else this.#send([{ chunk }], callback);
   }
 
   override _writev(chunks: readonly Chunk[], callback: WriteCallback): void {
-    this.#send(chunks, callback);
+    this.#turns.send(chunks, (part, done) => this.#send(part, done), callback);
+  }
+
+  /**
+   * See {@link Ssl.sendFile}; sent in the order of the stream's writes. The file must stay open until the promise
+   * settles.
+   *
+   * @throws Error also `ERR_STREAM_WRITE_AFTER_END`, after `end()`
+   */
+  async sendFile(file: FileHandle | number, options?: SendFileOptions): Promise<number> {
+    const socket = socketOf(this) as TlsSocket;
+    const { signal, timeout } = checkFilePart(file, options).limits;
+    if (socket.destroyed) throw closedError(socket.#connection.description);
+    if (socket.writableEnded) throw tlsError('ERR_STREAM_WRITE_AFTER_END', 'sendFile() was called after end()');
+    const deadline = new Deadline(timeout, signal);
+    try {
+      return await socket.#sendFile(file, { ...options, timeout: undefined, signal: deadline.signal });
+    } catch (error) {
+      throw deadline.expired ? timeoutError(`sendFile of ${socket.#connection.description}`, timeout ?? 0) : error;
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async #sendFile(file: FileHandle | number, options: SendFileOptions & { signal: AbortSignal }): Promise<number> {
+    const done = await this.#turns.take((marker, callback) => void this.write(marker, callback), options.signal);
+    try {
+      const sent = await this.ssl.sendFile(file, options);
+      this.noteWritten(sent);
+      return sent;
+    } finally {
+      done();
+    }
   }
 
   /** One group after the other: what native code gathers is a copy, and a backlog may be large. */

@@ -236,6 +236,8 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly verifyDepth?: number;
   /** With verifyMode: the handshake goes on whatever verification says. */
   readonly verifyContinue?: boolean;
+  /** Kernel TLS, where library, kernel and socket have it (SSL_OP_ENABLE_KTLS). */
+  readonly ktls?: boolean;
   /** Ciphertext bytes waiting to be sent from which writes wait. */
   readonly outMark?: number;
   /** Clear bytes read ahead for an operation that waits for the peer. */
@@ -264,6 +266,13 @@ export interface NativeCipher {
   readonly bits: number;
 }
 
+export interface NativeKtls {
+  readonly send: boolean;
+  readonly receive: boolean;
+  /** Why not both; null if both. */
+  readonly reason: string | null;
+}
+
 export declare class NativeConnection {
   /**
    * With a pool the connection lives on one of its threads: operations and reads are always pending at first; readInto()
@@ -284,6 +293,8 @@ export declare class NativeConnection {
   /** `data` is read until the operation ends. */
   write(op: number, data: Uint8Array): Status;
   writev(op: number, chunks: readonly Uint8Array[]): Status;
+  /** A duplicate of `fd` is used. `length` null: to the file's end. Ends by an event: the bytes sent. */
+  sendFile(op: number, fd: number, offset: number, length: number | null): Status;
   /** With requestPeer an event PeerUpdated with the same number follows the peer's own KeyUpdate. */
   keyUpdate(op: number, requestPeer: boolean): Status;
   renegotiate(op: number, abbreviated: boolean): Status;
@@ -342,6 +353,8 @@ export declare class NativeConnection {
   readonly alpnProtocol: string | null;
   readonly servername: string | null;
   readonly sessionReused: boolean;
+  /** null once closed. */
+  ktls(): NativeKtls | null;
   readonly verifyResult: number;
   peerCertificate(): Buffer | null;
   /** Leaf first, as sent by the peer. */
@@ -414,7 +427,7 @@ export declare class NativeListener {
 // before dispatch returns; everything else is fetched with payload(index), also during dispatch only.
 
 export interface EventKindValues {
-  /** a: op, b: result (readInto: bytes; requestClientCertificate: 1) */
+  /** a: op, b: result (readInto, sendFile: bytes; requestClientCertificate: 1), c: what of it is above 31 bits */
   readonly OpDone: 1;
   /** a: op, b: payload (NativeFailure) */
   readonly OpFailed: 2;

@@ -242,7 +242,7 @@ export class Connection implements DispatchTarget {
   #route(kind: number, a: number, b: number, c: number, bytes: Uint8Array): void {
     switch (kind) {
       case EventKind.OpDone:
-        this.#take(a)?.done(b);
+        this.#take(a)?.done(c * 2 ** 31 + b);
         break;
       case EventKind.OpFailed:
         // A key update that was made already may still wait for the peer's.
@@ -329,6 +329,7 @@ const misuses: ReadonlySet<unknown> = new Set([
   'ERR_SSL_PROTOCOL_IS_SHUTDOWN',
   'ERR_SSL_STILL_IN_INIT',
   'ERR_SSL_WRONG_SSL_VERSION',
+  'ERR_TLS_KTLS',
 ]);
 
 const isMisuse = (error: Error): boolean => misuses.has((error as NodeJS.ErrnoException).code);

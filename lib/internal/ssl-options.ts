@@ -65,6 +65,7 @@ export function nativeSslOptions(
 ): NativeConnectionOptions {
   const { server, servername, host, verify, verifyDepth } = checked;
   const outMark = optionalInteger(options.outgoingMark, 'options.outgoingMark', 1, maxInt32);
+  const ktls = optionalBoolean(options.ktls, 'options.ktls', false);
   const readAhead = optionalInteger(options.readAhead, 'options.readAhead', 0, maxInt32);
   return {
     id,
@@ -75,6 +76,7 @@ export function nativeSslOptions(
     ...(verifyDepth !== undefined && { verifyDepth }),
     ...(servername !== undefined && { servername }),
     ...(host !== undefined && !server && { verifyHost: host }),
+    ...(ktls && { ktls }),
     ...(outMark !== undefined && { outMark }),
     ...(readAhead !== undefined && { readAhead }),
     ...(policy.keyUpdateLimit !== undefined && { keyUpdateLimit: policy.keyUpdateLimit }),

@@ -33,6 +33,7 @@ class ConnectionHandle {
   napi_value handshake(const Call& call);
   napi_value write(const Call& call);
   napi_value writev(const Call& call);
+  napi_value send_file(const Call& call);
   napi_value key_update(const Call& call);
   napi_value renegotiate(const Call& call);
   napi_value request_client_certificate(const Call& call);
@@ -68,6 +69,7 @@ class ConnectionHandle {
   napi_value alpn_protocol(const Call& call);
   napi_value servername(const Call& call);
   napi_value session_reused(const Call& call);
+  napi_value ktls(const Call& call);
   napi_value verify_result(const Call& call);
   napi_value peer_certificate(const Call& call);
   napi_value peer_certificate_chain(const Call& call);

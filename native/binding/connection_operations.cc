@@ -10,6 +10,7 @@
 #include "binding/options_reader.h"
 #include "binding/pinned.h"
 #include "binding/session.h"
+#include "io/file.h"
 #include "io/socket.h"
 #include "openssl/identity.h"
 #include "openssl/verification.h"
@@ -34,6 +35,7 @@ engine::ConnectionOptions read_options(OptionsReader& reader, std::int32_t& id) 
       .read("verifyMode", options.verify_mode)
       .read("verifyContinue", options.verify_continue)
       .read("verifyDepth", options.verify_depth)
+      .read("ktls", options.ktls)
       .read("outMark", options.limits.out_mark)
       .read("readAhead", options.limits.read_ahead)
       .read("keyUpdateLimit", options.limits.key_updates)
@@ -272,6 +274,22 @@ napi_value ConnectionHandle::writev(const Call& call) {
   });
 }
 
+napi_value ConnectionHandle::send_file(const Call& call) {
+  engine::Operation operation;
+  operation.kind = Kind::send_file;
+  int fd = -1;
+  if (!call.read(0, "op", operation.id) || !call.read(1, "fd", fd)) return nullptr;
+  if (!call.read(2, "offset", operation.file_begin)) return nullptr;
+  operation.length = engine::kWholeFile;
+  if (!is_nullish(call.env, call[3]) && !call.read(3, "length", operation.length)) return nullptr;
+  if (access_->closed()) return closed_failure(call.env);
+  FailurePtr failure;
+  operation.file = io::File::open(fd, failure);
+  if (!operation.file) return fail(call.env, std::move(failure));
+  // By an event on every thread: its result has room for large files.
+  return submit(call.env, std::move(operation));
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Reads
 
@@ -475,6 +493,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::handshake>("handshake"),
       method<&Self::write>("write"),
       method<&Self::writev>("writev"),
+      method<&Self::send_file>("sendFile"),
       method<&Self::key_update>("keyUpdate"),
       method<&Self::renegotiate>("renegotiate"),
       method<&Self::request_client_certificate>("requestClientCertificate"),

@@ -127,6 +127,18 @@ napi_value ConnectionHandle::session_reused(const Call& call) {
                ask(false, [](engine::Connection& connection) { return SSL_session_reused(connection.ssl()) != 0; }));
 }
 
+napi_value ConnectionHandle::ktls(const Call& call) {
+  std::optional<io::Channel::KernelTls> answer;
+  access_->ask([&answer](io::Channel& channel) { answer = channel.kernel_tls(); });
+  napi_value object = nullptr;
+  if (!answer || napi_create_object(call.env, &object) != napi_ok) return null(call.env);
+  const io::Channel::KernelTls& state = *answer;
+  set_property(call.env, object, "send", to_js(call.env, state.sends));
+  set_property(call.env, object, "receive", to_js(call.env, state.receives));
+  set_property(call.env, object, "reason", state.reason.empty() ? null(call.env) : to_js(call.env, state.reason));
+  return object;
+}
+
 napi_value ConnectionHandle::verify_result(const Call& call) {
   return to_js(call.env, ask(static_cast<long>(X509_V_OK),
                              [](engine::Connection& connection) { return SSL_get_verify_result(connection.ssl()); }));
@@ -263,6 +275,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       getter<&Self::alpn_protocol>("alpnProtocol"),
       getter<&Self::servername>("servername"),
       getter<&Self::session_reused>("sessionReused"),
+      method<&Self::ktls>("ktls"),
       getter<&Self::verify_result>("verifyResult"),
       method<&Self::peer_certificate>("peerCertificate"),
       method<&Self::peer_certificate_chain>("peerCertificateChain"),

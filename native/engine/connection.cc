@@ -17,6 +17,9 @@ using openssl::FailurePtr;
 
 namespace {
 
+// Bytes of files that one connection sends in a turn: others wait, and a fast peer takes all there is.
+constexpr std::size_t kFileBudget = 1024 * 1024;
+
 bool set_verify_host(SSL* ssl, const std::string& host) {
   X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl);
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) == 1) return true;
@@ -81,6 +84,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       limits_(options.limits),
       verify_host_(options.verify_host),
       server_(options.server),
+      ktls_wanted_(options.ktls),
       read_ahead_(pool) {
   SSL_set_app_data(ssl_.get(), this);
   SSL_set_msg_callback(ssl_.get(), on_message);
@@ -103,7 +107,23 @@ bool Connection::only_close_notify_unsent() const {
   return close_notify_sent() && enc_.out.size() <= close_notify_size_;
 }
 
+void Connection::use_ktls(std::shared_ptr<Ktls> ktls) {
+  enc_.ktls = std::move(ktls);
+  SSL_set_options(ssl_.get(), SSL_OP_ENABLE_KTLS);
+}
+
+// What would need new keys: up to OpenSSL 3.5 they do not reach the kernel, which goes on with the old ones, and the
+// peer's next record is the end of the connection.
+FailurePtr Connection::kept_by_kernel(const char* what) const {
+  if (!enc_.ktls || !enc_.ktls->active()) return nullptr;
+  return openssl::named_failure("ERR_TLS_KTLS",
+                                std::string(what) +
+                                    " is not possible while the kernel encrypts or decrypts this connection, "
+                                    "whose keys cannot be replaced: connect without the option ktls");
+}
+
 void Connection::advance() {
+  file_budget_ = kFileBudget;
   while (!dead() && step() == Step::progress) {
   }
 }
@@ -120,7 +140,7 @@ Connection::Step Connection::step() {
   }
   if (!operations_.empty()) {
     const Operation::Kind kind = operations_.front().kind;
-    if (kind != Operation::Kind::handshake && kind != Operation::Kind::write) return run(operations_.front());
+    if (!begins_handshake(kind)) return run(operations_.front());
   }
   return handshake_wanted_ ? drive_handshake() : Step::blocked;
 }
@@ -139,6 +159,11 @@ Connection::Step Connection::drive_handshake() {
 
 void Connection::handshake_complete() {
   established_ = true;
+  if (enc_.ktls) {
+    enc_.ktls->handshake_complete();
+    // The library does so itself where it has noticed; without, a renegotiation would end the connection.
+    if (enc_.ktls->active()) SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION);
+  }
   if (FailurePtr refused = check_resumption()) {
     fail(std::move(refused));
     return;
@@ -175,6 +200,8 @@ FailurePtr Connection::check_resumption() const {
 FailurePtr Connection::failure_after(int result, const char* during) {
   // Before the queue is drained: SSL_get_error looks at it.
   const int kind = SSL_get_error(ssl_.get(), result);
+  const int read_error = enc_.ktls ? enc_.ktls->read_error() : 0;
+  if (kind == SSL_ERROR_SYSCALL && read_error != 0) return openssl::system_failure(read_error, "read");
   if (kind == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) {
     ERR_raise(ERR_LIB_SSL, SSL_R_UNEXPECTED_EOF_WHILE_READING);
   }

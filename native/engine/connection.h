@@ -38,6 +38,7 @@ struct ConnectionOptions {
   int verify_mode = -1;  // -1: the context's, and its verify_continue
   bool verify_continue = false;
   int verify_depth = -1;  // -1: the context's
+  bool ktls = false;
   Limits limits;
 };
 
@@ -62,6 +63,10 @@ class Connection {
   // All that waits to be sent is our goodbye: nothing is lost with it.
   bool only_close_notify_unsent() const;
   const openssl::FailurePtr& failure() const { return failure_; }
+  // Kernel TLS was asked for: the owner looks whether the socket can, and if so gives it here before anything is read
+  // or written.
+  bool ktls_wanted() const { return ktls_wanted_; }
+  void use_ktls(std::shared_ptr<Ktls> ktls);
   std::uint32_t renegotiations() const { return renegotiations_; }
   bool tls13() const;
 
@@ -95,6 +100,8 @@ class Connection {
   // Clear bytes are there, but the slab or the flow's memory is taken by events not yet delivered.
   bool blocked_on_delivery() const { return blocked_on_delivery_; }
   bool wants_input() const;
+  // Waits for the transport to take more, although nothing of ours waits to be sent.
+  bool blocked_on_output() const { return blocked_on_output_; }
   // Something waits for the peer or for the transport.
   bool pending() const;
 
@@ -123,6 +130,7 @@ class Connection {
   Connection(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool, Events& events);
 
   // connection.cc
+  openssl::FailurePtr kept_by_kernel(const char* what) const;
   Step step();
   Step drive_handshake();
   void handshake_complete();
@@ -135,6 +143,7 @@ class Connection {
   Step run(Operation& operation);
   Step run_handshake(Operation& operation);
   Step run_write(Operation& operation);
+  Step run_send_file(Operation& operation);
   Step run_key_update(Operation& operation);
   Step key_update_sent(const Operation& operation);
   Step run_renegotiate(Operation& operation);
@@ -143,7 +152,7 @@ class Connection {
   Step request_certificate_12(Operation& operation);
   Step run_shutdown(Operation& operation);
   Step run_sending(Operation& operation);
-  Step done(std::int32_t result = 0);
+  Step done(std::int64_t result = 0);
   Step fail_operation(openssl::FailurePtr failure);
   bool flush_scheduled();
   openssl::FailurePtr perform_key_update();
@@ -153,6 +162,12 @@ class Connection {
   void wait_for_peer(PeerWait wait);
   void peer_closed();
 
+  // file_operations.cc
+  Step send_by_kernel(Operation& operation, std::size_t count);
+  Step send_by_writing(Operation& operation, std::size_t count);
+  Step file_ended(const Operation& operation);
+  void file_sent(Operation& operation, std::size_t count);
+
   // reading.cc
   Step step_reads();
   Step read_into(std::span<std::uint8_t> target);
@@ -161,6 +176,7 @@ class Connection {
   ReadResult read_some(std::span<std::uint8_t> target, std::size_t& count, openssl::FailurePtr& failure);
   openssl::FailurePtr after_read();
   openssl::FailurePtr answer_key_update();
+  openssl::FailurePtr read_failure(int result);
   Target pick_target(std::span<std::uint8_t>& target);
   Step target_gone();
   void deliver(std::span<const std::uint8_t> bytes);
@@ -187,6 +203,7 @@ class Connection {
   const Limits limits_;
   const std::string verify_host_;
   const bool server_;
+  const bool ktls_wanted_;
 
   Fifo<Operation> operations_;
   Fifo<ReadOperation> reads_;
@@ -207,6 +224,8 @@ class Connection {
   bool flow_busy_ = false;
   bool flow_ended_ = false;
   bool blocked_on_delivery_ = false;
+  bool blocked_on_output_ = false;
+  std::size_t file_budget_ = 0;           // of files, in this advance()
   bool ssl_may_have_more_ = false;        // the last SSL_read returned bytes
   bool read_kick_ = false;                // SSL_read has to be called although nothing arrived
   std::uint32_t handshake_messages_ = 0;  // seen; SSL_read can make progress without returning bytes
@@ -229,6 +248,7 @@ class Connection {
   std::uint32_t peer_key_updates_ = 0;  // in a row
   bool peer_updated_ = false;
   bool too_many_key_updates_ = false;
+  bool ktls_must_update_ = false;  // the peer asked for new keys that the kernel cannot be given
   bool too_many_renegotiations_ = false;
 };
 

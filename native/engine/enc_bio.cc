@@ -7,8 +7,12 @@ namespace {
 EncSide& side_of(BIO* bio) { return *static_cast<EncSide*>(BIO_get_data(bio)); }
 
 int read_enc(BIO* bio, char* to, std::size_t size, std::size_t* count) {
-  EncIn& in = side_of(bio).in;
+  EncSide& side = side_of(bio);
+  EncIn& in = side.in;
   BIO_clear_retry_flags(bio);
+  if (side.ktls && side.ktls->reads_socket()) {
+    return side.ktls->read(bio, {reinterpret_cast<std::uint8_t*>(to), size}, count, in);
+  }
   *count = in.stopped() ? 0 : in.read({reinterpret_cast<std::uint8_t*>(to), size});
   if (*count != 0) return 1;
   if (!in.at_eof()) BIO_set_retry_read(bio);
@@ -17,12 +21,20 @@ int read_enc(BIO* bio, char* to, std::size_t size, std::size_t* count) {
 
 int write_enc(BIO* bio, const char* from, std::size_t size, std::size_t* count) {
   BIO_clear_retry_flags(bio);
-  side_of(bio).out.append({reinterpret_cast<const std::uint8_t*>(from), size});
+  EncSide& side = side_of(bio);
+  side.out.append({reinterpret_cast<const std::uint8_t*>(from), size});
+  if (side.ktls) side.ktls->wrote(size);
   *count = size;
   return 1;
 }
 
-long control_enc(BIO* bio, int command, long, void*) {
+// BIO_C_GET_FD and the controls of kernel TLS.
+long control_socket(EncSide& side, int command, long number, void* pointer) {
+  if (side.ktls) return side.ktls->control(command, number, pointer, side.out);
+  return command == BIO_C_GET_FD ? -1 : 0;
+}
+
+long control_enc(BIO* bio, int command, long number, void* pointer) {
   switch (command) {
     case BIO_CTRL_FLUSH:
       return 1;  // anything else fails the handshake
@@ -34,14 +46,16 @@ long control_enc(BIO* bio, int command, long, void*) {
     case BIO_CTRL_WPENDING:
       return static_cast<long>(side_of(bio).out.size());
     default:
-      return 0;
+      return control_socket(side_of(bio), command, number, pointer);
   }
 }
 
 // Immutable after it is made, hence safe to share between environments and threads.
 const BIO_METHOD* enc_method() {
   static const openssl::BioMethodPtr method = [] {
-    openssl::BioMethodPtr made(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "system-tls enc"));
+    // A descriptor, for SSL_get_wfd(3), by which SSL_sendfile(3) finds the socket.
+    constexpr int kType = BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR;
+    openssl::BioMethodPtr made(BIO_meth_new(BIO_get_new_index() | kType, "system-tls enc"));
     if (!made) return made;
     BIO_meth_set_read_ex(made.get(), read_enc);
     BIO_meth_set_write_ex(made.get(), write_enc);

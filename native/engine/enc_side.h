@@ -2,40 +2,13 @@
 // yet.
 #pragma once
 
-#include <span>
+#include <memory>
 
 #include "engine/byte_queue.h"
+#include "engine/enc_in.h"
+#include "engine/ktls.h"
 
 namespace system_tls::engine {
-
-class EncIn {
- public:
-  explicit EncIn(ChunkPool& pool) : kept_(pool) {}
-
-  void use_pool(ChunkPool& pool) { kept_.use_pool(pool); }
-
-  // Bytes that the owner keeps valid until reclaim(); what OpenSSL has not taken by then is copied.
-  void lend(std::span<const std::uint8_t> bytes) { lent_ = bytes; }
-  void reclaim();
-  std::size_t size() const { return kept_.size() + lent_.size(); }
-  std::size_t read(std::span<std::uint8_t> to);
-
-  void set_eof() { eof_ = true; }
-  // Only what is behind the last byte counts as the end.
-  bool at_eof() const { return eof_ && size() == 0; }
-  bool eof_seen() const { return eof_; }
-
-  // The peer broke a limit inside one SSL_read: OpenSSL gets nothing more, so that the call returns and the limit is
-  // enforced.
-  void stop() { stopped_ = true; }
-  bool stopped() const { return stopped_; }
-
- private:
-  ByteQueue kept_;
-  std::span<const std::uint8_t> lent_;
-  bool eof_ = false;
-  bool stopped_ = false;
-};
 
 struct EncSide {
   explicit EncSide(ChunkPool& pool) : in(pool), out(pool) {}
@@ -43,6 +16,17 @@ struct EncSide {
   // Never refuses: a BIO that refuses bytes in the middle of a handshake message kills the connection at the next read.
   // Backpressure acts before SSL_write and SSL_read, by this queue's size.
   ByteQueue out;
+  // Set on a socket whose kernel may take the keys; shared with its transport.
+  std::shared_ptr<Ktls> ktls;
+
+  // Bytes are here, or may be had from the socket itself.
+  bool input_waits() const { return in.size() != 0 || (ktls && ktls->readable()); }
+  // True: OpenSSL may take so much from the socket itself, and nobody else may read there.
+  bool let_read(std::size_t most) {
+    if (!ktls || !ktls->reads_socket()) return false;
+    ktls->let_read(most);
+    return true;
+  }
 };
 
 }  // namespace system_tls::engine

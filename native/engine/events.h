@@ -28,7 +28,7 @@ class Events {
   // time, and delivered, before the next.
   virtual bool may_fill() { return true; }
 
-  virtual void operation_done(OperationId id, std::int32_t result) = 0;
+  virtual void operation_done(OperationId id, std::int64_t result) = 0;
   virtual void operation_failed(OperationId id, openssl::FailurePtr failure) = 0;
   // `bytes` begin where slab() began.
   virtual void data(OperationId id, std::span<const std::uint8_t> bytes) = 0;

@@ -57,6 +57,8 @@ void Connection::key_update_seen(bool sent, bool requested) {
   events_.key_update(!sent, requested);
   if (sent) return;
   peer_updated_ = true;
+  // OpenSSL would answer with the next write, and encrypt as before.
+  if (requested && enc_.ktls && enc_.ktls->sends()) ktls_must_update_ = true;
   if (++peer_key_updates_ > limits_.key_updates) {
     too_many_key_updates_ = true;
     enc_.in.stop();

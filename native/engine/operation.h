@@ -3,18 +3,24 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "engine/clear_memory.h"
 #include "engine/events.h"
+#include "engine/file_source.h"
 
 namespace system_tls::engine {
+
+// The length of a send_file that goes on to the file's end.
+inline constexpr std::size_t kWholeFile = std::numeric_limits<std::size_t>::max();
 
 // Run in call order, one at a time.
 struct Operation {
   enum class Kind : std::uint8_t {
     handshake,
     write,
+    send_file,
     key_update,
     renegotiate,
     client_certificate,
@@ -28,11 +34,20 @@ struct Operation {
   Phase phase = Phase::queued;
   // key_update: request the peer's; renegotiate: abbreviated; client_certificate: required; shutdown: wait.
   bool flag = false;
-  // write: how much of the source OpenSSL took, of how much.
+  // write, send_file: how much OpenSSL took, of how much.
   std::size_t offset = 0;
   std::size_t length = 0;
   std::unique_ptr<ClearSource> source;
+  // send_file: from `file_begin` on; a length of kWholeFile is whatever there is.
+  std::unique_ptr<FileSource> file;
+  std::uint64_t file_begin = 0;
 };
+
+// Those that a connection performs its handshake for.
+inline bool begins_handshake(Operation::Kind kind) {
+  using Kind = Operation::Kind;
+  return kind == Kind::handshake || kind == Kind::write || kind == Kind::send_file;
+}
 
 // Served in call order; independent of the operations above.
 struct ReadOperation {

@@ -50,11 +50,11 @@ void Connection::start(Operation operation) {
     events_.operation_failed(operation.id, failure_);
     return;
   }
-  if (operation.kind == Kind::handshake || operation.kind == Kind::write) handshake_wanted_ = true;
+  if (begins_handshake(operation.kind)) handshake_wanted_ = true;
   operations_.push(std::move(operation));
 }
 
-Connection::Step Connection::done(std::int32_t result) {
+Connection::Step Connection::done(std::int64_t result) {
   events_.operation_done(operations_.pop().id, result);
   return Step::progress;
 }
@@ -84,6 +84,8 @@ Connection::Step Connection::run(Operation& operation) {
       return run_handshake(operation);
     case Kind::write:
       return run_write(operation);
+    case Kind::send_file:
+      return run_send_file(operation);
     case Kind::key_update:
       return run_key_update(operation);
     case Kind::renegotiate:
@@ -206,6 +208,8 @@ FailurePtr Connection::perform_key_update() {
 }
 
 Connection::Step Connection::run_key_update(Operation& operation) {
+  if (FailurePtr refused = tls13() ? kept_by_kernel("A key update") : nullptr)
+    return fail_operation(std::move(refused));
   if (!flush_scheduled()) return Step::progress;
   ERR_clear_error();
   const int type = operation.flag ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
@@ -227,6 +231,7 @@ FailurePtr Connection::schedule_key_update(int type) {
                   "keyUpdate(), which queues");
   }
   const bool valid = type == SSL_KEY_UPDATE_NOT_REQUESTED || type == SSL_KEY_UPDATE_REQUESTED;
+  if (FailurePtr refused = valid && tls13() ? kept_by_kernel("A key update") : nullptr) return refused;
   if (valid && !flush_scheduled()) return failure_;
   ERR_clear_error();
   if (SSL_key_update(ssl_.get(), type) == 1) return nullptr;
@@ -238,6 +243,7 @@ FailurePtr Connection::schedule_renegotiate(bool abbreviated) {
   if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::renegotiate));
   if (close_notify_sent()) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No renegotiation after shutdown()");
   if (renegotiating()) return misuse(SSL_R_STILL_IN_INIT, "A renegotiation is under way already");
+  if (FailurePtr refused = tls13() ? nullptr : kept_by_kernel("A renegotiation")) return refused;
   ERR_clear_error();
   const int result = abbreviated ? SSL_renegotiate_abbreviated(ssl_.get()) : SSL_renegotiate(ssl_.get());
   if (result != 1) return openssl::openssl_failure("The renegotiation was refused");
@@ -360,8 +366,8 @@ Connection::Cancelled Connection::cancel(OperationId id) {
   const Operation* operation = operations_.find([id](const Operation& each) { return each.id == id; });
   if (operation == nullptr) return waits == 0 ? Cancelled::unknown : Cancelled::withdrawn;
   const bool begun = operation == &operations_.front() && (operation->phase == Phase::running || !established_);
-  const bool write_untouched = operation->kind == Kind::write && operation->offset == 0;
-  if (begun && !write_untouched) return Cancelled::under_way;
+  const bool sends_data = operation->kind == Kind::write || operation->kind == Kind::send_file;
+  if (begun && !(sends_data && operation->offset == 0)) return Cancelled::under_way;
   operations_.erase(operation);
   return Cancelled::withdrawn;
 }

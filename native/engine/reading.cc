@@ -39,7 +39,7 @@ void Connection::set_flow_target(std::unique_ptr<ClearTarget> target) {
 
 // Without this, each advance() would cost one SSL_read that finds nothing.
 bool Connection::input_may_be_there() const {
-  return read_kick_ || ssl_may_have_more_ || enc_.in.size() != 0 || enc_.in.eof_seen();
+  return read_kick_ || ssl_may_have_more_ || enc_.input_waits() || enc_.in.eof_seen();
 }
 
 Connection::Step Connection::step_reads() {
@@ -154,7 +154,7 @@ Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std
   ERR_clear_error();
   const int result = SSL_read_ex(ssl_.get(), target.data(), target.size(), &count);
   // Nothing left on either side of OpenSSL: the call that would only say so is saved.
-  ssl_may_have_more_ = result == 1 && (enc_.in.size() != 0 || SSL_has_pending(ssl_.get()) != 0);
+  ssl_may_have_more_ = result == 1 && (enc_.input_waits() || SSL_has_pending(ssl_.get()) != 0);
   if (result == 1) {
     failure = after_read();
     return ReadResult::some;
@@ -168,9 +168,26 @@ Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std
       failure = after_read();
       return failure ? ReadResult::failed : ReadResult::closed;
     default:
-      failure = failure_after(result, "Reading failed");
+      failure = read_failure(result);
       return ReadResult::failed;
   }
+}
+
+namespace {
+
+FailurePtr keys_not_replaced() {
+  return openssl::named_failure("ERR_TLS_KTLS_KEY_UPDATE",
+                                "The peer updates its keys or asks for new ones of ours (TLS 1.3 KeyUpdate), and those "
+                                "of the kernel cannot be replaced: connect without the option ktls");
+}
+
+}  // namespace
+
+// Newer libraries give the peer's new keys to the kernel, and newer kernels take them: it is tried.
+FailurePtr Connection::read_failure(int result) {
+  FailurePtr failure = failure_after(result, "Reading failed");
+  const bool by_update = peer_updated_ && enc_.ktls && enc_.ktls->receives();
+  return by_update ? keys_not_replaced() : failure;
 }
 
 // What the records just read asked for, besides their data.
@@ -180,6 +197,7 @@ FailurePtr Connection::after_read() {
         "ERR_TLS_TOO_MANY_KEY_UPDATES",
         "The peer sent more KeyUpdates in a row than keyUpdateLimit allows: the connection is closed");
   }
+  if (ktls_must_update_) return keys_not_replaced();
   if (FailurePtr failure = check_renegotiation()) return failure;
   if (peer_updated_) {
     peer_updated_ = false;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "io/bio_transport.h"
+#include "io/ktls_transport.h"
 #include "io/socket_transport.h"
 
 namespace system_tls::io {
@@ -41,7 +42,9 @@ void Channel::join(std::shared_ptr<Reactor> reactor) {
   if (!connection_) return;
   connection_->use_pool(reactor_->chunks());
   if (travelling_fd_) {
-    if (FailurePtr failure = set_socket(travelling_fd_, travelling_sole_)) connection_->fail(std::move(failure));
+    FailurePtr failure = connection_->enc().ktls ? set_ktls_socket(travelling_fd_, travelling_sole_)
+                                                 : set_plain_socket(travelling_fd_, travelling_sole_);
+    if (failure) connection_->fail(std::move(failure));
   }
   pump();
 }
@@ -58,10 +61,44 @@ FailurePtr Channel::has_transport_failure() {
 }
 
 FailurePtr Channel::set_socket(Fd& fd, bool sole) {
+  if (connection_->ktls_wanted()) {
+    std::string refused = KtlsTransport::refused(fd.get());
+    if (refused.empty()) return set_ktls_socket(fd, sole);
+    ktls_refused_ = std::make_unique<const std::string>(std::move(refused));
+  }
+  return set_plain_socket(fd, sole);
+}
+
+FailurePtr Channel::set_plain_socket(Fd& fd, bool sole) {
   FailurePtr failure;
   transport_ = SocketTransport::open(*reactor_, fd, sole, *this, failure);
   if (transport_) pump();
   return failure;
+}
+
+FailurePtr Channel::set_ktls_socket(Fd& fd, bool sole) {
+  FailurePtr failure;
+  auto transport = KtlsTransport::open(*reactor_, fd, sole, *this, connection_->enc().ktls, failure);
+  if (!transport) return failure;
+  if (!connection_->enc().ktls) connection_->use_ktls(transport->ktls());
+  transport_ = std::move(transport);
+  pump();
+  return nullptr;
+}
+
+Channel::KernelTls Channel::kernel_tls() const {
+  if (!connection_->ktls_wanted()) return {false, false, "it was not asked for (option ktls)"};
+  if (ktls_refused_) return {false, false, *ktls_refused_};
+  const engine::Ktls* ktls = connection_->enc().ktls.get();
+  if (ktls == nullptr) return {false, false, "only a TCP socket can have it"};
+  if (!connection_->established()) return {false, false, "the handshake is not complete"};
+  KernelTls state{ktls->sends(), ktls->receives(), {}};
+  if (state.sends && state.receives) return state;
+  const SSL* ssl = connection_->ssl();
+  state.reason = std::string("the kernel, or OpenSSL ") + OpenSSL_version(OPENSSL_VERSION_STRING) + ", does not " +
+                 (state.sends ? "receive" : "send") + (state.sends == state.receives ? " or receive " : " ") +
+                 SSL_get_version(ssl) + " with " + SSL_get_cipher_name(ssl);
+  return state;
 }
 
 FailurePtr Channel::set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write) {
@@ -215,8 +252,10 @@ void Channel::broken_output(const FailurePtr& failure) {
   // Whoever still reads learns how the peer went; a goodbye that it cannot hear is no failure of its own.
   if (nothing_lost) return;
   if (connection_->enc().in.size() == 0) {
-    const Moved moved = transport_->receive(reactor_->scratch());
-    connection_->enc().in.lend(reactor_->scratch().first(moved.bytes));
+    const std::span<std::uint8_t> buffer = reactor_->scratch();
+    if (!connection_->enc().let_read(buffer.size())) {
+      connection_->enc().in.lend(buffer.first(transport_->receive(buffer).bytes));
+    }
     connection_->advance();
     connection_->enc().in.reclaim();
   }
@@ -236,7 +275,8 @@ void Channel::settle() {
   }
   if (!transport_) return;
   const engine::EncSide& enc = connection_->enc();
-  transport_->watch(connection_->wants_input() && enc.in.size() == 0 && !enc.in.eof_seen(), !enc.out.empty());
+  transport_->watch(connection_->wants_input() && enc.in.size() == 0 && !enc.in.eof_seen(),
+                    !enc.out.empty() || connection_->blocked_on_output());
   const bool active = user_ref_ && (connection_->pending() || !enc.out.empty());
   transport_->set_ref(active);
   note_activity(active);
@@ -278,6 +318,10 @@ void Channel::transport_failed(FailurePtr failure) {
 
 void Channel::receive_input() {
   const std::span<std::uint8_t> buffer = reactor_->receive_buffer();
+  if (connection_->enc().let_read(buffer.size())) {
+    pump_input({}, false);
+    return;
+  }
   const Moved moved = transport_->receive(buffer);
   if (moved.failure) {
     connection_->fail(moved.failure);
@@ -319,13 +363,15 @@ bool Channel::ends_now(OperationId id) const {
   return !starting_read_ || last_read_batch_ <= reactor_->delivered_number();
 }
 
-void Channel::operation_done(OperationId id, std::int32_t result) {
+void Channel::operation_done(OperationId id, std::int64_t result) {
   if (ends_now(id)) {
     outcome_.kind = Outcome::Kind::done;
-    outcome_.result = result;
+    outcome_.result = static_cast<std::int32_t>(result);
     return;
   }
-  record_read(EventKind::operation_done, static_cast<std::int32_t>(id), result);
+  constexpr std::int64_t kHalf = std::int64_t{1} << 31;  // two numbers of 31 bits
+  record_read(EventKind::operation_done, static_cast<std::int32_t>(id), static_cast<std::int32_t>(result % kHalf),
+              static_cast<std::int32_t>(result / kHalf));
 }
 
 void Channel::operation_failed(OperationId id, FailurePtr failure) {

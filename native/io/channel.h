@@ -56,7 +56,17 @@ class Channel : public engine::Events,
   static openssl::FailurePtr has_transport_failure();
   // `fd` stays the caller's if this fails.
   openssl::FailurePtr set_socket(Fd& fd, bool sole);
+  // The same, for a socket that KtlsTransport::refused() does not refuse.
+  openssl::FailurePtr set_ktls_socket(Fd& fd, bool sole);
   openssl::FailurePtr set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write);
+
+  // What the kernel does for this connection, and in words why no more than that.
+  struct KernelTls {
+    bool sends = false;
+    bool receives = false;
+    std::string reason;
+  };
+  KernelTls kernel_tls() const;
 
   // `now`: may end at once, without an event. Otherwise every end is an event, and the outcome is pending.
   Outcome start(engine::Operation operation, bool now = true);
@@ -83,7 +93,7 @@ class Channel : public engine::Events,
   // engine::Events
   std::span<std::uint8_t> slab() override { return reactor_->recording().slab_room(); }
   bool may_fill() override { return !reactor_->fill_pending(); }
-  void operation_done(engine::OperationId id, std::int32_t result) override;
+  void operation_done(engine::OperationId id, std::int64_t result) override;
   void operation_failed(engine::OperationId id, openssl::FailurePtr failure) override;
   void data(engine::OperationId id, std::span<const std::uint8_t> bytes) override;
   void flow_filled(std::size_t count) override;
@@ -111,6 +121,7 @@ class Channel : public engine::Events,
 
   // Started without a transport: it failed.
   bool refuse_without_transport(engine::OperationId id);
+  openssl::FailurePtr set_plain_socket(Fd& fd, bool sole);
   void note_activity(bool on);
   void receive_input();
   void pump_input(std::span<const std::uint8_t> enc, bool eof);
@@ -122,6 +133,7 @@ class Channel : public engine::Events,
   std::shared_ptr<Reactor> reactor_;
   std::unique_ptr<engine::Connection> connection_;
   std::unique_ptr<Transport> transport_;
+  std::unique_ptr<const std::string> ktls_refused_;
   const std::int32_t id_;
 
   engine::OperationId starting_ = 0;

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -26,26 +27,31 @@ bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd& fd, bool sole, TransportOwner& owner,
                                                        FailurePtr& failure) {
   std::unique_ptr<SocketTransport> transport(new SocketTransport(owner, sole));
-  const int result = transport->poll_.open(
-      reactor.lease(), transport.get(), [&](uv_poll_t* poll) { return uv_poll_init(reactor.loop(), poll, fd.get()); });
-  if (result == 0) {
-    transport->fd_ = std::move(fd);
-    return transport;
-  }
-  failure = system_failure(-result, "uv_poll_init");
-  return nullptr;
+  return transport->start(reactor, fd, failure) ? std::move(transport) : nullptr;
 }
 
-Moved SocketTransport::send(engine::ByteQueue& out) {
+bool SocketTransport::start(Reactor& reactor, Fd& fd, FailurePtr& failure) {
+  const int result =
+      poll_.open(reactor.lease(), this, [&](uv_poll_t* poll) { return uv_poll_init(reactor.loop(), poll, fd.get()); });
+  if (result == 0) {
+    fd_ = std::move(fd);
+    return true;
+  }
+  failure = system_failure(-result, "uv_poll_init");
+  return false;
+}
+
+Moved SocketTransport::send_some(engine::ByteQueue& out, std::size_t most) {
   Moved moved;
-  while (!out.empty()) {
+  while (moved.bytes < most) {
     iovec pieces[kPieces];
     msghdr message{};
     std::size_t offered = 0;
     out.for_each([&](std::span<const std::uint8_t> piece) {
-      pieces[message.msg_iovlen++] = {const_cast<std::uint8_t*>(piece.data()), piece.size()};
-      offered += piece.size();
-      return message.msg_iovlen < kPieces;
+      const std::size_t size = std::min(piece.size(), most - moved.bytes - offered);
+      pieces[message.msg_iovlen++] = {const_cast<std::uint8_t*>(piece.data()), size};
+      offered += size;
+      return message.msg_iovlen < kPieces && moved.bytes + offered < most;
     });
     message.msg_iov = pieces;
     // Most of the time there is one piece, and send(2) does less.

@@ -17,7 +17,7 @@ class SocketTransport : public Transport {
   static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd& fd, bool sole, TransportOwner& owner,
                                                openssl::FailurePtr& failure);
 
-  Moved send(engine::ByteQueue& out) override;
+  Moved send(engine::ByteQueue& out) override { return send_some(out, out.size()); }
   Moved receive(std::span<std::uint8_t> to) override;
   bool always_readable() const override { return false; }
   void watch(bool input, bool output) override;
@@ -31,8 +31,14 @@ class SocketTransport : public Transport {
   }
   bool sole() const override { return sole_; }
 
- private:
+ protected:
   SocketTransport(TransportOwner& owner, bool sole) : owner_(owner), sole_(sole) {}
+  // Takes `fd` over and polls it; false: `failure` says why, and `fd` is still the caller's.
+  bool start(Reactor& reactor, Fd& fd, openssl::FailurePtr& failure);
+  // As send(), but at most so many bytes.
+  Moved send_some(engine::ByteQueue& out, std::size_t most);
+
+ private:
   static void on_poll(uv_poll_t* poll, int status, int events);
   void on_poll_error();
   void set_polled(int events);

@@ -77,7 +77,7 @@ bool supports_dtls() {
 }
 
 // A socket BIO without kTLS does not know this control and leaves its flags alone. No socket is needed.
-bool supports_ktls() {
+bool try_ktls() {
   constexpr int set_control_message = 74;  // BIO_CTRL_SET_KTLS_TX_SEND_CTRL_MSG
   const BioPtr bio(BIO_new(BIO_s_socket()));
   if (bio == nullptr) return false;
@@ -136,7 +136,7 @@ Features library_features() {
   Features features;
   features.tls13 = supports_tls13();
   features.dtls = supports_dtls();
-  features.ktls = supports_ktls();
+  features.ktls = has_ktls();
   features.async = ASYNC_is_capable() == 1;
   features.certificate_compression = supports_certificate_compression();
   features.raw_public_keys = find_ssl_symbol("SSL_CTX_set1_server_cert_type") != nullptr;
@@ -148,6 +148,11 @@ Features library_features() {
   features.fips = EVP_default_properties_is_fips_enabled(nullptr) == 1;
   ERR_clear_error();
   return features;
+}
+
+bool has_ktls() {
+  static const bool has = try_ktls();
+  return has;
 }
 
 void* find_ssl_symbol(const char* name) { return function_beside(address_of(SSL_new), name); }

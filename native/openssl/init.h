@@ -52,6 +52,9 @@ struct Features {
 // After start().
 Features library_features();
 
+// Was kernel TLS compiled into the library? Whether the kernel has it shows on a socket.
+bool has_ktls();
+
 void* find_ssl_symbol(const char* name);
 
 // A function that only newer libraries have, in libssl or libcrypto; null if this one has not.

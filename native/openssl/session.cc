@@ -140,7 +140,8 @@ FailurePtr use_session(SSL* ssl, SSL_SESSION* session) {
                          "A session must be set before the handshake begins: call setSession() before connect()");
   }
   const ErrorScope errors;
-  return SSL_set_session(ssl, session) == 1 ? nullptr : openssl_failure("The session cannot be used on this connection");
+  return SSL_set_session(ssl, session) == 1 ? nullptr
+                                            : openssl_failure("The session cannot be used on this connection");
 }
 
 }  // namespace system_tls::openssl

@@ -53,7 +53,7 @@ Contexts make_contexts(int version) {
   return contexts;
 }
 
-void Recorder::operation_done(OperationId id, std::int32_t result) {
+void Recorder::operation_done(OperationId id, std::int64_t result) {
   done[id] = result;
   order.push_back(id);
 }

@@ -23,7 +23,7 @@ Contexts make_contexts(int version);
 // Records what a connection says, and gives it a slab that is emptied at once.
 class Recorder : public engine::Events {
  public:
-  std::map<engine::OperationId, std::int32_t> done;
+  std::map<engine::OperationId, std::int64_t> done;
   std::map<engine::OperationId, openssl::FailurePtr> failures;
   std::map<engine::OperationId, std::string> reads;
   std::map<engine::OperationId, bool> ended;
@@ -37,7 +37,7 @@ class Recorder : public engine::Events {
   openssl::FailurePtr failure;
 
   std::span<std::uint8_t> slab() override { return slab_; }
-  void operation_done(engine::OperationId id, std::int32_t result) override;
+  void operation_done(engine::OperationId id, std::int64_t result) override;
   void operation_failed(engine::OperationId id, openssl::FailurePtr failed) override;
   void data(engine::OperationId id, std::span<const std::uint8_t> bytes) override;
   void flow_filled(std::size_t) override {}

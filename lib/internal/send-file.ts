@@ -1,0 +1,37 @@
+// The arguments of sendFile(), checked.
+import type { FileHandle } from 'node:fs/promises';
+import type { SendFileOptions } from '../ssl-options.ts';
+import { invalidArgType, invalidArgValue } from './coded-error.ts';
+import { checkLimits, type Limits } from './operations.ts';
+import { optionalInteger, validateInteger } from './validate.ts';
+
+const maxFd = 2 ** 31 - 1;
+
+export interface FilePart {
+  readonly fd: number;
+  readonly offset: number;
+  /** null: to the end. */
+  readonly length: number | null;
+  readonly limits: Limits;
+}
+
+/** A FileHandle that was closed has the descriptor -1. */
+function descriptorOf(file: FileHandle | number): number {
+  if (typeof file === 'number') {
+    validateInteger(file, 'file', 0, maxFd);
+    return file;
+  }
+  const fd: unknown = typeof file === 'object' && file !== null ? file.fd : undefined;
+  if (typeof fd !== 'number') throw invalidArgType('file', 'a file descriptor or a FileHandle', file);
+  if (fd < 0) throw invalidArgValue('file', 'must be an open FileHandle', file);
+  return fd;
+}
+
+export function checkFilePart(file: FileHandle | number, options: SendFileOptions | undefined): FilePart {
+  const fd = descriptorOf(file);
+  const limits = checkLimits(options);
+  const offset = optionalInteger(options?.offset, 'options.offset', 0, Number.MAX_SAFE_INTEGER) ?? 0;
+  const most = Number.MAX_SAFE_INTEGER - offset;
+  const length = optionalInteger(options?.length, 'options.length', 0, most) ?? null;
+  return { fd, offset, length, limits };
+}

@@ -1,0 +1,39 @@
+// Ciphertext that arrived and OpenSSL has not taken yet.
+#pragma once
+
+#include <span>
+
+#include "engine/byte_queue.h"
+
+namespace system_tls::engine {
+
+class EncIn {
+ public:
+  explicit EncIn(ChunkPool& pool) : kept_(pool) {}
+
+  void use_pool(ChunkPool& pool) { kept_.use_pool(pool); }
+
+  // Bytes that the owner keeps valid until reclaim(); what OpenSSL has not taken by then is copied.
+  void lend(std::span<const std::uint8_t> bytes) { lent_ = bytes; }
+  void reclaim();
+  std::size_t size() const { return kept_.size() + lent_.size(); }
+  std::size_t read(std::span<std::uint8_t> to);
+
+  void set_eof() { eof_ = true; }
+  // Only what is behind the last byte counts as the end.
+  bool at_eof() const { return eof_ && size() == 0; }
+  bool eof_seen() const { return eof_; }
+
+  // The peer broke a limit inside one SSL_read: OpenSSL gets nothing more, so that the call returns and the limit is
+  // enforced.
+  void stop() { stopped_ = true; }
+  bool stopped() const { return stopped_; }
+
+ private:
+  ByteQueue kept_;
+  std::span<const std::uint8_t> lent_;
+  bool eof_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace system_tls::engine
