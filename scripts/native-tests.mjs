@@ -9,14 +9,10 @@ import { runMain } from './setup.mjs';
 
 const sanitizers = ['asan', 'tsan', 'ubsan'];
 
-/** @param {string[]} chosen */
-export function runNativeTests(chosen) {
+/** The program, or undefined if it does not compile. @param {string[]} chosen */
+export function buildNativeTests(chosen) {
   const unknown = chosen.find(name => !sanitizers.includes(name));
   if (unknown) throw new Stop(`${unknown} is none of ${sanitizers.join(', ')}`);
-  if (!existsSync(path.join(root, 'native/test'))) {
-    console.log('There are no native tests.');
-    return 0;
-  }
   const folder = path.join(root, 'out', ['native', ...chosen].join('-'));
   const options = sanitizers.map(name => `-DSYSTEM_TLS_${name.toUpperCase()}=${chosen.includes(name) ? 'ON' : 'OFF'}`);
   const steps = /** @type {[string, string[]][]} */ ([
@@ -24,9 +20,19 @@ export function runNativeTests(chosen) {
     ['cmake', ['--build', folder, '--target', 'native_tests', '--parallel']],
   ]);
   for (const [command, args] of steps) {
-    if (run(command, args, { quiet: true }) !== 0) return 1;
+    if (run(command, args, { quiet: true }) !== 0) return undefined;
   }
-  return run(path.join(folder, 'native_tests'), []);
+  return path.join(folder, 'native_tests');
+}
+
+/** @param {string[]} chosen */
+export function runNativeTests(chosen) {
+  if (!existsSync(path.join(root, 'native/test'))) {
+    console.log('There are no native tests.');
+    return 0;
+  }
+  const program = buildNativeTests(chosen);
+  return program === undefined ? 1 : run(program, []);
 }
 
 if (isMain(import.meta.url)) await runMain(async () => runNativeTests(process.argv.slice(2)));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TlsSocket } from 'system-tls';
@@ -22,13 +22,19 @@ const content = pattern(size, 9);
 /** More than both sockets and what lies between can hold. */
 const endless = 64 * megabyte;
 
+const made: string[] = [];
 let files = 0;
 
 function makeFile(bytes: Uint8Array = content): string {
   const path = join(certificates().folder, `file-${process.pid}-${files++}`);
   writeFileSync(path, bytes);
+  made.push(path);
   return path;
 }
+
+afterEach('removes files', () => {
+  for (const path of made.splice(0)) rmSync(path);
+});
 
 /** Mostly holes. */
 function makeEndless(): string {

@@ -30,6 +30,12 @@ int prepare([[maybe_unused]] int fd) {
   return 0;
 }
 
+void forget_error(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+}
+
 }  // namespace
 
 std::string KtlsTransport::refused(int fd) {
@@ -71,6 +77,8 @@ KtlsTransport::~KtlsTransport() {
 
 Moved KtlsTransport::send(engine::ByteQueue& out) {
   Moved moved;
+  // Linux remembers a record that it could not decrypt as the error of the next call, which is that of our alert.
+  if (ktls_->read_error() != 0) forget_error(fd());
   while (!out.empty()) {
     const Ktls::Run run = ktls_->next(out.size());
     Moved part = run.type == 0 ? send_some(out, run.size) : send_record(out, run);
