@@ -6,7 +6,14 @@ import { invalidArgValue } from './coded-error.ts';
 import type { ContextPolicy } from './context-options.ts';
 import { nativeCredentials } from './credentials.ts';
 import { assertMethodSide } from './methods.ts';
-import { optionalInteger, optionalString, validateObject, validateOneOf, validateText } from './validate.ts';
+import {
+  optionalBoolean,
+  optionalInteger,
+  optionalString,
+  validateObject,
+  validateOneOf,
+  validateText,
+} from './validate.ts';
 import { type VerifyPolicy, verifyContinue, verifyMode, verifyPolicy } from './verify-mode.ts';
 
 const maxInt32 = 2 ** 31 - 1;
