@@ -76,9 +76,10 @@ function runGuest(prefix) {
   const { kernel, files } = findKernel();
   const native = buildNativeTests([]);
   if (native === undefined) return 1;
-  const inside = [path.join(root, 'scripts/ktls/inside.mjs'), root, ...(prefix === undefined ? [native] : [])];
+  const node = nodeCommand(prefix);
+  const inside = [path.join(root, 'scripts/ktls/inside.mjs'), root, prefix === undefined ? native : '-', ...node];
   const boot = [`mem=${memory}`, 'rootfstype=hostfs', 'ro', 'quiet', 'con=null', 'con0=null,fd:1'];
-  const args = [...boot, `init=${compileInit()}`, '--', files.join(':'), ...nodeCommand(prefix), ...inside];
+  const args = [...boot, `init=${compileInit()}`, '--', files.join(':'), ...node, ...inside];
   if (args.some(arg => arg.includes(' '))) throw new Lacking('the path of this folder has a blank in it');
   const guest = spawnSync(kernel, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: patience, encoding: 'utf8' });
   if (guest.error !== undefined) console.error(`the guest: ${guest.error.message}`);
@@ -98,7 +99,8 @@ function conclude(output) {
 
 /** @param {string | undefined} prefix */
 async function main(prefix) {
-  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Lacking('user-mode Linux is for Linux on x86-64');
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new Lacking('user-mode Linux is for Linux on x86-64');
   await setup();
   if (tsc(['-p', 'scripts']) !== 0 || tsc(['-p', 'test']) !== 0) return 1;
   return runGuest(prefix);

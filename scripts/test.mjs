@@ -32,12 +32,14 @@ function mochaArguments(args) {
 /** What uses sockets, and so has to hold on I/O threads too. */
 const socketSuites = [
   'http',
+  'ktls',
   'peers-gnutls',
   'peers-node',
   'peers-openssl',
   'peers-python',
   'post-handshake',
   'process',
+  'send-file',
   'server',
   'set-fd',
   'socket',

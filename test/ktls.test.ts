@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { connect, createServer, openssl, Ssl, SslContext, type SslSession } from 'system-tls';
+import { connect, createServer, IoPool, openssl, Ssl, SslContext, type SslSession } from 'system-tls';
 import { pattern, readToEnd } from './support/bytes.ts';
 import { needs } from './support/capabilities.ts';
 import { certificates } from './support/certificates.ts';
@@ -297,6 +297,23 @@ describe('kernel TLS and new keys', () => {
     await within(server.requestClientCertificate(), 'the certificate');
     assert.ok(server.ssl.peerCertificate);
   });
+});
+
+describe('kernel TLS, I/O threads', () => {
+  for (const both of [tls12, tls13]) {
+    it(`follows a connection from its thread to the loop, ${both.maxVersion}`, async () => {
+      await using io = new IoPool({ threads: 1 });
+      const { client, server } = await socketPair({ ...both, ktls, io, data: 'loop' }, { ...both, ktls, io });
+      assert.equal(server.ssl.ktls.send, inKernel);
+      assert.equal(server.ssl.ktls.receive, inKernel && (both === tls12 || receives13));
+      const [up, down] = [pattern(megabyte, 3), pattern(megabyte, 5)];
+      client.end(up);
+      server.end(down);
+      const [atClient, atServer] = await within(Promise.all([collect(client), collect(server)]), 'the data');
+      assert.ok(atClient.equals(down));
+      assert.ok(atServer.equals(up));
+    });
+  }
 });
 
 describe('kernel TLS, the option', () => {

@@ -1,11 +1,12 @@
 // Runs in the guest: the tests that need a kernel with TLS, and the native tests if they were built.
-//   inside.mjs REPOSITORY [NATIVE_TESTS]
+//   inside.mjs REPOSITORY NATIVE_TESTS COMMAND [ARGUMENT...]
+// NATIVE_TESTS may be '-'; COMMAND starts node.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import process from 'node:process';
 
-const [repository = '.', nativeTests] = process.argv.slice(2);
+const [repository = '.', nativeTests = '-', command = process.execPath, ...prefix] = process.argv.slice(2);
 const tests = ['dist-test/ktls.test.js', 'dist-test/send-file.test.js'];
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const countsFile = '/run/test-counts.json';
@@ -18,12 +19,24 @@ const env = {
   SYSTEM_TLS_TEST_COUNTS: countsFile,
 };
 
-const mocha = ['node_modules/mocha/bin/mocha.js', '--no-color', ...tests];
-const { status } = spawnSync(process.execPath, [...process.execArgv, ...mocha], { stdio: 'inherit', env });
-if (existsSync(countsFile)) Object.assign(counts, JSON.parse(readFileSync(countsFile, 'utf8')));
-if (status !== 0 && counts.failed === 0) counts.failed++;
+/** @param {Record<string, string>} where */
+function runMocha(where) {
+  rmSync(countsFile, { force: true });
+  const mocha = ['node_modules/mocha/bin/mocha.js', '--no-color', ...tests];
+  const { status } = spawnSync(command, [...prefix, ...mocha], { stdio: 'inherit', env: { ...env, ...where } });
+  const { passed, failed, skipped } = existsSync(countsFile)
+    ? JSON.parse(readFileSync(countsFile, 'utf8'))
+    : { passed: 0, failed: 0, skipped: 0 };
+  counts.passed += passed;
+  counts.failed += status !== 0 && failed === 0 ? 1 : failed;
+  counts.skipped += skipped;
+}
 
-if (nativeTests !== undefined) {
+runMocha({});
+console.log('\non I/O threads');
+runMocha({ SYSTEM_TLS_TEST_IO: 'threads' });
+
+if (nativeTests !== '-') {
   const native = spawnSync(nativeTests, [], { stdio: 'inherit', env });
   counts[native.status === 0 ? 'passed' : 'failed']++;
 }
