@@ -21,9 +21,8 @@ import {
   waitFor,
 } from './internal/operations.ts';
 import type { Passphrase } from './internal/passphrase.ts';
-import { assertSessionFits, type SessionOrigin, trustAtDepth } from './internal/session-policy.ts';
 import { checkFilePart } from './internal/send-file.ts';
-import { assertSessionFits, type SessionOrigin } from './internal/session-policy.ts';
+import { assertSessionFits, type SessionOrigin, trustAtDepth } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
 import { type CheckedSslOptions, checkSslOptions, nativeSslOptions } from './internal/ssl-options.ts';
 import {
