@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { isIP, type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 import { Duplex } from 'node:stream';
 import { SslContext, type SslContextOptions } from './context.ts';
+import { onAbort } from './internal/abort-listeners.ts';
 import { abortError, invalidArgType, invalidArgValue, timeoutError, tlsError } from './internal/coded-error.ts';
 import { Deadline } from './internal/deadline.ts';
 import { DuplexTransport } from './internal/duplex-transport.ts';
@@ -93,12 +94,27 @@ function targetOf(options: ConnectOptions): Target {
 
 const joined = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
 
-async function makeSsl(options: ConnectOptions, target: Target): Promise<Ssl> {
+/** Who is asked for a passphrase may never answer. */
+async function makeContext(options: ConnectOptions, signal: AbortSignal): Promise<SslContext> {
+  if (typeof options.passphrase !== 'function') return new SslContext(options);
+  if (options.signal?.aborted) throw abortError(options.signal);
+  let detach: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    detach = onAbort(signal, () => reject(signal.reason));
+  });
+  try {
+    return await Promise.race([SslContext.create(options), aborted]);
+  } finally {
+    detach?.();
+  }
+}
+
+async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSignal): Promise<Ssl> {
   const { secureContext } = options;
   if (secureContext !== undefined && secureContext !== null && !(secureContext instanceof SslContext)) {
     throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
   }
-  const ssl = new Ssl(secureContext ?? (await SslContext.create(options)), {
+  const ssl = new Ssl(secureContext ?? (await makeContext(options, signal)), {
     side: 'client',
     servername: target.servername,
     host: options.checkServerIdentity === undefined ? target.host : false,
@@ -202,8 +218,17 @@ export async function connect(options: ConnectOptions): Promise<TlsSocket> {
   checkOnRead(options.onread);
   checkSocketOptions(options);
   const target = targetOf(options);
-  const ssl = await makeSsl(options, target);
   const deadline = new Deadline(timeout, signal);
+  /** What `error` stands for, if our limits caused it. */
+  const limited = (error: unknown): unknown => {
+    if (deadline.expired) return timeoutError(`Connecting to ${target.label}`, timeout ?? 0);
+    return signal?.aborted ? abortError(signal) : error;
+  };
+  const ssl = await makeSsl(options, target, deadline.signal).catch((error: unknown) => {
+    deadline.clear();
+    // Wrong options are told, whatever else is the matter.
+    throw deadline.signal.aborted ? limited(error) : error;
+  });
   let transport: DuplexTransport | undefined;
   try {
     transport = await openTransport(ssl, options, deadline.signal);
@@ -215,8 +240,7 @@ export async function connect(options: ConnectOptions): Promise<TlsSocket> {
     ssl.close();
     const cause = transport?.error ?? error;
     transport?.close(false);
-    if (deadline.expired) throw timeoutError(`Connecting to ${target.label}`, timeout ?? 0);
-    throw signal?.aborted ? abortError(signal) : located(cause, target.label);
+    throw limited(located(cause, target.label));
   } finally {
     deadline.clear();
   }

@@ -3,16 +3,18 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Bio, Ssl, SslContext, type SslOptions } from 'system-tls';
+import { Bio, connect, IoPool, Ssl, SslContext, type SslOptions } from 'system-tls';
 import { needsProgram } from './support/capabilities.ts';
-import { certificates, type Identity } from './support/certificates.ts';
+import { certificates, type Identity, openssl } from './support/certificates.ts';
 import { Child } from './support/child.ts';
 import { rejected, thrown } from './support/errors.ts';
 import { connectedPair, makePair, serverContext, tls12, tls13, versions } from './support/memory-pair.ts';
+import { startServer } from './support/sockets.ts';
 
 const fingerprint = ({ cert }: Identity): string => new X509Certificate(cert).fingerprint256;
 const seen = (ssl: Ssl): string | undefined => ssl.peerCertificate?.fingerprint256;
-const own = ({ cert, key }: Identity): Partial<SslOptions> => ({ cert, key });
+const identityOf = ({ cert, key }: Identity): { cert: string; key: string } => ({ cert, key });
+const own: (identity: Identity) => Partial<SslOptions> = identityOf;
 
 describe('credentials of a connection', () => {
   for (const [version, both] of versions) {
@@ -194,6 +196,41 @@ describe('credentials of a connection', () => {
       pair.close();
       await reading;
     });
+  });
+
+  it('of PKCS #12 bring their chain, and no trust', async () => {
+    const { folder, stranger, otherCa } = certificates();
+    const file = join(folder, 'own.p12');
+    const from = ['-in', stranger.certFile, '-inkey', stranger.keyFile, '-certfile', otherCa.certFile];
+    openssl('pkcs12', '-export', ...from, '-out', file, '-passout', 'pass:x');
+    const clientSsl = { pfxFile: file, passphrase: 'x', rejectUnauthorized: true };
+    const server = { requestCert: true, ca: otherCa.cert };
+    const pair = await connectedPair({ server, clientSsl });
+    assert.equal(pair.server.peerCertificateChain.length, 2);
+    const trusting = makePair({ serverSsl: own(stranger), client: { ca: certificates().ca.cert }, clientSsl });
+    void trusting.server.accept().catch(() => {});
+    await rejected(trusting.during(trusting.client.connect()), /^UNABLE_TO_|^ERR_TLS_CERT|SELF_SIGNED/);
+  });
+
+  it('on an I/O thread', async () => {
+    const { ca, client, stranger } = certificates();
+    const pool = new IoPool({ threads: 1 });
+    const { port, next } = await startServer({ ...tls13, ca: ca.cert });
+    const socket = await connect({ port, ca: ca.cert, io: pool, ...identityOf(stranger) });
+    const { ssl } = socket;
+    thrown(() => ssl.usePrivateKey(client.key), 'ERR_OSSL_X509_KEY_VALUES_MISMATCH');
+    ssl.useCertificate(client.cert);
+    thrown(() => ssl.checkPrivateKey(), 'ERR_SSL_NO_PRIVATE_KEY_ASSIGNED');
+    ssl.usePrivateKey(client.key);
+    ssl.checkPrivateKey();
+    socket.resume();
+    const peer = await next();
+    peer.resume();
+    await peer.ssl.requestClientCertificate();
+    assert.equal(seen(peer.ssl), fingerprint(client));
+    assert.deepEqual(ssl.clientCaList, ['CN=Test CA']);
+    socket.destroy();
+    await pool.close();
   });
 
   it('that are wrong throw from the constructor', () => {

@@ -31,3 +31,16 @@ export function needs(test: Mocha.Context, present: boolean, what: string): void
 export function needsProgram(test: Mocha.Context, name: string): void {
   needs(test, hasProgram(name), `no program "${name}" on the PATH`);
 }
+
+const nobody = 65534;
+
+/** Calls `action` as a user who is not root, for what root may always do. */
+export function withoutPrivileges<T>(action: () => T): T {
+  if (process.geteuid?.() !== 0) return action();
+  process.seteuid?.(nobody);
+  try {
+    return action();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
