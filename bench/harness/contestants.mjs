@@ -175,6 +175,10 @@ export function findPeers(programs, scratch) {
       const args = ['--expose-gc', script('system-tls.mjs'), ...flags(given)];
       return started(new TalkingProcess('system-tls', programs.node, args, programs.env));
     },
+    'system-tls-threads': given => {
+      const args = ['--expose-gc', script('system-tls.mjs'), ...flags(given), '--io', '1'];
+      return started(new TalkingProcess('system-tls on threads', programs.node, args, programs.env));
+    },
     node: given => {
       const args = ['--expose-gc', script('node-tls.mjs'), ...flags(given)];
       return started(new TalkingProcess('node:tls', process.execPath, args));

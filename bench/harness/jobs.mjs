@@ -29,10 +29,14 @@ const each = (peer, ...apis) => apis.map(api => ({ peer, api }));
 const c = { peer: 'c' };
 const bun = { peer: 'bun' };
 const nginx = { peer: 'nginx' };
+/** The same on I/O threads: see system-tls.mjs. */
+const onThreads = 'system-tls-threads';
 const plain = [c, { peer: 'system-tls' }, { peer: 'node' }, bun];
 
 const receivers = [c, ...each('system-tls', 'onread', 'readInto', 'data'), ...each('node', 'onread', 'data'), bun];
+const threadedReceivers = [...receivers, ...each(onThreads, 'onread', 'data')];
 const senders = [c, ...each('system-tls', 'write', 'ssl.write'), ...each('node', 'write'), bun];
+const threadedSenders = [...senders, ...each(onThreads, 'write')];
 
 const kib = 1024;
 const sizes = [16, 64, 1024];
@@ -54,7 +58,7 @@ function bulk() {
           load: { mode: 'send', ...common },
           server: { mode: 'sink', ...common },
           client: true,
-          contestants: receivers,
+          contestants: threadedReceivers,
         },
         {
           group: 'bulk-send',
@@ -62,7 +66,7 @@ function bulk() {
           kind: /** @type {const} */ ('bulk'),
           load: { mode: 'receive', ...common },
           server: { mode: 'source', ...common },
-          contestants: senders,
+          contestants: threadedSenders,
         },
       ];
     }),
@@ -78,7 +82,7 @@ function echo() {
       kind: /** @type {const} */ ('echo'),
       load: { mode: 'echo', connections: String(connections), size: String(size) },
       server: { mode: 'echo' },
-      contestants: plain,
+      contestants: [...plain, { peer: onThreads }],
     })),
   );
 }
@@ -90,7 +94,7 @@ function handshakes() {
     kind: /** @type {const} */ ('handshake'),
     load: { mode: 'handshake', connections: '32' },
     server: { mode: 'echo' },
-    contestants: plain,
+    contestants: [...plain, { peer: onThreads }],
   };
   const resume = { ...common.load, resume: '1' };
   return [

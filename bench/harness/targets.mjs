@@ -11,12 +11,13 @@ import { ratios } from './statistics.mjs';
  * @property {string} figure
  * @property {number} limit
  * @property {'at most' | 'at least'} [sense]  default: at most
- * @property {boolean} [threads]  needs I/O threads
  */
 
 /** @param {string} work @param {string} job @param {string} ours @param {[string, number][]} limits @param {string} [figure] */
 const atMost = (work, job, ours, limits, figure = 'cpu') =>
   limits.map(([theirs, limit]) => ({ work, job, ours, theirs, figure, limit }));
+
+const onThreads = 'system-tls-threads';
 
 const bulkNames = [1, 8].flatMap(connections => ['16 KiB', '64 KiB', '1 MiB'].map(size => `${connections} x ${size}`));
 
@@ -43,6 +44,9 @@ function bulkTargets() {
       ...atMost("receive by 'data'", receive, 'system-tls data', [['node data', 0.85]]),
       ...atMost('send', send, 'system-tls write', sending),
       ...atMost('send', send, 'system-tls ssl.write', sending),
+      ...atMost('with threads, main thread', receive, `${onThreads} onread`, [['node onread', 0.15]], 'cpuMain'),
+      ...atMost('with threads, main thread', receive, `${onThreads} data`, [['node data', 0.15]], 'cpuMain'),
+      ...atMost('with threads, main thread', send, `${onThreads} write`, [['node write', 0.15]], 'cpuMain'),
     ];
   });
 }
@@ -85,6 +89,9 @@ export const targets = [
   ...bulkTargets(),
   ...echoTargets(),
   ...handshakeNames.flatMap(job => atMost('handshake, CPU each', job, 'system-tls', [['c', 1.1]])),
+  ...handshakeNames.flatMap(job =>
+    atMost('with threads, event-loop delay p99', job, onThreads, [['node', 0.5]], 'delayP99'),
+  ),
   ...atMost(
     'memory of an idle connection',
     'memory 5000 idle',

@@ -17,6 +17,7 @@ import process from 'node:process';
  * @property {number} connections
  * @property {number} size
  * @property {number} updateEvery  bytes between key updates; 0: none
+ * @property {boolean} io  on I/O threads
  */
 
 /** @returns {Options} */
@@ -38,6 +39,7 @@ function parse() {
     connections: Number(given['connections'] ?? 1),
     size: Number(given['size'] ?? 1024),
     updateEvery: Number(given['update-every'] ?? 0),
+    io: given['io'] === '1',
   };
 }
 

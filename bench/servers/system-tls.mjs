@@ -1,11 +1,12 @@
 // The jobs, served by system-tls.
 
 import { createServer as createHttpServer } from 'node:http';
-import { connect, createServer, openssl } from '../../dist/index.js';
+import { connect, createServer, IoPool, openssl } from '../../dist/index.js';
 import { body, clientOptions, done, ignore, options, serve, serverOptions } from './served.mjs';
 import { onread, work } from './streams.mjs';
 
 const details = { openssl: openssl.version };
+const io = options.io ? new IoPool() : undefined;
 
 /** @param {any} socket */
 function http(socket) {
@@ -22,12 +23,12 @@ const httpServer = createHttpServer((_request, response) => {
 
 if (options.client) {
   for (let i = 0; i < options.connections; i++) {
-    const socket = await connect({ ...clientOptions, ...onread(), pauseOnConnect: options.api === 'readInto' });
+    const socket = await connect({ ...clientOptions, ...onread(), io, pauseOnConnect: options.api === 'readInto' });
     work(socket);
   }
   serve({ port: 0, ...details });
 } else {
-  const server = createServer(serverOptions, options.mode === 'http' ? http : work);
+  const server = createServer({ ...serverOptions, io }, options.mode === 'http' ? http : work);
   server.on('tlsClientError', ignore);
   await server.listen({ port: options.port, host: '127.0.0.1' });
   const address = server.address();
