@@ -12,6 +12,7 @@
 #include "binding/session.h"
 #include "io/file.h"
 #include "io/socket.h"
+#include "io/socket_transport.h"
 #include "openssl/identity.h"
 #include "openssl/verification.h"
 
@@ -113,6 +114,9 @@ FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole) {
     const Entry entry(access_->delivery());
     return access_->local().set_socket(fd, sole);
   }
+  // The thread's loop would not notice that the environment's polls it, for node, say, under whom it must not be
+  // closed.
+  if (FailurePtr failure = io::SocketTransport::pollable(*access_->delivery().reactor(), fd.get())) return failure;
   has_socket_ = true;
   local_address_ = io::local_address(fd.get());
   remote_address_ = io::remote_address(fd.get());

@@ -41,6 +41,13 @@ bool SocketTransport::start(Reactor& reactor, Fd& fd, FailurePtr& failure) {
   return false;
 }
 
+FailurePtr SocketTransport::pollable(Reactor& reactor, int fd) {
+  UvHandle<uv_poll_t> poll;
+  const int result =
+      poll.open(reactor.lease(), nullptr, [&](uv_poll_t* handle) { return uv_poll_init(reactor.loop(), handle, fd); });
+  return result == 0 ? nullptr : system_failure(-result, "uv_poll_init");
+}
+
 Moved SocketTransport::send_some(engine::ByteQueue& out, std::size_t most) {
   Moved moved;
   while (moved.bytes < most) {

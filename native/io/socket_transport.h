@@ -17,6 +17,9 @@ class SocketTransport : public Transport {
   static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd& fd, bool sole, TransportOwner& owner,
                                                openssl::FailurePtr& failure);
 
+  // Null, or why that reactor could not poll the descriptor: EEXIST if its loop polls it already, for somebody else.
+  static openssl::FailurePtr pollable(Reactor& reactor, int fd);
+
   Moved send(engine::ByteQueue& out) override { return send_some(out, out.size()); }
   Moved receive(std::span<std::uint8_t> to) override;
   bool always_readable() const override { return false; }
