@@ -126,7 +126,7 @@ async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSig
     ktls: options.ktls,
     on: options.on,
   });
-  connectionOf(ssl).peer = target.label;
+  connectionOf(ssl).peerName = target.label;
   return ssl;
 }
 

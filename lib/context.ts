@@ -118,7 +118,8 @@ export interface SslContextOptions extends CredentialOptions {
 
 let internals: (context: unknown, argument?: string) => ContextInternals;
 
-interface ContextInternals {
+/** @internal */
+export interface ContextInternals {
   readonly native: NativeContext;
   readonly policy: ContextPolicy;
   /** What sessions remember of it. */

@@ -4,11 +4,13 @@ import { contextArgument, SslContext, type SslContextOptions } from './context.t
 import { Acceptor } from './internal/acceptor.ts';
 import { abortError, invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
 import { throwLater } from './internal/dispatch.ts';
-import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
+import { defaultHandshakeTimeout } from './internal/handshake.ts';
 import { type ListenOptions, placeOf } from './internal/listen.ts';
 import { assertMethodSide } from './internal/methods.ts';
 import { moveToLoop } from './internal/operations.ts';
 import { checkOnRead } from './internal/receiver.ts';
+import { ServerHandshakes } from './internal/server-handshakes.ts';
+import { ConnectionSettings, checkListeners } from './internal/ssl-options.ts';
 import {
   optionalBoolean,
   optionalFunction,
@@ -96,13 +98,6 @@ interface Settings {
   readonly on: SslListeners | undefined;
 }
 
-/** At a client's arrival it would be too late to say that an option is wrong. */
-function checkListeners(on: SslListeners | undefined): void {
-  if (on === undefined || on === null) return;
-  validateObject(on, 'options.on');
-  for (const [name, listener] of Object.entries(on)) optionalFunction(listener, `options.on.${name}`);
-}
-
 function settingsOf(options: ServerOptions): Settings {
   const { onread, on } = options;
   checkOnRead(onread);
@@ -164,7 +159,10 @@ export class Server extends EventEmitter<ServerEvents> {
   maxConnections: number | undefined;
   readonly #settings: Settings;
   readonly #connections = new Set<Ssl>();
+  readonly #handshakes: ServerHandshakes;
   #context: SslContext;
+  /** Of all connections of that context. */
+  #sslSettings: ConnectionSettings | undefined;
   #clientPolicy: VerifyOptions;
   #acceptor: Acceptor | null = null;
   #closing: Closing | null = null;
@@ -176,6 +174,13 @@ export class Server extends EventEmitter<ServerEvents> {
     super();
     validateObject(options, 'options');
     this.#settings = settingsOf(options);
+    this.#handshakes = new ServerHandshakes(
+      {
+        succeeded: ssl => (this.#settings.dataOnLoop ? void this.#moveToLoop(ssl) : this.#handOut(ssl)),
+        failed: (ssl, error) => this.#handshakeFailed(ssl, error),
+      },
+      this.#settings.handshakeTimeout,
+    );
     this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
     this.#clientPolicy = clientPolicyOf(options);
     this.#context = contextOf(options);
@@ -254,6 +259,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const server = own(this);
     if (options instanceof SslContext) {
       server.#context = forServers(options);
+      server.#sslSettings = undefined;
       return;
     }
     validateObject(options, 'options');
@@ -263,6 +269,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const policy = otherWords ? given : { ...server.#clientPolicy, ...given };
     server.#context = forServers(new SslContext({ ...options, ...policy }));
     server.#clientPolicy = policy;
+    server.#sslSettings = undefined;
   }
 
   /** Stops listening at once; resolves when the last connection has ended. Idempotent. */
@@ -317,7 +324,7 @@ export class Server extends EventEmitter<ServerEvents> {
       return;
     }
     const ssl = this.#makeSsl(fd);
-    if (ssl !== undefined) void this.#handshake(ssl);
+    if (ssl !== undefined) this.#handshakes.begin(ssl);
   }
 
   /** Whatever fails, the descriptor is closed, and no client's arrival is an uncaught exception. */
@@ -325,7 +332,9 @@ export class Server extends EventEmitter<ServerEvents> {
     let ssl: Ssl;
     try {
       const { io, ktls, on } = this.#settings;
-      ssl = new Ssl(this.#context, { side: 'server', io, ktls, on, ...this.#clientPolicy });
+      const options = { side: 'server', io, ktls, on, ...this.#clientPolicy } as const;
+      this.#sslSettings ??= new ConnectionSettings(contextArgument(this.#context, 'context'), options);
+      ssl = new Ssl(this.#context, options, this.#sslSettings);
     } catch (error) {
       closeSync(fd);
       this.#acceptFailed(error);
@@ -349,25 +358,23 @@ export class Server extends EventEmitter<ServerEvents> {
     try {
       if (noDelay) connection.native.setNoDelay(true);
       if (keepAlive) connection.native.setKeepAlive(true, keepAliveDelay);
-      const remote = connection.remoteAddress;
-      connection.peer = remote === null || remote.family === 'unix' ? '' : `${remote.address}:${remote.port}`;
     } catch {
       ssl.close();
       return false;
     }
     this.#connections.add(ssl);
-    connection.ended = () => this.#closed(ssl);
+    connection.ended = this.#ended;
     return true;
   }
 
-  async #handshake(ssl: Ssl): Promise<void> {
+  async #moveToLoop(ssl: Ssl): Promise<void> {
     try {
-      await performHandshake(ssl, this.#settings.handshakeTimeout);
-      if (this.#settings.dataOnLoop) await moveToLoop(connectionOf(ssl));
+      await moveToLoop(connectionOf(ssl));
     } catch (error) {
-      return this.#handshakeFailed(ssl, error as Error);
+      this.#handshakeFailed(ssl, error as Error);
+      return;
     }
-    if (!ssl.closed) this.#handOut(ssl);
+    this.#handOut(ssl);
   }
 
   #handshakeFailed(ssl: Ssl, error: Error): void {
@@ -387,6 +394,7 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   #handOut(ssl: Ssl): void {
+    if (ssl.closed) return;
     let socket: TlsSocket;
     try {
       socket = new TlsSocket(ssl, this.#settings.socket);
@@ -415,10 +423,11 @@ export class Server extends EventEmitter<ServerEvents> {
     else process.emitWarning(error);
   }
 
-  #closed(ssl: Ssl): void {
-    this.#connections.delete(ssl);
+  /** One for all connections. */
+  readonly #ended = (ssl: object): void => {
+    this.#connections.delete(ssl as Ssl);
     this.#closeIfIdle();
-  }
+  };
 
   #closeIfIdle(): void {
     if (this.#closing === null || this.#connections.size > 0) return;

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import type { NativeCipher } from '../types/binding.d.ts';
+import type { NativeCipher, NativeConnectionOptions, NativeContext, NativeIoPool } from '../types/binding.d.ts';
 import { makeVerifyResult, toError, type VerifyResult } from './errors.ts';
 import { invalidThis } from './internal/coded-error.ts';
-import { Connection, type MakeNative } from './internal/connection.ts';
+import { Connection } from './internal/connection.ts';
 import { sslLibrary } from './internal/error-codes.ts';
 import { asBytes, validateInteger, validateString } from './internal/validate.ts';
 import { WatchedEmitter } from './internal/watched-emitter.ts';
@@ -29,6 +29,10 @@ interface Parsed {
 
 const parse = (der: Buffer): Parsed => ({ der, certificate: new X509Certificate(der) });
 
+/** One for all: most connections are never asked. */
+const noChain: readonly Parsed[] = Object.freeze([]);
+const noCertificates: readonly X509Certificate[] = Object.freeze([]);
+
 const keyUpdateTypes = ['none', 'not-requested', 'requested'] as const;
 const maxExport = 2 ** 16;
 /** SSL_R_STILL_IN_INIT */
@@ -38,8 +42,8 @@ const stillInInit = 121;
 export abstract class SslState extends WatchedEmitter<SslEvents> {
   readonly #connection: Connection;
   #peer: Parsed | undefined;
-  #chain: readonly Parsed[] = [];
-  #chainCertificates: readonly X509Certificate[] = Object.freeze([]);
+  #chain: readonly Parsed[] = noChain;
+  #chainCertificates: readonly X509Certificate[] = noCertificates;
 
   static {
     connectionOf = ssl => {
@@ -49,9 +53,9 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
   }
 
   /** @internal */
-  constructor(server: boolean, makeNative: MakeNative) {
+  constructor(context: NativeContext, options: NativeConnectionOptions, pool: NativeIoPool | undefined) {
     super();
-    this.#connection = new Connection(server, makeNative);
+    this.#connection = new Connection(context, options, pool);
   }
 
   /** Whether {@link Ssl.close} was called, by whomever. */

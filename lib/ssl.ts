@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { type Bio, bioArgument } from './bio.ts';
 import { contextArgument, type SslContext } from './context.ts';
 import { invalidArgValue } from './internal/coded-error.ts';
-import type { Connection, Sink } from './internal/connection.ts';
+import { type Connection, onClosed, onFailed, onInform, type Sink } from './internal/connection.ts';
 import { ReadStatus } from './internal/constants.ts';
 import {
   type CertificateOption,
@@ -11,7 +11,6 @@ import {
   nativeCredentials,
 } from './internal/credentials.ts';
 import { informed, observeMask } from './internal/inform.ts';
-import { binding } from './internal/load-binding.ts';
 import {
   checkLimits,
   expectPeerUpdate,
@@ -22,18 +21,17 @@ import {
 } from './internal/operations.ts';
 import type { Passphrase } from './internal/passphrase.ts';
 import { checkFilePart } from './internal/send-file.ts';
-import { assertSessionFits, type SessionOrigin, trustAtDepth } from './internal/session-policy.ts';
+import { assertSessionFits, type SessionOrigin } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
-import { type CheckedSslOptions, checkSslOptions, nativeSslOptions } from './internal/ssl-options.ts';
+import { ConnectionSettings } from './internal/ssl-options.ts';
+import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from './internal/validate.ts';
 import {
-  asBytes,
-  asTarget,
-  optionalBoolean,
-  optionalFunction,
-  validateInteger,
-  validateObject,
-} from './internal/validate.ts';
-import { type VerifyOptions, verifyContinue, verifyMode, verifyPolicy } from './internal/verify-mode.ts';
+  type VerifyOptions,
+  type VerifyPolicy,
+  verifyContinue,
+  verifyMode,
+  verifyPolicy,
+} from './internal/verify-mode.ts';
 import { listenersChanged } from './internal/watched-emitter.ts';
 import { nativePool } from './io-pool.ts';
 import { makeSession, SslSession, sessionArgument } from './session.ts';
@@ -79,9 +77,9 @@ const updateTypes: ReadonlyMap<unknown, number> = new Map<unknown, number>([
  *
  * A connection with nothing under way that nobody refers to is collected; {@link close} frees it at once.
  */
-export class Ssl extends SslState {
+export class Ssl extends SslState implements Sink {
   readonly #context: SslContext;
-  readonly #options: CheckedSslOptions;
+  readonly #verify: VerifyPolicy;
   /** Of sessions that are made here; `verified` is what holds now. */
   #origin: SessionOrigin;
   /** Of the session that is to be resumed. */
@@ -91,26 +89,21 @@ export class Ssl extends SslState {
   /**
    * SSL_new(3).
    *
+   * @param shared - internal: what these options come to with this context
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; Error `ERR_TLS_WRONG_SIDE` if the context's method
    * is for the other side; what is wrong with an own certificate or key, as the constructor of {@link SslContext}
    */
-  constructor(context: SslContext, options: SslOptions) {
-    const { native, policy, trust } = contextArgument(context, 'context');
-    const checked = checkSslOptions(options, policy);
-    const pool = nativePool(options.io, 'options.io');
-    super(
-      checked.server,
-      id => new binding.NativeConnection(native, nativeSslOptions(id, checked, policy, options), pool),
-    );
+  constructor(context: SslContext, options: SslOptions, shared?: ConnectionSettings) {
+    const internals = contextArgument(context, 'context');
+    const settings = shared ?? new ConnectionSettings(internals, options);
+    super(internals.native, settings.native, nativePool(options.io, 'options.io'));
     const connection = connectionOf(this);
-    connection.sink = this.#sink();
-    connection.peer = checked.host ?? '';
+    connection.sink = this;
+    connection.peerName = settings.host ?? '';
     this.#context = context;
-    this.#options = checked;
-    const depth = checked.verifyDepth;
-    const trusts = depth === undefined ? trust : trustAtDepth(trust, depth);
-    this.#origin = { host: checked.sessionHost ?? null, trust: trusts, verified: checked.verify.rejectUnauthorized };
-    addListeners(this, options.on);
+    this.#verify = settings.verify;
+    this.#origin = settings.origin;
+    addListeners(this, settings.on);
     if (options.session !== undefined && options.session !== null) this.setSession(options.session);
   }
 
@@ -399,7 +392,7 @@ export class Ssl extends SslState {
   setVerify(options: VerifyOptions): void {
     const connection = connectionOf(this);
     validateObject(options, 'options');
-    const policy = verifyPolicy(options, this.#options.verify);
+    const policy = verifyPolicy(options, this.#verify);
     connection.assertOpen();
     const { server, native } = connection;
     const resumes = !native.established || native.sessionReused;
@@ -499,20 +492,25 @@ export class Ssl extends SslState {
     connectionOf(this).observe('ssl', observeMask(name), listening);
   }
 
-  /** @internal What the connection tells. */
-  #sink(): Sink {
-    const close = (error: Error | null) => this.#emitClose(error);
-    return { failed: close, closed: close, inform: (kind, a, b, c) => this.#inform(kind, a, b, c) };
+  /** @internal */
+  [onFailed](error: Error): void {
+    this.#emitClose(error);
   }
 
-  #inform(kind: number, a: number, b: number, c: number): void {
+  /** @internal */
+  [onClosed](error: Error | null): void {
+    this.#emitClose(error);
+  }
+
+  /** @internal */
+  [onInform](kind: number, a: number, b: number, c: number): void {
     const event = informed(kind, a, b, c, this.#origin);
     if (event === undefined) return;
     const [name, ...args] = event as readonly [string, ...unknown[]];
     try {
       (this.emit as (...args: readonly unknown[]) => boolean).call(this, name, ...args);
     } finally {
-      connectionOf(this).forward?.(name, ...args);
+      connectionOf(this).forward(name, args);
     }
   }
 
@@ -522,7 +520,7 @@ export class Ssl extends SslState {
     const connection = connectionOf(this);
     // Never from inside the call that closed it.
     process.nextTick(() => {
-      connection.ended?.();
+      connection.ended?.(this);
       connection.inScope(() => void this.emit('close', error), undefined);
     });
   }
@@ -537,9 +535,8 @@ function useCredentials(ssl: Ssl, options: CredentialOptions, name: keyof Creden
 }
 
 function addListeners(ssl: Ssl, listeners: SslListeners | undefined): void {
-  if (listeners === undefined || listeners === null) return;
-  validateObject(listeners, 'options.on');
+  if (listeners === undefined) return;
   for (const [name, listener] of Object.entries(listeners)) {
-    if (optionalFunction(listener, `options.on.${name}`) !== undefined) ssl.on(name as 'close', listener as () => void);
+    if (listener !== undefined && listener !== null) ssl.on(name as 'close', listener as () => void);
   }
 }

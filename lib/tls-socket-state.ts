@@ -3,7 +3,7 @@ import { Duplex, type Readable } from 'node:stream';
 import type { NativeAddress } from '../types/binding.d.ts';
 import { codeOfVerifyResult } from './errors.ts';
 import { invalidThis } from './internal/coded-error.ts';
-import type { Connection } from './internal/connection.ts';
+import { type Connection, type Forwarder, onForward } from './internal/connection.ts';
 import { IdleTimer } from './internal/idle-timer.ts';
 import { observeMask } from './internal/inform.ts';
 import { longestTimeout, validateFunction, validateInteger } from './internal/validate.ts';
@@ -51,10 +51,18 @@ const forwarded: ReadonlySet<unknown> = new Set(['keyUpdate', 'renegotiate', 'se
 
 const maxSeconds = 32767;
 
+const unverified: Verified = { authorized: false, error: null };
+
 let own: (socket: unknown) => TlsSocketState;
+let observe: (socket: TlsSocketState, name: string | symbol) => void;
+
+/** From the first listener on, a socket's events are recorded: they are few. */
+function observeAdded(this: TlsSocketState, name: string | symbol): void {
+  if (forwarded.has(name)) observe(this, name);
+}
 
 /** What users of net.Socket and tls.TLSSocket expect of a socket beside its bytes. */
-export abstract class TlsSocketState extends Duplex {
+export abstract class TlsSocketState extends Duplex implements Forwarder {
   /** Always true, as in node:tls. */
   readonly encrypted = true;
   /** Always false: a TlsSocket is connected when it is made. */
@@ -68,21 +76,25 @@ export abstract class TlsSocketState extends Duplex {
   declare prependOnceListener: AddListener<this>;
   readonly #ssl: Ssl;
   readonly #state: Connection;
-  readonly #idle = new IdleTimer(() => this.#state.inScope(() => void this.emit('timeout'), undefined));
+  /** Made for those who ask for it. */
+  #idle: IdleTimer | undefined;
   #bytesRead = 0;
   #bytesWritten = 0;
   #localAddress: NativeAddress | null | undefined;
-  #verified: Verified = { authorized: false, error: null };
+  #verified: Verified = unverified;
 
   /** @internal */
   constructor(ssl: Ssl, allowHalfOpen: boolean) {
     super({ allowHalfOpen, autoDestroy: true, emitClose: true });
     this.#ssl = ssl;
     this.#state = connectionOf(ssl);
-    this.#state.forward = (name, ...args) => {
-      if (forwarded.has(name)) this.emit(name, ...args);
-    };
-    super.on('newListener', this.#observe);
+    this.#state.forwarder = this;
+    super.on('newListener', observeAdded);
+  }
+
+  /** @internal */
+  [onForward](name: string, args: readonly unknown[]): void {
+    if (forwarded.has(name)) this.emit(name, ...args);
   }
 
   /** The connection under the stream. */
@@ -90,17 +102,12 @@ export abstract class TlsSocketState extends Duplex {
     return own(this).#ssl;
   }
 
-  /** From the first listener on, a socket's events are recorded: they are few. */
-  readonly #observe = (name: string | symbol): void => {
-    if (forwarded.has(name)) this.#state.observe('socket', observeMask(name), true);
-  };
-
   /** The hook of this class stays: it is no listener of the user's. */
   override removeAllListeners(name?: string | symbol): this {
     // node tells no name from an undefined one by the number of arguments.
     if (name === undefined) super.removeAllListeners();
     else super.removeAllListeners(name);
-    if (#ssl in this && !this.listeners('newListener').includes(this.#observe)) super.on('newListener', this.#observe);
+    if (#ssl in this && !this.listeners('newListener').includes(observeAdded)) super.on('newListener', observeAdded);
     return this;
   }
 
@@ -268,6 +275,7 @@ export abstract class TlsSocketState extends Duplex {
     // Not every number is an integer here, but nothing else is a number.
     const whole = typeof milliseconds === 'number' ? Math.trunc(milliseconds) : milliseconds;
     validateInteger(whole, 'milliseconds', 0, longestTimeout);
+    socket.#idle ??= new IdleTimer(() => socket.#state.inScope(() => void socket.emit('timeout'), undefined));
     socket.#idle.set(socket.destroyed ? 0 : milliseconds);
     if (callback === undefined) return this;
     validateFunction(callback, 'callback');
@@ -278,7 +286,7 @@ export abstract class TlsSocketState extends Duplex {
 
   /** Milliseconds as given to {@link setTimeout}. */
   get timeout(): number | undefined {
-    return own(this).#idle.milliseconds || undefined;
+    return own(this).#idle?.milliseconds || undefined;
   }
 
   /** Clear bytes. */
@@ -309,27 +317,28 @@ export abstract class TlsSocketState extends Duplex {
   protected noteRead(bytes: number): void {
     const socket = own(this);
     socket.#bytesRead += bytes;
-    socket.#idle.touch();
+    socket.#idle?.touch();
   }
 
   /** @internal */
   protected noteWritten(bytes: number): void {
     const socket = own(this);
     socket.#bytesWritten += bytes;
-    socket.#idle.touch();
+    socket.#idle?.touch();
   }
 
   /** @internal */
   protected touch(): void {
-    own(this).#idle.touch();
+    own(this).#idle?.touch();
   }
 
   /** @internal */
   protected stopTimer(): void {
-    own(this).#idle.stop();
+    own(this).#idle?.stop();
   }
 
   static {
+    observe = (socket, name) => socket.#state.observe('socket', observeMask(name), true);
     own = socket => {
       if (typeof socket !== 'object' || socket === null || !(#ssl in socket)) throw invalidThis('TlsSocket');
       return socket;

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { closedError, timeoutError, tlsError } from './internal/coded-error.ts';
-import type { Connection, Pending } from './internal/connection.ts';
+import { type Connection, type Flow, onClosed, onData, onEnd, onFailed, type Pending } from './internal/connection.ts';
 import { Deadline } from './internal/deadline.ts';
 import type { DuplexTransport } from './internal/duplex-transport.ts';
 import { BufferReceiver, ChunkReceiver, type OnReadOptions, type Receiver } from './internal/receiver.ts';
@@ -34,12 +34,13 @@ type Chunk = { readonly chunk: Buffer };
  * The end of the stream is the peer's close_notify. If the transport ends without, the stream is destroyed with
  * `ERR_SSL_UNEXPECTED_EOF`. Ending the writable side sends our close_notify. A fatal error closes everything.
  */
-export class TlsSocket extends TlsSocketState {
+export class TlsSocket extends TlsSocketState implements Flow {
   readonly #connection: Connection;
   readonly #transport: DuplexTransport | undefined;
   readonly #receiver: Receiver;
   readonly #ownBuffer: boolean;
-  readonly #turns = new WriteTurns();
+  /** Made for those who need it. */
+  #turns: WriteTurns | undefined;
   #peerEnded = false;
   #disposing = false;
 
@@ -60,19 +61,14 @@ export class TlsSocket extends TlsSocketState {
     this.#ownBuffer = options.onread !== undefined && options.onread !== null;
     this.#receiver =
       options.onread === undefined || options.onread === null
-        ? new ChunkReceiver(chunk => this.push(chunk))
+        ? new ChunkReceiver(this)
         : new BufferReceiver(connection, options.onread);
     this.#attach();
     if (!optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false)) this.read(0);
   }
 
   #attach(): void {
-    this.#connection.flow = {
-      data: (bytes, offset, length) => this.#data(bytes, offset, length),
-      end: () => this.#end(),
-      failed: error => this.#failed(error),
-      closed: error => this.destroy(error ?? undefined),
-    };
+    this.#connection.flow = this;
     this.#connection.pin();
     // It may have died between its handshake and this moment.
     if (this.#connection.error !== null) this.destroy(this.#connection.error);
@@ -87,13 +83,15 @@ export class TlsSocket extends TlsSocketState {
     this.#transport?.resumeInput();
   }
 
-  #data(bytes: Uint8Array, offset: number, length: number): void {
+  /** @internal */
+  [onData](bytes: Uint8Array, offset: number, length: number): void {
     this.noteRead(length);
     if (!this.#receiver.receive(bytes, offset, length)) this.#connection.stopFlow();
     this.#transport?.resumeInput();
   }
 
-  #end(): void {
+  /** @internal */
+  [onEnd](): void {
     this.#peerEnded = true;
     if (!this.#receiver.holds) this.#emitEnd();
   }
@@ -104,10 +102,16 @@ export class TlsSocket extends TlsSocketState {
     this.read(0);
   }
 
-  #failed(error: Error): void {
+  /** @internal */
+  [onFailed](error: Error): void {
     // Both sides have said all they had to say: how the transport ends after that is nobody's concern.
     if (this.#peerEnded && this.writableEnded && this.writableLength === 0) this.destroy();
     else this.destroy(this.#transport?.error ?? error);
+  }
+
+  /** @internal */
+  [onClosed](error: Error | null): void {
+    this.destroy(error ?? undefined);
   }
 
   #releaseHeld(): void {
@@ -139,7 +143,8 @@ export class TlsSocket extends TlsSocketState {
   }
 
   override _writev(chunks: readonly Chunk[], callback: WriteCallback): void {
-    this.#turns.send(chunks, (part, done) => this.#send(part, done), callback);
+    if (this.#turns === undefined) this.#send(chunks, callback);
+    else this.#turns.send(chunks, (part, done) => this.#send(part, done), callback);
   }
 
   /**
@@ -164,6 +169,7 @@ export class TlsSocket extends TlsSocketState {
   }
 
   async #sendFile(file: FileHandle | number, options: SendFileOptions & { signal: AbortSignal }): Promise<number> {
+    this.#turns ??= new WriteTurns();
     const done = await this.#turns.take((marker, callback) => void this.write(marker, callback), options.signal);
     try {
       const sent = await this.ssl.sendFile(file, options);

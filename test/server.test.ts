@@ -72,6 +72,50 @@ describe('Server', () => {
       await within(once(silent.resume(), 'close'), 'TCP to close');
     });
 
+    it('clients that say nothing, one after the other: each has its own time, and one that speaks in time is served', async () => {
+      const { server, port, next } = await startServer({ handshakeTimeout: 150 });
+      const failed: { readonly message: string; readonly port: number; readonly after: number }[] = [];
+      server.on('tlsClientError', (error, socket) => {
+        failed.push({ message: error.message, port: socket.remotePort ?? 0, after: performance.now() });
+      });
+      const begun = new Map<number, number>();
+      for (let i = 0; i < 3; i++) {
+        const silent = net.connect(port, '127.0.0.1').on('error', () => {});
+        await within(once(silent, 'connect'), 'TCP');
+        begun.set(silent.localPort ?? 0, performance.now());
+        silent.resume();
+        await sleep(50);
+        if (i === 1) await connectTo(port);
+      }
+      const served = await next();
+      await until(() => failed.length === 3, 'three failures');
+      for (const { message, port, after } of failed) {
+        const waited = after - (begun.get(port) ?? 0);
+        assert.ok(waited > 140, `${message} after ${waited} ms`);
+        // It is told whose handshake it was, although the connection is closed.
+        assert.match(message, new RegExp(`from 127.0.0.1:${port}:`));
+      }
+      assert.deepEqual(
+        [...begun.keys()],
+        failed.map(({ port }) => port),
+      );
+      await sleep(200);
+      assert.equal(served.destroyed, false);
+      assert.equal(failed.length, 3);
+    });
+
+    it('a server that is closed while a client says nothing tells of no failure afterwards', async () => {
+      const { server, port } = await startServer({ handshakeTimeout: 50 });
+      let told = 0;
+      server.on('tlsClientError', () => told++);
+      const silent = net.connect(port, '127.0.0.1').on('error', () => {});
+      await until(() => server.connections === 1, 'a connection');
+      server.closeAllConnections();
+      await within(once(silent.resume(), 'close'), 'TCP to close');
+      await sleep(120);
+      assert.equal(told, 0);
+    });
+
     it('a client that refuses our certificate', async () => {
       const error = await firstClientError({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }, port => {
         void connectTo(port, { ca: certificates().otherCa.cert }).catch(() => {});

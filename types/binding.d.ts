@@ -223,8 +223,6 @@ export declare class NativeBio {
 
 /** Credentials of its own replace those of the context. */
 export interface NativeConnectionOptions extends NativeCredentials {
-  /** Names the connection in events; unique in this environment. */
-  readonly id: number;
   readonly server: boolean;
   /** SNI to send. */
   readonly servername?: string;
@@ -275,11 +273,11 @@ export interface NativeKtls {
 
 export declare class NativeConnection {
   /**
-   * With a pool the connection lives on one of its threads: operations and reads are always pending at first; readInto()
-   * ends with a Data event, whose bytes the caller copies; a read buffer is ignored, and flow comes through the slab;
-   * accessors wait for the thread.
+   * `id` names the connection in events; unique in this environment. With a pool the connection lives on one of its threads:
+   * operations and reads are always pending at first; readInto() ends with a Data event, whose bytes the caller copies; a
+   * read buffer is ignored, and flow comes through the slab; accessors wait for the thread.
    */
-  constructor(context: NativeContext, options: NativeConnectionOptions, pool?: NativeIoPool);
+  constructor(context: NativeContext, id: number, options: NativeConnectionOptions, pool?: NativeIoPool);
 
   /**
    * The reactor polls the descriptor (close: true) or a duplicate of it. Throws for what is no stream socket. `sole`: nobody
@@ -373,6 +371,7 @@ export declare class NativeConnection {
   readonly state: string;
   /** getsockname / getpeername, null when there is no socket. */
   localAddress(): NativeAddress | null;
+  /** Of a socket on the Internet, also when the connection is closed. */
   remoteAddress(): NativeAddress | null;
   setNoDelay(on: boolean): void;
   setKeepAlive(on: boolean, seconds: number): void;

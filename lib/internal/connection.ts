@@ -1,7 +1,15 @@
 // The TypeScript side of one native connection: numbers its operations, routes its events, keeps it alive while
 // something is under way. Streams and promises both stand on this; policy is theirs.
 import { AsyncResource } from 'node:async_hooks';
-import type { NativeAddress, NativeConnection, NativeFailure, Status as StatusType } from '../../types/binding.d.ts';
+import type {
+  NativeAddress,
+  NativeConnection,
+  NativeConnectionOptions,
+  NativeContext,
+  NativeFailure,
+  NativeIoPool,
+  Status as StatusType,
+} from '../../types/binding.d.ts';
 import { toError } from '../errors.ts';
 import { closedError, tlsError } from './coded-error.ts';
 import { EventKind, Status } from './constants.ts';
@@ -16,6 +24,7 @@ import {
   unregister,
 } from './dispatch.ts';
 import { binding } from './load-binding.ts';
+import { PendingOperations } from './pending-operations.ts';
 
 /** An operation that has not ended. Exactly one of the two is called, once. */
 export interface Pending {
@@ -26,25 +35,42 @@ export interface Pending {
   failed(error: Error): void;
 }
 
+// Methods of those who are told: of classes that users see, hence symbols, and methods, since closures would cost every
+// connection some hundred bytes.
+
+/** `(error)`: comes once, after what was pending has failed. */
+export const onFailed = Symbol('onFailed');
+/** `(error)`: closed by us; comes once. `error` is why, if it was not the user's wish. */
+export const onClosed = Symbol('onClosed');
+/** `(kind, a, b, c)`: all events that only inform. */
+export const onInform = Symbol('onInform');
+/** `(bytes, offset, length)`: `bytes` must be copied. An offset of -1: the read buffer was filled. */
+export const onData = Symbol('onData');
+/** `()`: the peer's close_notify. */
+export const onEnd = Symbol('onEnd');
+
+interface Told {
+  [onFailed](error: Error): void;
+  [onClosed](error: Error | null): void;
+}
+
 /** Who is told what belongs to no single operation. */
-export interface Sink {
-  /** Comes once, after what was pending has failed. */
-  failed(error: Error): void;
-  /** Closed by us; comes once. `error` is why, if it was not the user's wish. */
-  closed(error: Error | null): void;
-  /** All events that only inform. */
-  inform(kind: number, a: number, b: number, c: number): void;
+export interface Sink extends Told {
+  [onInform](kind: number, a: number, b: number, c: number): void;
 }
 
 /** Who reads all that comes, without asking for each piece. */
-export interface Flow extends Omit<Sink, 'inform'> {
-  /** `bytes` must be copied. An offset of -1: the read buffer was filled. */
-  data(bytes: Uint8Array, offset: number, length: number): void;
-  /** The peer's close_notify. */
-  end(): void;
+export interface Flow extends Told {
+  [onData](bytes: Uint8Array, offset: number, length: number): void;
+  [onEnd](): void;
 }
 
-export type MakeNative = (id: number) => NativeConnection;
+/** `(name, args)`: emits some of the events of its `Ssl` too. */
+export const onForward = Symbol('onForward');
+
+export interface Forwarder {
+  [onForward](name: string, args: readonly unknown[]): void;
+}
 
 export class Connection implements DispatchTarget {
   readonly id = nextId();
@@ -53,23 +79,22 @@ export class Connection implements DispatchTarget {
   sink: Sink | null = null;
   flow: Flow | null = null;
   /** Called once, when the event `'close'` is due: bookkeeping must not depend on listeners that users can remove. */
-  ended: (() => void) | null = null;
-  /** A socket, which emits some of the events too. */
-  forward: ((name: string, ...args: readonly unknown[]) => void) | null = null;
+  ended: ((ssl: object) => void) | null = null;
+  /** A socket. */
+  forwarder: Forwarder | null = null;
   /** The last chance to ask the native connection for something. */
   beforeClose: (() => void) | null = null;
-  /** host:port or the like, for messages. */
-  peer = '';
+  /** host:port or the like, for messages, if it is known better than by its address. */
+  peerName = '';
   hasTransport = false;
-  /** Of the peer, kept for those who ask when it is gone; null: there is none, undefined: nobody asked yet. */
-  #remoteAddress: NativeAddress | null | undefined;
-  /** SSL_KEY_UPDATE requests that the peer has not answered, by the number of the operation. */
-  readonly peerUpdates = new Map<number, Pending>();
   // Events are emitted where the connection was made, as far as AsyncLocalStorage is concerned.
   readonly #scope = new AsyncResource('SYSTEMTLS');
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new PendingOperations<Pending>();
+  /** SSL_KEY_UPDATE requests that the peer has not answered, by the number of the operation; few connections have any. */
+  #peerUpdates: PendingOperations<Pending> | undefined;
   /** Events that are recorded on demand, by who wants them. */
-  readonly #observed = { ssl: 0, socket: 0 };
+  #observedBySsl = 0;
+  #observedBySocket = 0;
   #lastOp = 0;
   #flowing = false;
   #pinned = false;
@@ -80,9 +105,9 @@ export class Connection implements DispatchTarget {
   #suspected: { readonly key: string; readonly error: Error } | undefined;
   #closed = false;
 
-  constructor(server: boolean, makeNative: MakeNative) {
-    this.server = server;
-    this.native = makeNative(this.id);
+  constructor(context: NativeContext, options: NativeConnectionOptions, pool: NativeIoPool | undefined) {
+    this.server = options.server;
+    this.native = new binding.NativeConnection(context, this.id, options, pool);
     register(this);
   }
 
@@ -98,13 +123,19 @@ export class Connection implements DispatchTarget {
   /** For messages: 'client of localhost:443'. */
   get description(): string {
     const side = this.server ? 'TLS server connection' : 'TLS client connection';
-    if (this.peer === '') return side;
-    return `${side} ${this.server ? 'from' : 'to'} ${this.peer}`;
+    const peer = this.peerName || this.#remotePlace();
+    if (peer === '') return side;
+    return `${side} ${this.server ? 'from' : 'to'} ${peer}`;
   }
 
+  #remotePlace(): string {
+    const remote = this.remoteAddress;
+    return remote === null ? '' : `${remote.address}:${remote.port}`;
+  }
+
+  /** The peer's, also when it is gone; null: it is not on the Internet. */
   get remoteAddress(): NativeAddress | null {
-    if (this.#remoteAddress === undefined && !this.#closed) this.#remoteAddress = this.native.remoteAddress();
-    return this.#remoteAddress ?? null;
+    return this.native.remoteAddress();
   }
 
   /** `sole`: nobody else will use the socket, even if it is not ours to close. */
@@ -134,7 +165,7 @@ export class Connection implements DispatchTarget {
 
   nextOp(): number {
     do this.#lastOp = this.#lastOp === 0x7fffffff ? 1 : this.#lastOp + 1;
-    while (this.#pending.has(this.#lastOp) || this.peerUpdates.has(this.#lastOp));
+    while (this.#pending.has(this.#lastOp) || this.#peerUpdates?.has(this.#lastOp));
     return this.#lastOp;
   }
 
@@ -151,17 +182,18 @@ export class Connection implements DispatchTarget {
   }
 
   forget(op: number): void {
-    this.#pending.delete(op);
+    this.#pending.take(op);
     this.#keep();
   }
 
   expectPeerUpdate(op: number, pending: Pending): void {
-    this.peerUpdates.set(op, pending);
+    this.#peerUpdates ??= new PendingOperations();
+    this.#peerUpdates.set(op, pending);
     this.#keep();
   }
 
   forgetPeerUpdate(op: number): void {
-    this.peerUpdates.delete(op);
+    this.#peerUpdates?.take(op);
     this.#keep();
   }
 
@@ -204,8 +236,8 @@ export class Connection implements DispatchTarget {
     this.native.close();
     this.#failAll(() => closedError(this.description));
     const reason = error ?? this.#error;
-    this.sink?.closed(reason);
-    this.flow?.closed(reason);
+    this.sink?.[onClosed](reason);
+    this.flow?.[onClosed](reason);
   }
 
   /** Calls `action` in the asynchronous context in which the connection was made. */
@@ -216,8 +248,16 @@ export class Connection implements DispatchTarget {
   /** What `who` wants to hear of: a mask of Observe. */
   observe(who: 'ssl' | 'socket', bit: number, listening: boolean): void {
     if (bit === 0 || this.#closed) return;
-    this.#observed[who] = listening ? this.#observed[who] | bit : this.#observed[who] & ~bit;
-    this.native.observe(this.#observed.ssl | this.#observed.socket);
+    const before = who === 'ssl' ? this.#observedBySsl : this.#observedBySocket;
+    const now = listening ? before | bit : before & ~bit;
+    if (who === 'ssl') this.#observedBySsl = now;
+    else this.#observedBySocket = now;
+    this.native.observe(this.#observedBySsl | this.#observedBySocket);
+  }
+
+  /** What the Ssl has emitted. */
+  forward(name: string, args: readonly unknown[]): void {
+    this.forwarder?.[onForward](name, args);
   }
 
   /** To be called after native calls that may have recorded events: they must find this object alive. */
@@ -242,28 +282,46 @@ export class Connection implements DispatchTarget {
   #route(kind: number, a: number, b: number, c: number, bytes: Uint8Array): void {
     switch (kind) {
       case EventKind.OpDone:
-        this.#take(a)?.done(c * 2 ** 31 + b);
+        this.#end(a, c * 2 ** 31 + b);
         break;
       case EventKind.OpFailed:
         // A key update that was made already may still wait for the peer's.
-        (this.#take(a) ?? this.#takePeerUpdate(a))?.failed(this.#failureOf(binding.payload(b) as NativeFailure));
+        (this.#pending.take(a) ?? this.#peerUpdates?.take(a))?.failed(
+          this.#failureOf(binding.payload(b) as NativeFailure),
+        );
+        this.#keep();
         break;
       case EventKind.Data:
-        if (a === 0) this.flow?.data(bytes, b, c);
-        else readEnds(this.#take(a), bytes, b, c);
+        if (a === 0) this.flow?.[onData](bytes, b, c);
+        else this.#endRead(a, bytes, b, c);
         break;
       case EventKind.End:
-        if (a === 0) this.flow?.end();
-        else this.#take(a)?.done(null);
+        if (a === 0) this.flow?.[onEnd]();
+        else this.#end(a, null);
         break;
       case EventKind.PeerUpdated:
-        this.#takePeerUpdate(a)?.done(0);
+        this.#peerUpdates?.take(a)?.done(0);
+        this.#keep();
         break;
       case EventKind.Failed:
         this.#fail(this.#suspect(binding.payload(a) as NativeFailure));
         break;
       default:
-        this.sink?.inform(kind, a, b, c);
+        this.sink?.[onInform](kind, a, b, c);
+    }
+  }
+
+  #endRead(op: number, bytes: Uint8Array, offset: number, length: number): void {
+    readEnds(this.#pending.take(op), bytes, offset, length);
+    this.#keep();
+  }
+
+  /** What it lets begin, a socket for one, may go on keeping the connection: so that is looked at last. */
+  #end(op: number, result: number | Buffer | null): void {
+    try {
+      this.#pending.take(op)?.done(result);
+    } finally {
+      this.#keep();
     }
   }
 
@@ -273,32 +331,18 @@ export class Connection implements DispatchTarget {
     this.#flowing = false;
     this.#failAll(() => error);
     this.#keep();
-    this.sink?.failed(error);
-    this.flow?.failed(error);
+    this.sink?.[onFailed](error);
+    this.flow?.[onFailed](error);
   }
 
   #failAll(makeError: () => Error): void {
-    const all = [...this.#pending.values(), ...this.peerUpdates.values()];
-    this.#pending.clear();
-    this.peerUpdates.clear();
+    const all = [...this.#pending.takeAll(), ...(this.#peerUpdates?.takeAll() ?? [])];
     for (const pending of all) pending.failed(makeError());
   }
 
-  #take(op: number): Pending | undefined {
-    const pending = this.#pending.get(op);
-    if (pending !== undefined) this.forget(op);
-    return pending;
-  }
-
-  #takePeerUpdate(op: number): Pending | undefined {
-    const pending = this.peerUpdates.get(op);
-    if (pending !== undefined) this.forgetPeerUpdate(op);
-    return pending;
-  }
-
   #keep(): void {
-    const needed = this.#held || this.#flowing || this.#pinned || this.#pending.size > 0 || this.peerUpdates.size > 0;
-    const alive = needed && !this.#closed;
+    const waits = this.#pending.size > 0 || (this.#peerUpdates !== undefined && this.#peerUpdates.size > 0);
+    const alive = (this.#held || this.#flowing || this.#pinned || waits) && !this.#closed;
     if (alive === this.#alive) return;
     this.#alive = alive;
     keepAlive(this, alive);

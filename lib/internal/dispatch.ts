@@ -30,8 +30,23 @@ export function nextId(): number {
   return lastId;
 }
 
+/** New, and perhaps about to be kept alive: most sockets are from their first to their last moment. */
+const fresh: DispatchTarget[] = [];
+
 /** Makes events find `target` for as long as it is reachable. */
 export function register(target: DispatchTarget): void {
+  if (fresh.push(target) === 1) queueMicrotask(settleFresh);
+}
+
+function settleFresh(): void {
+  for (const target of fresh.splice(0)) {
+    if (!strong.has(target.id)) holdWeakly(target);
+  }
+}
+
+/** A WeakRef and its finalization cost more than the rest of what is kept here, so only those get them who need them. */
+function holdWeakly(target: DispatchTarget): void {
+  if (weak.has(target.id)) return;
   weak.set(target.id, new WeakRef(target));
   collected.register(target, target.id, target);
 }
@@ -39,14 +54,18 @@ export function register(target: DispatchTarget): void {
 /** No event reaches `target` any more. */
 export function unregister(target: DispatchTarget): void {
   strong.delete(target.id);
-  weak.delete(target.id);
-  collected.unregister(target);
+  if (weak.delete(target.id)) {
+    collected.unregister(target);
+    return;
+  }
+  const at = fresh.indexOf(target);
+  if (at >= 0) fresh.splice(at, 1);
 }
 
 /** Keeps `target` alive, or lets it be collected when nobody else holds it. */
 export function keepAlive(target: DispatchTarget, keep: boolean): void {
   if (keep) strong.set(target.id, target);
-  else strong.delete(target.id);
+  else if (strong.delete(target.id)) holdWeakly(target);
 }
 
 /** Whether events were recorded that no dispatch has delivered yet, by whichever call. */

@@ -1,4 +1,5 @@
 // What a socket does with bytes that arrive: chunks of the stream's, or the user's own memory.
+import type { Readable } from 'node:stream';
 import type { Connection } from './connection.ts';
 import { copyBytes } from './connection.ts';
 import { throwLater } from './dispatch.ts';
@@ -36,12 +37,10 @@ const maxChunk = 32 * 1024;
 
 /** Copies: the memory is used again for the next batch, and a chunk may live for long. */
 export class ChunkReceiver implements Receiver {
-  /** The stream buffers. */
-  readonly holds = false;
-  readonly #push: (chunk: Buffer) => boolean;
+  readonly #stream: Readable;
 
-  constructor(push: (chunk: Buffer) => boolean) {
-    this.#push = push;
+  constructor(stream: Readable) {
+    this.#stream = stream;
   }
 
   receive(bytes: Uint8Array, offset: number, length: number): boolean {
@@ -52,6 +51,11 @@ export class ChunkReceiver implements Receiver {
     return goOn;
   }
 
+  /** The stream buffers. */
+  get holds(): boolean {
+    return false;
+  }
+
   release(): boolean {
     return true;
   }
@@ -59,7 +63,7 @@ export class ChunkReceiver implements Receiver {
   /** A listener that throws at one piece must not lose the next. */
   #pushSafely(chunk: Buffer): boolean {
     try {
-      return this.#push(chunk);
+      return this.#stream.push(chunk);
     } catch (error) {
       throwLater(error);
       return true;

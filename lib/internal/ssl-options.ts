@@ -1,13 +1,17 @@
 // Options of an Ssl, checked and in native terms.
 import { isIP } from 'node:net';
 import type { NativeConnectionOptions } from '../../types/binding.d.ts';
+import type { ContextInternals } from '../context.ts';
+import type { SslListeners } from '../ssl-events.ts';
 import type { SslOptions } from '../ssl-options.ts';
 import { invalidArgValue } from './coded-error.ts';
 import type { ContextPolicy } from './context-options.ts';
 import { nativeCredentials } from './credentials.ts';
 import { assertMethodSide } from './methods.ts';
+import { type SessionOrigin, trustAtDepth } from './session-policy.ts';
 import {
   optionalBoolean,
+  optionalFunction,
   optionalInteger,
   optionalString,
   validateObject,
@@ -20,15 +24,37 @@ const maxInt32 = 2 ** 31 - 1;
 /** TLSEXT_MAXLEN_host_name. */
 const maxServername = 255;
 
-export interface CheckedSslOptions {
+/**
+ * What connections have in common that are made alike: checked once, however many there are. No connection holds it: there
+ * may be a private key in it.
+ */
+export class ConnectionSettings {
   readonly server: boolean;
-  readonly servername: string | undefined;
   /** What the peer's certificate must carry. */
   readonly host: string | undefined;
-  /** What sessions are kept for. */
-  readonly sessionHost: string | undefined;
   readonly verify: VerifyPolicy;
-  readonly verifyDepth: number | undefined;
+  readonly on: SslListeners | undefined;
+  /** Of sessions that are made here. */
+  readonly origin: SessionOrigin;
+  readonly native: NativeConnectionOptions;
+
+  constructor({ policy, trust }: ContextInternals, options: SslOptions) {
+    validateObject(options, 'options');
+    validateOneOf(options.side, 'options.side', ['client', 'server']);
+    this.server = options.side === 'server';
+    const servername = this.server ? undefined : serverName(options.servername);
+    assertMethodSide(policy.method, options.side);
+    this.host = options.host === false ? undefined : (hostName(options.host, 'options.host') ?? servername);
+    this.verify = verifyPolicy(options, policy.verify);
+    const depth = optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000);
+    this.native = nativeOptions(this, { servername, verifyDepth: depth }, policy, options);
+    this.on = checkListeners(options.on);
+    this.origin = {
+      host: this.host ?? servername ?? null,
+      trust: depth === undefined ? trust : trustAtDepth(trust, depth),
+      verified: this.verify.rejectUnauthorized,
+    };
+  }
 }
 
 function hostName(value: unknown, name: string): string | undefined {
@@ -47,35 +73,23 @@ function serverName(value: unknown): string | undefined {
   return validateText(name, 'options.servername');
 }
 
-export function checkSslOptions(options: SslOptions, policy: ContextPolicy): CheckedSslOptions {
-  validateObject(options, 'options');
-  validateOneOf(options.side, 'options.side', ['client', 'server']);
-  const server = options.side === 'server';
-  const servername = server ? undefined : serverName(options.servername);
-  assertMethodSide(policy.method, options.side);
-  const host = options.host === false ? undefined : (hostName(options.host, 'options.host') ?? servername);
-  return {
-    server,
-    servername,
-    host,
-    sessionHost: host ?? servername,
-    verify: verifyPolicy(options, policy.verify),
-    verifyDepth: optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000),
-  };
+export function checkListeners(on: SslListeners | undefined): SslListeners | undefined {
+  if (on === undefined || on === null) return undefined;
+  validateObject(on, 'options.on');
+  for (const [name, listener] of Object.entries(on)) optionalFunction(listener, `options.on.${name}`);
+  return on;
 }
 
-export function nativeSslOptions(
-  id: number,
-  checked: CheckedSslOptions,
+function nativeOptions(
+  { server, host, verify }: Pick<ConnectionSettings, 'server' | 'host' | 'verify'>,
+  { servername, verifyDepth }: Pick<SslOptions, 'servername' | 'verifyDepth'>,
   policy: ContextPolicy,
   options: SslOptions,
 ): NativeConnectionOptions {
-  const { server, servername, host, verify, verifyDepth } = checked;
   const outMark = optionalInteger(options.outgoingMark, 'options.outgoingMark', 1, maxInt32);
   const ktls = optionalBoolean(options.ktls, 'options.ktls', false);
   const readAhead = optionalInteger(options.readAhead, 'options.readAhead', 0, maxInt32);
   return {
-    id,
     server,
     ...nativeCredentials(options),
     verifyMode: verifyMode(server, verify),

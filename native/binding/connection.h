@@ -113,8 +113,7 @@ class ConnectionHandle {
   napi_value finish_read(napi_env env, const io::Channel::Outcome& outcome);
   napi_value schedule(napi_env env, const std::function<openssl::FailurePtr(engine::Connection&)>& what);
   openssl::FailurePtr transport_refused();
-  std::optional<io::Address> address(const std::optional<io::Address>& noted,
-                                     std::optional<io::Address> (*of)(int fd)) const;
+  std::optional<io::Address> find_local_address() const;
   openssl::FailurePtr use_socket(io::Fd& fd, bool sole);
 
   // Outlives the SSL: its SSL_CTX has callbacks that use what the Context holds.
@@ -123,8 +122,9 @@ class ConnectionHandle {
   openssl::FailurePtr failure_;
   // On an I/O thread: noted when the descriptor was given.
   bool has_socket_ = false;
-  std::optional<io::Address> local_address_;
-  std::optional<io::Address> remote_address_;
+  std::unique_ptr<const io::Address> local_address_;
+  // Kept for those who ask when the peer is gone.
+  io::PeerName peer_;
 };
 
 bool define_connection(napi_env env, napi_value exports);

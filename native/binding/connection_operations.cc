@@ -26,11 +26,10 @@ namespace {
 // Chunks of one writev() are copied together, and encrypted whenever they fill four records.
 constexpr std::size_t kGathered = 64 * 1024;
 
-engine::ConnectionOptions read_options(OptionsReader& reader, std::int32_t& id) {
+engine::ConnectionOptions read_options(OptionsReader& reader) {
   engine::ConnectionOptions options;
   std::int64_t window = options.limits.renegotiation_window.count();
-  reader.read("id", id)
-      .read("server", options.server)
+  reader.read("server", options.server)
       .read("servername", options.servername)
       .read("verifyHost", options.verify_host)
       .read("verifyMode", options.verify_mode)
@@ -68,13 +67,14 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
   ContextHandle* context = handle_argument<ContextHandle>(call, 0, "context");
   if (context == nullptr) return nullptr;
   IoPoolHandle* pool = nullptr;
-  if (!is_nullish(call.env, call[2])) {
-    pool = handle_argument<IoPoolHandle>(call, 2, "pool");
+  if (!is_nullish(call.env, call[3])) {
+    pool = handle_argument<IoPoolHandle>(call, 3, "pool");
     if (pool == nullptr) return nullptr;
   }
-  OptionsReader reader(call.env, call[1], "options");
   std::int32_t id = 0;
-  const engine::ConnectionOptions options = read_options(reader, id);
+  if (!call.read(1, "id", id)) return nullptr;
+  OptionsReader reader(call.env, call[2], "options");
+  const engine::ConnectionOptions options = read_options(reader);
   openssl::Credentials credentials;
   read_credentials(reader, credentials);
   if (!reader.ok()) return nullptr;
@@ -118,8 +118,7 @@ FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole) {
   // closed.
   if (FailurePtr failure = io::SocketTransport::pollable(*access_->delivery().reactor(), fd.get())) return failure;
   has_socket_ = true;
-  local_address_ = io::local_address(fd.get());
-  remote_address_ = io::remote_address(fd.get());
+  if (auto local = io::local_address(fd.get())) local_address_ = std::make_unique<const io::Address>(std::move(*local));
   access_->run([fd = std::move(fd), sole](io::Channel& channel) mutable {
     if (FailurePtr failure = channel.set_socket(fd, sole)) channel.evict(failure);
   });
@@ -134,7 +133,10 @@ napi_value ConnectionHandle::set_fd(const Call& call) {
   FailurePtr failure = transport_refused();
   if (!failure) {
     io::Fd owned = io::adopt_stream_socket(fd, take, failure);
-    if (owned) failure = use_socket(owned, sole);
+    if (owned) {
+      peer_ = io::peer_name(owned.get());
+      failure = use_socket(owned, sole);
+    }
     // Refused: perhaps it is polled by somebody else, under whom it must not be closed.
     if (failure && take) owned.release();
   }

@@ -246,22 +246,17 @@ napi_value ConnectionHandle::state(const Call& call) {
                ask("closed", [](engine::Connection& connection) { return SSL_state_string_long(connection.ssl()); }));
 }
 
-napi_value ConnectionHandle::local_address(const Call& call) {
-  return address_to_js(call.env, address(local_address_, io::local_address));
-}
-
-napi_value ConnectionHandle::remote_address(const Call& call) {
-  return address_to_js(call.env, address(remote_address_, io::remote_address));
-}
+napi_value ConnectionHandle::local_address(const Call& call) { return address_to_js(call.env, find_local_address()); }
 
 // On an I/O thread the descriptor is out of reach: what was noted is told.
-std::optional<io::Address> ConnectionHandle::address(const std::optional<io::Address>& noted,
-                                                     std::optional<io::Address> (*of)(int fd)) const {
+std::optional<io::Address> ConnectionHandle::find_local_address() const {
   if (access_->closed()) return std::nullopt;
-  if (noted || access_->remote()) return noted;
+  if (access_->remote() || local_address_) return local_address_ ? std::optional(*local_address_) : std::nullopt;
   const int fd = access_->local().fd();
-  return fd < 0 ? std::nullopt : of(fd);
+  return fd < 0 ? std::nullopt : io::local_address(fd);
 }
+
+napi_value ConnectionHandle::remote_address(const Call& call) { return address_to_js(call.env, peer_.address()); }
 
 std::vector<napi_property_descriptor> ConnectionHandle::states() {
   using Self = ConnectionHandle;

@@ -62,15 +62,6 @@ std::optional<Address> address_of(const sockaddr_storage& storage, socklen_t siz
   return address;
 }
 
-using NameCall = int (*)(int, sockaddr*, socklen_t*);
-
-std::optional<Address> name_of(int fd, NameCall call) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (call(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
-  return address_of(storage, size);
-}
-
 struct SocketName {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -140,8 +131,40 @@ Fd adopt_stream_socket(int fd, bool take, FailurePtr& failure) {
   return owned;
 }
 
-std::optional<Address> local_address(int fd) { return name_of(fd, ::getsockname); }
-std::optional<Address> remote_address(int fd) { return name_of(fd, ::getpeername); }
+std::optional<Address> local_address(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
+  return address_of(storage, size);
+}
+
+PeerName::PeerName(const std::uint8_t* bytes, bool ipv6, std::uint16_t port)
+    : port_(port), kind_(ipv6 ? Kind::ipv6 : Kind::ipv4) {
+  std::memcpy(bytes_.data(), bytes, ipv6 ? sizeof(in6_addr) : sizeof(in_addr));
+}
+
+std::optional<Address> PeerName::address() const {
+  if (kind_ == Kind::none) return std::nullopt;
+  const bool ipv6 = kind_ == Kind::ipv6;
+  char text[INET6_ADDRSTRLEN] = "";
+  ::inet_ntop(ipv6 ? AF_INET6 : AF_INET, bytes_.data(), text, sizeof text);
+  return Address{ipv6 ? Address::Family::ipv6 : Address::Family::ipv4, text, port_};
+}
+
+PeerName peer_name(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  if (storage.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
+    return {reinterpret_cast<const std::uint8_t*>(&in.sin_addr), false, ntohs(in.sin_port)};
+  }
+  if (storage.ss_family == AF_INET6) {
+    const auto& in = reinterpret_cast<const sockaddr_in6&>(storage);
+    return {reinterpret_cast<const std::uint8_t*>(&in.sin6_addr), true, ntohs(in.sin6_port)};
+  }
+  return {};
+}
 
 int set_no_delay(int fd, bool on) { return set_option(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0) ? 0 : errno; }
 

@@ -1,6 +1,7 @@
 // Socket calls that more than one file needs. Failures are errno values, 0 for success, unless said otherwise.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,13 +19,30 @@ struct Address {
   std::uint16_t port = 0;
 };
 
+// The other end of a connected socket, on the Internet, in as little memory as it takes: each connection has one.
+class PeerName {
+ public:
+  PeerName() = default;
+  PeerName(const std::uint8_t* bytes, bool ipv6, std::uint16_t port);
+  // None for sockets of other families, and those that were not connected any more.
+  std::optional<Address> address() const;
+
+ private:
+  enum class Kind : std::uint8_t { none, ipv4, ipv6 };
+
+  std::array<std::uint8_t, 16> bytes_{};
+  std::uint16_t port_ = 0;
+  Kind kind_ = Kind::none;
+};
+
+PeerName peer_name(int fd);
+
 int set_non_blocking(int fd);
 // Takes `fd` over, or, if not `take`, a duplicate: the caller may close its own whenever it likes, and a descriptor
 // that is polled after its number was given to another socket would hang that one. Refuses what is no stream socket.
 Fd adopt_stream_socket(int fd, bool take, openssl::FailurePtr& failure);
 
 std::optional<Address> local_address(int fd);
-std::optional<Address> remote_address(int fd);
 
 int set_no_delay(int fd, bool on);
 int set_keep_alive(int fd, bool on, unsigned seconds);
