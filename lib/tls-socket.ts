@@ -137,9 +137,45 @@ export class TlsSocket extends TlsSocketState implements Flow {
   // -------------------------------------------------------------------------------------------------------------------
   // Going out
 
+  /** The common case, an answer that is taken at once, costs no allocation here. */
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
-    if (chunk.length === 0) this._writev([{ chunk }], callback);
-    else this.#send([{ chunk }], callback);
+    const connection = this.#connection;
+    // SSL_write takes a length of 0 for an error.
+    if (chunk.length === 0) {
+      this.touch();
+      callback();
+      return;
+    }
+    const op = connection.nextOp();
+    let done: boolean;
+    try {
+      connection.assertAlive();
+      done = connection.started(connection.native.write(op, chunk));
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    if (done) this.#written(chunk.length, callback);
+    else this.#expectWrite(op, chunk, callback);
+  }
+
+  /** The pending operation holds `chunk`, which native code reads from. */
+  #expectWrite(op: number, chunk: Buffer, callback: WriteCallback): void {
+    this.touch();
+    this.#connection.expect(op, { done: () => this.#written(chunk.length, callback), failed: callback });
+  }
+
+  #written(length: number, callback: WriteCallback): void {
+    if (this.#transport === undefined) {
+      this.noteWritten(length);
+      callback();
+      return;
+    }
+    this.touch();
+    this.#transport.whenReady(() => {
+      this.noteWritten(length);
+      callback();
+    });
   }
 
   override _writev(chunks: readonly Chunk[], callback: WriteCallback): void {

@@ -13,6 +13,7 @@ import type {
 import { toError } from '../errors.ts';
 import { closedError, tlsError } from './coded-error.ts';
 import { EventKind, Status } from './constants.ts';
+import { copyBytes } from './copy-bytes.ts';
 import {
   batchHas,
   type DispatchTarget,
@@ -389,11 +390,4 @@ function readEnds(pending: Pending | undefined, bytes: Uint8Array, offset: numbe
     target.set(bytes.subarray(offset, offset + length));
     pending.done(length);
   }
-}
-
-/** A Buffer of its own for what lies in memory that the binding uses again; small ones come from node's pool. */
-export function copyBytes(bytes: Uint8Array, offset: number, length: number): Buffer {
-  const copy = Buffer.allocUnsafe(length);
-  copy.set(bytes.subarray(offset, offset + length));
-  return copy;
 }

@@ -1,7 +1,7 @@
 // What a socket does with bytes that arrive: chunks of the stream's, or the user's own memory.
 import type { Readable } from 'node:stream';
 import type { Connection } from './connection.ts';
-import { copyBytes } from './connection.ts';
+import { copyBytes } from './copy-bytes.ts';
 import { throwLater } from './dispatch.ts';
 import { asTarget, validateFunction, validateObject } from './validate.ts';
 
@@ -44,6 +44,7 @@ export class ChunkReceiver implements Receiver {
   }
 
   receive(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (length <= maxChunk) return this.#push(copyBytes(bytes, offset, length));
     let goOn = true;
     for (let at = 0; at < length; at += maxChunk) {
       goOn = this.#pushSafely(copyBytes(bytes, offset + at, Math.min(maxChunk, length - at)));
