@@ -14,7 +14,6 @@ class BioHandle : public io::BioEndpoint::Watcher, public Notified {
  public:
   static constexpr const char* kName = "NativeBio";
   static constexpr ClassId kClass = ClassId::Bio;
-  static constexpr napi_type_tag kTag = {0x7c25d1e8f03b4a96, 0x92ae6b7f0c81d354};
 
   // JavaScript makes none; memory() and pair() do.
   static std::unique_ptr<BioHandle> construct(const Call& call);

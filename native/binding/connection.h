@@ -19,7 +19,6 @@ class ConnectionHandle {
  public:
   static constexpr const char* kName = "NativeConnection";
   static constexpr ClassId kClass = ClassId::Connection;
-  static constexpr napi_type_tag kTag = {0x3e6a90d5c7814b2f, 0xb1f40c8a5d37e269};
 
   static std::unique_ptr<ConnectionHandle> construct(const Call& call);
   ConnectionHandle(std::shared_ptr<const openssl::Context> context, std::shared_ptr<ChannelAccess> access)

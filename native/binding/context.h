@@ -13,7 +13,6 @@ class ContextHandle {
  public:
   static constexpr const char* kName = "NativeContext";
   static constexpr ClassId kClass = ClassId::Context;
-  static constexpr napi_type_tag kTag = {0x9d1c4f6ab2e84d03, 0x8f52e7c01b6a3d94};
 
   // Measured: an SSL_CTX with a certificate and its own empty store.
   static constexpr std::int64_t kExternalMemory = 16 * 1024;

@@ -1,10 +1,14 @@
 #include "binding/environment.h"
 
+#include "binding/handle_registry.h"
+
 namespace system_tls::binding {
 
 namespace {
 void destroy(napi_env, void* data, void*) { delete static_cast<Environment*>(data); }
 }  // namespace
+
+Environment::Environment(napi_env env) : handles(std::make_shared<HandleRegistry>()), env_(env) {}
 
 bool Environment::create(napi_env env) {
   auto environment = std::make_unique<Environment>(env);

@@ -10,13 +10,14 @@
 namespace system_tls::binding {
 
 class Delivery;
+class HandleRegistry;
 
 // The classes that this addon wraps; each has one constructor per environment.
 enum class ClassId : std::size_t { Context, Session, Bio, Connection, Listener, IoPool, Count };
 
 class Environment {
  public:
-  explicit Environment(napi_env env) : env_(env) {}
+  explicit Environment(napi_env env);
   ~Environment();
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
@@ -35,6 +36,9 @@ class Environment {
   void set_error_factory(napi_value function);
   // Null before it was set.
   napi_value error_factory() const;
+
+  // What lives behind this environment's handles.
+  const std::shared_ptr<HandleRegistry> handles;
 
   // Set by setDispatch().
   std::shared_ptr<Delivery> delivery;

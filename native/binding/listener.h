@@ -13,7 +13,6 @@ class ListenerHandle {
  public:
   static constexpr const char* kName = "NativeListener";
   static constexpr ClassId kClass = ClassId::Listener;
-  static constexpr napi_type_tag kTag = {0x1f8d3b60e47a4c25, 0xd09c5e72a1b84f36};
 
   static std::unique_ptr<ListenerHandle> construct(const Call& call);
   explicit ListenerHandle(std::shared_ptr<io::Listener> listener) : listener_(std::move(listener)) {}

@@ -13,7 +13,6 @@ class SessionHandle {
  public:
   static constexpr const char* kName = "NativeSession";
   static constexpr ClassId kClass = ClassId::Session;
-  static constexpr napi_type_tag kTag = {0x51b7e2093ca64f18, 0xa6d80f4e92c7135b};
 
   // JavaScript makes none; from() and connections do.
   static std::unique_ptr<SessionHandle> construct(const Call& call);

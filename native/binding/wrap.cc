@@ -5,17 +5,10 @@ namespace system_tls::binding {
 Call::Call(napi_env call_env, napi_callback_info info) : env(call_env) {
   count = kMaxArguments;
   if (napi_get_cb_info(env, info, &count, arguments_.data(), &self, nullptr) != napi_ok) count = 0;
-  napi_value target = nullptr;
-  constructing = napi_get_new_target(env, info, &target) == napi_ok && target != nullptr;
 }
 
 void Call::reject(const char* name, const char* expected) const {
   throw_type_error(env, "ERR_INVALID_ARG_TYPE", std::string("The \"") + name + "\" argument must be " + expected);
-}
-
-bool has_tag(napi_env env, napi_value object, const napi_type_tag& tag) {
-  bool matches = false;
-  return is_object(env, object) && napi_check_object_type_tag(env, object, &tag, &matches) == napi_ok && matches;
 }
 
 namespace {

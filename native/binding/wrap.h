@@ -3,7 +3,6 @@
 // A wrapped class T says
 //   static constexpr const char* kName = "NativeThing";
 //   static constexpr ClassId kClass = ClassId::Thing;
-//   static constexpr napi_type_tag kTag = {..., ...};                     // random, its own
 //   static std::unique_ptr<T> construct(const Call& call);                // null: an exception is pending
 //   napi_value read(const Call& call);                                    // methods and getters
 //   static constexpr std::int64_t kExternalMemory = 16 * 1024;            // optional: bytes that V8 does not see
@@ -11,8 +10,8 @@
 //   define_class<T>(env, exports, {method<&T::read>("read"), getter<&T::version>("version")});
 //
 // Node-API checks neither the receiver of an accessor nor any argument, and V8's own check of a method's receiver gives
-// an error without a code, so each of them is checked here by type tag before it is unwrapped. T's destructor runs in a
-// finalizer: perhaps long after teardown of the environment has begun, and without any right to call JavaScript.
+// an error without a code, so each of them is checked here (handle_registry.h) before it is used. T's destructor runs
+// in a finalizer: perhaps long after teardown of the environment has begun, and without any right to call JavaScript.
 #pragma once
 
 #include <node_api.h>
@@ -25,6 +24,7 @@
 #include <vector>
 
 #include "binding/environment.h"
+#include "binding/handle_registry.h"
 #include "binding/values.h"
 
 namespace system_tls::binding {
@@ -38,7 +38,6 @@ class Call {
 
   napi_env env;
   napi_value self = nullptr;
-  bool constructing = false;
   std::size_t count = 0;
 
   napi_value operator[](std::size_t index) const { return arguments_[index]; }
@@ -58,15 +57,13 @@ class Call {
   std::array<napi_value, kMaxArguments> arguments_{};
 };
 
-bool has_tag(napi_env env, napi_value object, const napi_type_tag& tag);
-
 // The native object behind `value`, or null, without an exception, if `value` is anything else than a T.
 template <typename T>
 T* unwrap(napi_env env, napi_value value) {
-  if (value == nullptr || !has_tag(env, value, T::kTag)) return nullptr;
+  const Environment* environment = Environment::of(env);
   void* native = nullptr;
-  if (napi_unwrap(env, value, &native) != napi_ok) return nullptr;
-  return static_cast<T*>(native);
+  if (environment == nullptr || value == nullptr || napi_unwrap(env, value, &native) != napi_ok) return nullptr;
+  return environment->handles->holds(native, T::kClass) ? static_cast<T*>(native) : nullptr;
 }
 
 // The receiver; null: ERR_INVALID_THIS is thrown.
@@ -118,18 +115,31 @@ void account_memory(napi_env env, int sign) {
   }
 }
 
+// What a handle owns.
 template <typename T>
-void finalize(napi_env env, void* native, void*) {
-  delete static_cast<T*>(native);
+struct Wrapped {
+  std::unique_ptr<T> native;
+  std::shared_ptr<HandleRegistry> registry;
+};
+
+template <typename T>
+void finalize(napi_env env, void* native, void* hint) {
+  const std::unique_ptr<Wrapped<T>> wrapped(static_cast<Wrapped<T>*>(hint));
+  wrapped->registry->remove(native);
+  wrapped->native.reset();
   account_memory<T>(env, -1);
 }
 
 // True once `native` belongs to `object`; otherwise it is destroyed.
 template <typename T>
 bool attach(napi_env env, napi_value object, std::unique_ptr<T> native) {
-  if (napi_type_tag_object(env, object, &T::kTag) != napi_ok) return false;
-  if (napi_wrap(env, object, native.get(), finalize<T>, nullptr, nullptr) != napi_ok) return false;
-  native.release();
+  const Environment* environment = Environment::of(env);
+  if (environment == nullptr) return false;
+  T* address = native.get();
+  auto wrapped = std::make_unique<Wrapped<T>>(std::move(native), environment->handles);
+  if (napi_wrap(env, object, address, finalize<T>, wrapped.get(), nullptr) != napi_ok) return false;
+  environment->handles->add(address, T::kClass);
+  wrapped.release();
   account_memory<T>(env, 1);
   return true;
 }
@@ -137,7 +147,8 @@ bool attach(napi_env env, napi_value object, std::unique_ptr<T> native) {
 template <typename T>
 napi_value enter_constructor(napi_env env, napi_callback_info info) {
   const Call call(env, info);
-  if (!call.constructing) {
+  napi_value target = nullptr;
+  if (napi_get_new_target(env, info, &target) != napi_ok || target == nullptr) {
     return throw_type_error(env, "ERR_CONSTRUCT_CALL_REQUIRED", std::string(T::kName) + " must be called with new");
   }
   Environment* environment = Environment::of(env);

@@ -1,10 +1,9 @@
 // The reading side: SSL_read for read operations, for the flow, and ahead of both when an operation waits for the peer.
-#include <openssl/err.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "engine/connection.h"
+#include "openssl/errors.h"
 
 namespace system_tls::engine {
 
@@ -151,7 +150,7 @@ Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
 }
 
 Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std::size_t& count, FailurePtr& failure) {
-  ERR_clear_error();
+  openssl::clear_errors();
   const int result = SSL_read_ex(ssl_.get(), target.data(), target.size(), &count);
   // Nothing left on either side of OpenSSL: the call that would only say so is saved.
   ssl_may_have_more_ = result == 1 && (enc_.input_waits() || SSL_has_pending(ssl_.get()) != 0);

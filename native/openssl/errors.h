@@ -1,6 +1,8 @@
 // The OpenSSL error queue of this thread, captured whole.
 #pragma once
 
+#include <openssl/err.h>
+
 #include <string>
 #include <vector>
 
@@ -20,6 +22,11 @@ using ErrorList = std::vector<ErrorEntry>;
 
 // Empties the queue; oldest entry first, which is the root cause.
 ErrorList drain_errors();
+
+// ERR_clear_error() for the data path: it goes through all of the queue, and that is nearly always empty.
+inline void clear_errors() noexcept {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
 
 // Leaves the queue empty at both ends of a scope, so that no call sees what another left behind.
 class ErrorScope {
