@@ -139,13 +139,12 @@ export class TlsSocket extends TlsSocketState implements Flow {
 
   /** The common case, an answer that is taken at once, costs no allocation here. */
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
-    const connection = this.#connection;
-    // SSL_write takes a length of 0 for an error.
+    // SSL_write takes a length of 0 for an error; and it may mark a place in the order of writes.
     if (chunk.length === 0) {
-      this.touch();
-      callback();
+      this._writev([{ chunk }], callback);
       return;
     }
+    const connection = this.#connection;
     const op = connection.nextOp();
     let done: boolean;
     try {

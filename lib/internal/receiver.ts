@@ -44,7 +44,7 @@ export class ChunkReceiver implements Receiver {
   }
 
   receive(bytes: Uint8Array, offset: number, length: number): boolean {
-    if (length <= maxChunk) return this.#push(copyBytes(bytes, offset, length));
+    if (length <= maxChunk) return this.#pushSafely(copyBytes(bytes, offset, length));
     let goOn = true;
     for (let at = 0; at < length; at += maxChunk) {
       goOn = this.#pushSafely(copyBytes(bytes, offset + at, Math.min(maxChunk, length - at)));

@@ -1,8 +1,8 @@
 // Which native objects live behind handles of one environment.
 //
 // What napi_unwrap() gives may come from any addon: it is one of ours if it is the address of an object that lives and
-// was registered here under the class that is asked for. That is as safe as a type tag and a third of its price, which
-// every call pays.
+// was registered here under the class that is asked for. That is as safe as a type tag, of which every call would read
+// two private properties and a BigInt.
 #pragma once
 
 #include <unordered_map>

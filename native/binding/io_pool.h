@@ -15,7 +15,6 @@ class IoPoolHandle {
  public:
   static constexpr const char* kName = "NativeIoPool";
   static constexpr ClassId kClass = ClassId::IoPool;
-  static constexpr napi_type_tag kTag = {0x5b0e93c7d1f64a28, 0xe47c20a96d8b5f13};
 
   static std::unique_ptr<IoPoolHandle> construct(const Call& call);
   IoPoolHandle(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::IoPool> pool, std::vector<io::Slab> slabs,
