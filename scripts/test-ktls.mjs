@@ -79,7 +79,7 @@ function runGuest(prefix) {
   const node = nodeCommand(prefix);
   const inside = [path.join(root, 'scripts/ktls/inside.mjs'), root, prefix === undefined ? native : '-', ...node];
   const boot = [`mem=${memory}`, 'rootfstype=hostfs', 'ro', 'quiet', 'con=null', 'con0=null,fd:1'];
-  const args = [...boot, `init=${compileInit()}`, '--', files.join(':'), ...node, ...inside];
+  const args = [...boot, `init=${compileInit()}`, '--', files.join(':'), ...node, ...inside, ':'];
   if (args.some(arg => arg.includes(' '))) throw new Lacking('the path of this folder has a blank in it');
   const guest = spawnSync(kernel, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: patience, encoding: 'utf8' });
   if (guest.error !== undefined) console.error(`the guest: ${guest.error.message}`);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TlsSocket } from 'system-tls';
@@ -15,7 +15,7 @@ import { connectedPair, tls12, tls13 } from './support/memory-pair.ts';
 import { collect, socketPair, startServer } from './support/sockets.ts';
 import { sleep, until, watch, within } from './support/wait.ts';
 
-const inKernel = process.env['SYSTEM_TLS_KTLS'] === '1';
+const inKernel = process.env['SYSTEM_TLS_KTLS'] === '1' || existsSync('/sys/module/tls');
 const megabyte = 2 ** 20;
 const size = 3 * megabyte + 17;
 const content = pattern(size, 9);

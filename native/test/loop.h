@@ -3,6 +3,7 @@
 
 #include <uv.h>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,9 +48,10 @@ class Loop : public io::Reactor::Receiver {
     reactor->recycle(std::move(batch));
   }
 
-  // Runs until `done`, or for so many iterations that something hangs.
+  // Runs until `done`, or for so long that something hangs.
   bool run_until(const std::function<bool()>& done) {
-    for (int i = 0; i < 200'000; ++i) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < end) {
       if (done()) return true;
       uv_run(&loop_, UV_RUN_NOWAIT);
     }

@@ -1,6 +1,7 @@
 // The first process of the guest in which scripts/test-ktls.mjs runs the tests of kernel TLS: mounts what node needs,
 // loads modules, runs one command and switches the machine off.
-//   init MODULE[:MODULE...] COMMAND [ARGUMENT...]
+//   init MODULE[:MODULE...] COMMAND [ARGUMENT...] :
+// What is behind the colon the kernel has added.
 #include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -46,6 +47,9 @@ static void loopback_up(void) {
 
 int main(int count, char** arguments) {
   if (count < 3) return 2;
+  for (int i = 2; i < count; ++i) {
+    if (strcmp(arguments[i], ":") == 0) arguments[i] = NULL, count = i;
+  }
   mount_all();
   load(arguments[1]);
   loopback_up();

@@ -22,8 +22,13 @@ const env = {
 /** @param {Record<string, string>} where */
 function runMocha(where) {
   rmSync(countsFile, { force: true });
-  const mocha = ['node_modules/mocha/bin/mocha.js', '--no-color', ...tests];
-  const { status } = spawnSync(command, [...prefix, ...mocha], { stdio: 'inherit', env: { ...env, ...where } });
+  // Without options for node, which mocha would start anew, by process.execPath: that may be a loader (see PREFIX).
+  const mocha = ['node_modules/mocha/bin/mocha.js', '--no-config', '--timeout', '60000'];
+  mocha.push('--reporter', './scripts/mocha-reporter.cjs', '--no-color', ...tests);
+  const { status } = spawnSync(command, [...prefix, '--enable-source-maps', ...mocha], {
+    stdio: 'inherit',
+    env: { ...env, ...where },
+  });
   const { passed, failed, skipped } = existsSync(countsFile)
     ? JSON.parse(readFileSync(countsFile, 'utf8'))
     : { passed: 0, failed: 0, skipped: 0 };
