@@ -112,6 +112,11 @@ export interface SslContextOptions extends CredentialOptions {
    * connection. SSL_OP_ALLOW_CLIENT_RENEGOTIATION, OpenSSL 3.0.
    */
   readonly clientRenegotiation?: boolean | ClientRenegotiation | undefined;
+  /**
+   * Connections end without close_notify, sent or awaited: SSL_CTX_set_quiet_shutdown(3). Default false. See
+   * {@link Ssl.quietShutdown}.
+   */
+  readonly quietShutdown?: boolean | undefined;
   /** KeyUpdates that a peer may send in a row without data before the connection is closed. */
   readonly keyUpdateLimit?: number | undefined;
 }

@@ -48,6 +48,7 @@ export type {
   SendFileOptions,
   SetFdOptions,
   ShutdownOptions,
+  ShutdownState,
   SslOptions,
 } from './ssl-options.ts';
 export type { CipherInfo, KtlsInfo } from './ssl-state.ts';

@@ -93,6 +93,14 @@ export interface ShutdownOptions extends OperationOptions {
   readonly wait?: boolean | undefined;
 }
 
+/** Which close_notify has crossed: SSL_get_shutdown(3). */
+export interface ShutdownState {
+  /** Ours: SSL_SENT_SHUTDOWN. */
+  readonly sent: boolean;
+  /** The peer's: SSL_RECEIVED_SHUTDOWN. */
+  readonly received: boolean;
+}
+
 export interface SetFdOptions {
   /**
    * Whether the connection owns the descriptor and closes it. Otherwise (default) it works on a duplicate, so that

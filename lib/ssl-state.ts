@@ -4,9 +4,10 @@ import { makeVerifyResult, toError, type VerifyResult } from './errors.ts';
 import { invalidThis } from './internal/coded-error.ts';
 import { Connection } from './internal/connection.ts';
 import { sslLibrary } from './internal/error-codes.ts';
-import { asBytes, validateInteger, validateString } from './internal/validate.ts';
+import { asBytes, validateBoolean, validateInteger, validateString } from './internal/validate.ts';
 import { WatchedEmitter } from './internal/watched-emitter.ts';
 import type { SslEvents } from './ssl-events.ts';
+import type { ShutdownState } from './ssl-options.ts';
 
 /** A cipher in use: SSL_get_current_cipher(3). */
 export type CipherInfo = NativeCipher;
@@ -35,6 +36,8 @@ const noCertificates: readonly X509Certificate[] = Object.freeze([]);
 
 const keyUpdateTypes = ['none', 'not-requested', 'requested'] as const;
 const maxExport = 2 ** 16;
+/** SSL_SENT_SHUTDOWN, SSL_RECEIVED_SHUTDOWN. */
+export const shutdownFlags = { sent: 1, received: 2 } as const;
 /** SSL_R_STILL_IN_INIT */
 const stillInInit = 121;
 
@@ -168,6 +171,27 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
   /** Completed renegotiations. (SSL_total_renegotiations(3) counts those that began.) */
   get renegotiations(): number {
     return open(this).renegotiations;
+  }
+
+  /** Which close_notify has crossed, or counts as such by {@link Ssl.setShutdown}: SSL_get_shutdown(3). */
+  get shutdownState(): ShutdownState {
+    const state = open(this).shutdownState;
+    return { sent: (state & shutdownFlags.sent) !== 0, received: (state & shutdownFlags.received) !== 0 };
+  }
+
+  /**
+   * Whether a shutdown is silent: SSL_get_quiet_shutdown(3), SSL_set_quiet_shutdown(3). `shutdown()` then sends nothing
+   * and waits for nothing: both directions count as closed, reads give null, and the session stays resumable. The peer
+   * cannot tell it from a truncation, unless its protocol says where the data ends. Default: the context's.
+   */
+  get quietShutdown(): boolean {
+    return open(this).quietShutdown;
+  }
+
+  set quietShutdown(on: boolean) {
+    const native = open(this);
+    validateBoolean(on, 'quietShutdown');
+    native.setQuietShutdown(on);
   }
 
   /** Ciphertext that waits to be sent, in bytes. */

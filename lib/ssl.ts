@@ -45,9 +45,10 @@ import type {
   SendFileOptions,
   SetFdOptions,
   ShutdownOptions,
+  ShutdownState,
   SslOptions,
 } from './ssl-options.ts';
-import { connectionOf, SslState } from './ssl-state.ts';
+import { connectionOf, SslState, shutdownFlags } from './ssl-state.ts';
 
 const defaultReadSize = 65536;
 const maxReadSize = 2 ** 30;
@@ -271,6 +272,25 @@ export class Ssl extends SslState implements Sink {
     const limits = checkLimits(options);
     const wait = optionalBoolean(options?.wait, 'options.wait', false);
     await run(connection, 'shutdown', limits, op => connection.native.shutdown(op, wait));
+  }
+
+  /**
+   * Counts a close_notify as sent or received that was not: SSL_set_shutdown(3). For a protocol of which both sides know
+   * where it ends: the session stays resumable although the connection is closed without a goodbye. What is false or
+   * absent stays as it is, since nothing that was said can be taken back. After `sent` nothing can be written, after
+   * `received` reads give null.
+   *
+   * @throws OpenSslError `ERR_SSL_SHUTDOWN_WHILE_IN_INIT` before a handshake is complete, `ERR_SSL_BAD_WRITE_RETRY` while
+   * an operation is under way; the connection stays as it was
+   */
+  setShutdown(state: Partial<ShutdownState>): void {
+    const connection = connectionOf(this);
+    validateObject(state, 'state');
+    const sent = optionalBoolean(state.sent, 'state.sent', false);
+    const received = optionalBoolean(state.received, 'state.received', false);
+    connection.assertUsable();
+    const flags = (sent ? shutdownFlags.sent : 0) | (received ? shutdownFlags.received : 0);
+    connection.started(connection.native.setShutdown(flags));
   }
 
   // -------------------------------------------------------------------------------------------------------------------

@@ -153,6 +153,7 @@ export interface NativeContextOptions extends NativeCredentials {
   readonly honorCipherOrder: boolean;
   /** SSL_OP_ALLOW_CLIENT_RENEGOTIATION. */
   readonly allowClientRenegotiation: boolean;
+  readonly quietShutdown: boolean;
   readonly securityLevel?: number;
 }
 
@@ -320,6 +321,12 @@ export declare class NativeConnection {
   readonly renegotiatePending: boolean;
   /** Completed ones. */
   readonly renegotiations: number;
+  /** Adds SSL_SENT_SHUTDOWN 1, SSL_RECEIVED_SHUTDOWN 2. */
+  setShutdown(state: number): Status;
+  /** A mask of the same. */
+  readonly shutdownState: number;
+  setQuietShutdown(on: boolean): void;
+  readonly quietShutdown: boolean;
   /** 0: no such operation (it has ended); 1: withdrawn, nothing lost; 2: under way, the connection must be closed. */
   cancel(op: number): number;
   /** SSL_free and, if owned, close(2). Idempotent. No event follows. */

@@ -155,5 +155,6 @@ export function nativeContextOptions(options: SslContextOptions, policy: Context
     secureOptions: secureOptions(options.secureOptions),
     honorCipherOrder: optionalBoolean(options.honorCipherOrder, 'options.honorCipherOrder', true),
     allowClientRenegotiation: policy.renegotiation !== undefined,
+    quietShutdown: optionalBoolean(options.quietShutdown, 'options.quietShutdown', false),
   };
 }

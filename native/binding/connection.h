@@ -44,6 +44,8 @@ class ConnectionHandle {
   napi_value set_read_buffer(const Call& call);
   napi_value schedule_key_update(const Call& call);
   napi_value schedule_renegotiate(const Call& call);
+  napi_value set_shutdown(const Call& call);
+  napi_value set_quiet_shutdown(const Call& call);
   napi_value cancel(const Call& call);
   napi_value close(const Call& call);
   napi_value move_to_loop(const Call& call);
@@ -80,6 +82,8 @@ class ConnectionHandle {
   napi_value key_update_type(const Call& call);
   napi_value renegotiate_pending(const Call& call);
   napi_value renegotiations(const Call& call);
+  napi_value shutdown_state(const Call& call);
+  napi_value quiet_shutdown(const Call& call);
   napi_value buffered_amount(const Call& call);
   napi_value readable_amount(const Call& call);
   napi_value state(const Call& call);

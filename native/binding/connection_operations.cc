@@ -397,6 +397,19 @@ napi_value ConnectionHandle::schedule_renegotiate(const Call& call) {
       call.env, [abbreviated](engine::Connection& connection) { return connection.schedule_renegotiate(abbreviated); });
 }
 
+napi_value ConnectionHandle::set_shutdown(const Call& call) {
+  int state = 0;
+  if (!call.read(0, "state", state)) return nullptr;
+  return schedule(call.env, [state](engine::Connection& connection) { return connection.set_shutdown(state); });
+}
+
+napi_value ConnectionHandle::set_quiet_shutdown(const Call& call) {
+  bool on = false;
+  if (!call.read(0, "on", on)) return nullptr;
+  access_->run([on](io::Channel& channel) { SSL_set_quiet_shutdown(channel.connection()->ssl(), on ? 1 : 0); });
+  return undefined(call.env);
+}
+
 napi_value ConnectionHandle::cancel(const Call& call) {
   engine::OperationId id = 0;
   if (!call.read(0, "op", id)) return nullptr;
@@ -511,6 +524,8 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::set_read_buffer>("setReadBuffer"),
       method<&Self::schedule_key_update>("scheduleKeyUpdate"),
       method<&Self::schedule_renegotiate>("scheduleRenegotiate"),
+      method<&Self::set_shutdown>("setShutdown"),
+      method<&Self::set_quiet_shutdown>("setQuietShutdown"),
       method<&Self::cancel>("cancel"),
       method<&Self::close>("close"),
       method<&Self::move_to_loop>("moveToLoop"),

@@ -232,6 +232,16 @@ napi_value ConnectionHandle::renegotiations(const Call& call) {
   return to_js(call.env, ask(0u, [](engine::Connection& connection) { return connection.renegotiations(); }));
 }
 
+napi_value ConnectionHandle::shutdown_state(const Call& call) {
+  return to_js(call.env, ask(0, [](engine::Connection& connection) { return SSL_get_shutdown(connection.ssl()); }));
+}
+
+napi_value ConnectionHandle::quiet_shutdown(const Call& call) {
+  return to_js(call.env, ask(false, [](engine::Connection& connection) {
+                 return SSL_get_quiet_shutdown(connection.ssl()) != 0;
+               }));
+}
+
 napi_value ConnectionHandle::buffered_amount(const Call& call) {
   return to_js(call.env,
                ask(std::size_t{0}, [](engine::Connection& connection) { return connection.enc().out.size(); }));
@@ -282,6 +292,8 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       getter<&Self::key_update_type>("keyUpdateType"),
       getter<&Self::renegotiate_pending>("renegotiatePending"),
       getter<&Self::renegotiations>("renegotiations"),
+      getter<&Self::shutdown_state>("shutdownState"),
+      getter<&Self::quiet_shutdown>("quietShutdown"),
       getter<&Self::buffered_amount>("bufferedAmount"),
       getter<&Self::readable_amount>("readableAmount"),
       getter<&Self::state>("state"),

@@ -47,7 +47,8 @@ void read_policy(napi_env env, OptionsReader& reader, openssl::ContextOptions& o
       .read("alpn", options.alpn)
       .read("secureOptions", options.secure_options)
       .read("honorCipherOrder", options.honor_cipher_order)
-      .read("allowClientRenegotiation", options.allow_client_renegotiation);
+      .read("allowClientRenegotiation", options.allow_client_renegotiation)
+      .read("quietShutdown", options.quiet_shutdown);
   read_dhparam(env, reader, options);
   read_sides(reader, options);
 }

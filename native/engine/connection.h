@@ -90,6 +90,8 @@ class Connection {
   // SSL_key_update, SSL_renegotiate alone: null, or why not. The connection is as it was then.
   openssl::FailurePtr schedule_key_update(int type);
   openssl::FailurePtr schedule_renegotiate(bool abbreviated);
+  // SSL_set_shutdown: adds to the state; what was said already is not taken back. Null, or why not, as above.
+  openssl::FailurePtr set_shutdown(int state);
 
   // Runs as far as possible. Stops at the out mark, so that what was made is sent before more is.
   void advance();
@@ -160,6 +162,7 @@ class Connection {
   bool renegotiating() const;
   void begin_renegotiation();
   void wait_for_peer(PeerWait wait);
+  void heed_shutdown_state();
   void peer_closed();
 
   // file_operations.cc

@@ -332,7 +332,28 @@ Connection::Step Connection::run_shutdown(Operation& operation) {
   const int result = SSL_shutdown(ssl_.get());
   close_notify_size_ = enc_.out.size() - before;
   if (result < 0) fail(failure_after(result, "The shutdown failed"));
+  heed_shutdown_state();
   return Step::progress;
+}
+
+FailurePtr Connection::set_shutdown(int state) {
+  if (dead()) return failure_;
+  if (!established_ || renegotiating()) {
+    return misuse(SSL_R_SHUTDOWN_WHILE_IN_INIT, "The shutdown state cannot be set during a handshake or before it");
+  }
+  if (!operations_.empty()) {
+    return misuse(SSL_R_BAD_WRITE_RETRY,
+                  "The shutdown state cannot be set while writing is not complete: await what was called before");
+  }
+  SSL_set_shutdown(ssl_.get(), SSL_get_shutdown(ssl_.get()) | state);
+  heed_shutdown_state();
+  return nullptr;
+}
+
+// A quiet shutdown, or the application, may have set what otherwise only the peer's close_notify does: SSL_read will
+// find nothing any more.
+void Connection::heed_shutdown_state() {
+  if (!peer_closed_ && (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0) peer_closed();
 }
 
 void Connection::wait_for_peer(PeerWait wait) {

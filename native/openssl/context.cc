@@ -29,6 +29,7 @@ FailurePtr apply_options(SSL_CTX* context, const ContextOptions& options) {
   SSL_CTX_clear_options(context, kOff);
   SSL_CTX_set_options(context, kOn | options.secure_options);
   if (options.honor_cipher_order) SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  if (options.quiet_shutdown) SSL_CTX_set_quiet_shutdown(context, 1);
   if (options.allow_client_renegotiation) SSL_CTX_set_options(context, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
   return nullptr;
 }

@@ -86,6 +86,7 @@ struct ContextOptions {
   std::uint64_t secure_options = 0;
   bool honor_cipher_order = false;
   bool allow_client_renegotiation = false;
+  bool quiet_shutdown = false;
 };
 
 }  // namespace system_tls::openssl
