@@ -1,7 +1,9 @@
+import { Duplex } from 'node:stream';
 import type { NativeBio } from '../types/binding.d.ts';
 import { closedError, invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
 import type { Connection } from './internal/connection.ts';
 import { throwLater } from './internal/dispatch.ts';
+import { DuplexBio, duplexBioSize } from './internal/duplex-bio.ts';
 import { binding } from './internal/load-binding.ts';
 import { asBytes, optionalBoolean, optionalInteger, validateInteger, validateObject } from './internal/validate.ts';
 import { listenersChanged, WatchedEmitter } from './internal/watched-emitter.ts';
@@ -17,6 +19,11 @@ export interface BioPairOptions {
   readonly size?: number | undefined;
 }
 
+export interface BioDuplexOptions {
+  /** Whether the end of the connection ends and destroys the stream (BIO_CLOSE). Default false: it is left alone. */
+  readonly close?: boolean | undefined;
+}
+
 export interface BioSocketOptions {
   /** Whether closing the connection closes the descriptor (BIO_CLOSE); otherwise a duplicate is used. Default false. */
   readonly close?: boolean | undefined;
@@ -28,9 +35,15 @@ export type BioContent = {
   reader?: Connection;
   /** The connection that writes to it. */
   writer?: Connection;
+  /** Called when it is closed, by those who wait for it. */
+  readonly closing: Set<() => void>;
 } & (
-  | { readonly native: NativeBio; readonly socket?: undefined }
-  | { readonly socket: SocketTransport; readonly native?: undefined }
+  | {
+      readonly native: NativeBio;
+      readonly duplex?: DuplexBio;
+      readonly socket?: undefined;
+    }
+  | { readonly socket: SocketTransport; readonly native?: undefined; readonly duplex?: undefined }
 );
 
 const maxSize = 2 ** 31 - 1;
@@ -43,10 +56,11 @@ let isClosed: (bio: Bio) => boolean;
 /**
  * A source and sink of bytes: BIO. Gives a connection any transport that is not a socket.
  *
- * Event `'readable'`: a connection, or the other end of a pair, wrote. It is emitted from a turn of the event loop,
- * once for any number of writes.
+ * Event `'readable'`: a connection, or the other end of a pair, wrote, or will write no more. Event `'drain'`: something was
+ * read of what was written here. Both are emitted from a turn of the event loop, once for any number of calls; with a
+ * listener the Bio lives until it is closed.
  */
-export class Bio extends WatchedEmitter<{ readable: [] }> {
+export class Bio extends WatchedEmitter<{ readable: []; drain: [] }> {
   readonly #content: BioContent;
   #closed = false;
 
@@ -60,14 +74,15 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
 
   /** @internal */
   private constructor(token: typeof key, content: BioContent) {
-    if (token !== key) throw invalidArgType('Bio', 'made by Bio.memory(), Bio.pair() or Bio.socket()', undefined);
+    if (token !== key)
+      throw invalidArgType('Bio', 'made by Bio.memory(), Bio.pair(), Bio.socket() or Bio.duplex()', undefined);
     super();
     this.#content = content;
   }
 
   /** One queue of bytes without a bound: BIO_new(3) with BIO_s_mem(3). */
   static memory(): Bio {
-    return new Bio(key, { native: binding.NativeBio.memory() });
+    return new Bio(key, { closing: new Set(), native: binding.NativeBio.memory() });
   }
 
   /** Two ends: what is written to one is read from the other. BIO_new_bio_pair(3). */
@@ -75,7 +90,23 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
     validateObject(options, 'options');
     const size = optionalInteger(options.size, 'options.size', 1, maxSize) ?? defaultPairSize;
     const [one, other] = binding.NativeBio.pair(size);
-    return [new Bio(key, { native: one }), new Bio(key, { native: other })];
+    return [new Bio(key, { closing: new Set(), native: one }), new Bio(key, { closing: new Set(), native: other })];
+  }
+
+  /**
+   * A BIO written in JavaScript, BIO_meth_new(3): any stream of bytes that is a Duplex. From now on the stream is read,
+   * up to 64 KiB ahead, and must be used by nobody else.
+   *
+   * If the stream fails, its error is the `cause` of the connection's.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no Duplex
+   */
+  static duplex(stream: Duplex, options: BioDuplexOptions = {}): Bio {
+    if (!(stream instanceof Duplex)) throw invalidArgType('stream', 'a stream.Duplex', stream);
+    validateObject(options, 'options');
+    const close = optionalBoolean(options.close, 'options.close', false);
+    const [native, far] = binding.NativeBio.pair(duplexBioSize);
+    return new Bio(key, { closing: new Set(), native, duplex: new DuplexBio(stream, far, close) });
   }
 
   /**
@@ -85,7 +116,10 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
   static socket(fd: number, options: BioSocketOptions = {}): Bio {
     validateInteger(fd, 'fd', 0, maxSize);
     validateObject(options, 'options');
-    return new Bio(key, { socket: { fd, close: optionalBoolean(options.close, 'options.close', false) } });
+    return new Bio(key, {
+      closing: new Set(),
+      socket: { fd, close: optionalBoolean(options.close, 'options.close', false) },
+    });
   }
 
   /**
@@ -119,6 +153,12 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
     return memoryOf(this).pending;
   }
 
+  /** Whether nothing is there and nothing will come: BIO_eof(3). */
+  get eof(): boolean {
+    const native = memoryOf(this);
+    return native.pending === 0 && native.farEnded;
+  }
+
   /** Whether {@link end} was called. */
   get ended(): boolean {
     return memoryOf(this).ended;
@@ -126,9 +166,10 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
 
   /** Frees its memory, once no connection uses it: BIO_free(3). Idempotent. */
   close(): void {
-    const { native } = contentOf(this);
+    const { native, closing } = contentOf(this);
     this.#closed = true;
     native?.close();
+    for (const notice of [...closing]) notice();
   }
 
   [Symbol.dispose](): void {
@@ -144,12 +185,13 @@ export class Bio extends WatchedEmitter<{ readable: [] }> {
   /** @internal */
   [listenersChanged](name: string | symbol, listening: boolean): void {
     const { native } = this.#content;
-    if (name === 'readable') native?.onReadable(listening ? () => this.#readable() : null);
+    if (name === 'readable') native?.onReadable(listening ? () => this.#tell('readable') : null);
+    if (name === 'drain') native?.onDrained(listening ? () => this.#tell('drain') : null);
   }
 
-  #readable(): void {
+  #tell(name: 'readable' | 'drain'): void {
     try {
-      this.emit('readable');
+      this.emit(name);
     } catch (error) {
       throwLater(error);
     }
@@ -167,11 +209,14 @@ function assertOpen(bio: Bio): void {
   if (isClosed(bio)) throw closedError('the Bio');
 }
 
-function memoryOf(bio: unknown): NativeBio {
+/** @internal What those need who wait for a Bio; throws for a closed one, and for one that is a connection's alone. */
+export function memoryContent(bio: unknown): Extract<BioContent, { readonly native: NativeBio }> {
   const content = contentOf(bio);
   if (content.socket !== undefined) {
     throw tlsError('ERR_TLS_BIO_IS_SOCKET', 'a socket Bio is read and written by the connection that it is given to');
   }
   assertOpen(bio as Bio);
-  return content.native;
+  return content;
 }
+
+const memoryOf = (bio: unknown): NativeBio => memoryContent(bio).native;

@@ -1,11 +1,11 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP, type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 import { Duplex } from 'node:stream';
+import { Bio } from './bio.ts';
 import { SslContext, type SslContextOptions } from './context.ts';
 import { onAbort } from './internal/abort-listeners.ts';
 import { abortError, invalidArgType, invalidArgValue, timeoutError, tlsError } from './internal/coded-error.ts';
 import { Deadline } from './internal/deadline.ts';
-import { DuplexTransport } from './internal/duplex-transport.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
 import type { OperationOptions } from './internal/operations.ts';
 import { checkLimits } from './internal/operations.ts';
@@ -130,26 +130,28 @@ async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSig
   return ssl;
 }
 
-/** Gives `ssl` its transport; something to look after it if it is not a descriptor. */
-async function openTransport(
-  ssl: Ssl,
-  options: ConnectOptions,
-  signal: AbortSignal,
-): Promise<DuplexTransport | undefined> {
+/** Gives `ssl` its transport. */
+async function openTransport(ssl: Ssl, options: ConnectOptions, signal: AbortSignal): Promise<void> {
   // A duplicate, of a socket that node destroys: nobody else has it then.
   const take = (fd: number): void => connectionOf(ssl).setFd(fd, false, true);
   const { socket } = options;
   if (socket === undefined || socket === null) {
     await connectTcp(routeOf(options), signal, take);
-    return undefined;
+    return;
   }
   if (!(socket instanceof Duplex)) throw invalidArgType('options.socket', 'a stream.Duplex', socket);
   if (socket.destroyed) throw tlsError('ERR_TLS_CLOSED', '"options.socket" is closed');
   if (socket instanceof Socket && isFresh(socket)) {
     await whenConnected(socket, signal, take);
-    return undefined;
+    return;
   }
-  return new DuplexTransport(socket, ssl);
+  const bio = Bio.duplex(socket, { close: true });
+  try {
+    ssl.setBio(bio, bio);
+  } catch (error) {
+    bio.close();
+    throw error;
+  }
 }
 
 function routeOf(options: ConnectOptions): NetConnectOpts {
@@ -229,17 +231,17 @@ export async function connect(options: ConnectOptions): Promise<TlsSocket> {
     // Wrong options are told, whatever else is the matter.
     throw deadline.signal.aborted ? limited(error) : error;
   });
-  let transport: DuplexTransport | undefined;
   try {
-    transport = await openTransport(ssl, options, deadline.signal);
-    if (transport === undefined) configureSocket(ssl, options);
+    await openTransport(ssl, options, deadline.signal);
+    configureSocket(ssl, options);
     await performHandshake(ssl, handshakeTimeout, deadline.signal);
     checkIdentity(ssl, options, target.host);
-    return new TlsSocket(ssl, options, transport);
+    return new TlsSocket(ssl, options);
   } catch (error) {
     ssl.close();
-    const cause = transport?.error ?? error;
-    transport?.close(false);
+    const { transportError, duplexes } = connectionOf(ssl);
+    const cause = transportError ?? error;
+    for (const duplex of duplexes) duplex.close(false);
     throw limited(located(cause, target.label));
   } finally {
     deadline.clear();

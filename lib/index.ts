@@ -1,7 +1,9 @@
-export { Bio, type BioPairOptions, type BioSocketOptions } from './bio.ts';
+export { Bio, type BioDuplexOptions, type BioPairOptions, type BioSocketOptions } from './bio.ts';
+export { BufferBio, type BufferBioOptions } from './buffer-bio.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export { type ClientRenegotiation, SslContext, type SslContextOptions } from './context.ts';
 export { OpenSslError, type OpenSslErrorEntry, type TlsAlert, type VerifyResult } from './errors.ts';
+export { FilterBio, type GetsOptions } from './filter-bio.ts';
 export type { AlpnProtocols } from './internal/alpn.ts';
 export type {
   CertificateOption,
@@ -30,6 +32,7 @@ export {
 } from './server.ts';
 export { SslSession } from './session.ts';
 export { Ssl } from './ssl.ts';
+export { SslBio, type SslBioOptions } from './ssl-bio.ts';
 export type {
   InfoEvent,
   KeyUpdateEvent,

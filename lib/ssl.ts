@@ -147,6 +147,7 @@ export class Ssl extends SslState implements Sink {
     claimBios(connection, from, to);
     connection.native.setBio(from.native, to.native);
     connection.hasTransport = true;
+    connection.duplexes = [from.duplex, to.duplex].filter(each => each !== undefined);
     connection.noteEvents();
   }
 

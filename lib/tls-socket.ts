@@ -2,7 +2,6 @@ import type { FileHandle } from 'node:fs/promises';
 import { closedError, timeoutError, tlsError } from './internal/coded-error.ts';
 import { type Connection, type Flow, onClosed, onData, onEnd, onFailed, type Pending } from './internal/connection.ts';
 import { Deadline } from './internal/deadline.ts';
-import type { DuplexTransport } from './internal/duplex-transport.ts';
 import { BufferReceiver, ChunkReceiver, type OnReadOptions, type Receiver } from './internal/receiver.ts';
 import { checkFilePart } from './internal/send-file.ts';
 import { optionalBoolean, validateObject } from './internal/validate.ts';
@@ -36,7 +35,6 @@ type Chunk = { readonly chunk: Buffer };
  */
 export class TlsSocket extends TlsSocketState implements Flow {
   readonly #connection: Connection;
-  readonly #transport: DuplexTransport | undefined;
   readonly #receiver: Receiver;
   readonly #ownBuffer: boolean;
   /** Made for those who need it. */
@@ -47,9 +45,8 @@ export class TlsSocket extends TlsSocketState implements Flow {
   /**
    * @param ssl - with its transport; from now on it is the socket that reads. A handshake that was not made is made.
    * Around a closed one the socket is destroyed from the beginning.
-   * @param transport - internal
    */
-  constructor(ssl: Ssl, options: TlsSocketOptions = {}, transport?: DuplexTransport) {
+  constructor(ssl: Ssl, options: TlsSocketOptions = {}) {
     validateObject(options, 'options');
     const connection = connectionOf(ssl);
     if (connection.flow !== null)
@@ -57,7 +54,6 @@ export class TlsSocket extends TlsSocketState implements Flow {
     if (!connection.closed && connection.error === null) connection.assertUsable();
     super(ssl, optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false));
     this.#connection = connection;
-    this.#transport = transport;
     this.#ownBuffer = options.onread !== undefined && options.onread !== null;
     this.#receiver =
       options.onread === undefined || options.onread === null
@@ -80,14 +76,12 @@ export class TlsSocket extends TlsSocketState implements Flow {
 
   override _read(): void {
     this.#connection.startFlow();
-    this.#transport?.resumeInput();
   }
 
   /** @internal */
   [onData](bytes: Uint8Array, offset: number, length: number): void {
     this.noteRead(length);
     if (!this.#receiver.receive(bytes, offset, length)) this.#connection.stopFlow();
-    this.#transport?.resumeInput();
   }
 
   /** @internal */
@@ -106,7 +100,7 @@ export class TlsSocket extends TlsSocketState implements Flow {
   [onFailed](error: Error): void {
     // Both sides have said all they had to say: how the transport ends after that is nobody's concern.
     if (this.#peerEnded && this.writableEnded && this.writableLength === 0) this.destroy();
-    else this.destroy(this.#transport?.error ?? error);
+    else this.destroy(this.#connection.transportError ?? error);
   }
 
   /** @internal */
@@ -165,16 +159,8 @@ export class TlsSocket extends TlsSocketState implements Flow {
   }
 
   #written(length: number, callback: WriteCallback): void {
-    if (this.#transport === undefined) {
-      this.noteWritten(length);
-      callback();
-      return;
-    }
-    this.touch();
-    this.#transport.whenReady(() => {
-      this.noteWritten(length);
-      callback();
-    });
+    this.noteWritten(length);
+    callback();
   }
 
   override _writev(chunks: readonly Chunk[], callback: WriteCallback): void {
@@ -247,18 +233,15 @@ export class TlsSocket extends TlsSocketState implements Flow {
   #sendGroup(group: readonly Buffer[], callback: WriteCallback): void {
     const [first] = group;
     this.#run(
-      error => (error === null ? this.#taken(callback) : callback(error)),
+      error => {
+        if (error === null) this.touch();
+        callback(error);
+      },
       op =>
         first !== undefined && group.length === 1
           ? this.#connection.native.write(op, first)
           : this.#connection.native.writev(op, group),
     );
-  }
-
-  #taken(callback: WriteCallback): void {
-    this.touch();
-    if (this.#transport === undefined) callback();
-    else this.#transport.whenReady(callback);
   }
 
   override _final(callback: WriteCallback): void {
@@ -293,7 +276,7 @@ export class TlsSocket extends TlsSocketState implements Flow {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.stopTimer();
     this.#connection.close(error);
-    this.#transport?.close(error === null && this.writableFinished);
+    for (const duplex of this.#connection.duplexes) duplex.close(error === null && this.writableFinished);
     callback(this.#disposing ? null : error);
   }
 

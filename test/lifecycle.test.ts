@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Bio, Server, Ssl, SslContext, SslSession, TlsSocket } from 'system-tls';
+import { Bio, BufferBio, Server, Ssl, SslBio, SslContext, SslSession, TlsSocket } from 'system-tls';
 import { pattern } from './support/bytes.ts';
 import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
@@ -182,7 +182,7 @@ describe('close', () => {
 });
 
 describe('a wrong this', () => {
-  const classes = { Ssl, SslContext, SslSession, Bio, TlsSocket, Server } as const;
+  const classes = { Ssl, SslContext, SslSession, Bio, BufferBio, SslBio, TlsSocket, Server } as const;
   const values = [undefined, null, 7, 'text', {}, [], () => 0];
 
   for (const [name, type] of Object.entries(classes)) {

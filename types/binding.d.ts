@@ -216,6 +216,14 @@ export declare class NativeBio {
   readonly ended: boolean;
   /** Called, from a reactor turn, when a connection or the other end of a pair wrote to this BIO; null takes it off. */
   onReadable(callback: (() => void) | null): void;
+  /** The same, when something was read of what was written here. */
+  onDrained(callback: (() => void) | null): void;
+  /** Nothing will be read here any more: who writes on the other end of the pair fails. */
+  ignore(): void;
+  /** The other end of the pair was closed, or ignores what is written here. */
+  readonly unread: boolean;
+  /** The other end of the pair will write no more; what it wrote may still be there. */
+  readonly farEnded: boolean;
   close(): void;
 }
 

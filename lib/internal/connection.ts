@@ -24,6 +24,7 @@ import {
   register,
   unregister,
 } from './dispatch.ts';
+import type { DuplexBio } from './duplex-bio.ts';
 import { binding } from './load-binding.ts';
 import { PendingOperations } from './pending-operations.ts';
 
@@ -73,6 +74,9 @@ export interface Forwarder {
   [onForward](name: string, args: readonly unknown[]): void;
 }
 
+/** Of nearly all connections: one for all. */
+const noDuplexes: readonly DuplexBio[] = Object.freeze([]);
+
 export class Connection implements DispatchTarget {
   readonly id = nextId();
   readonly native: NativeConnection;
@@ -88,6 +92,8 @@ export class Connection implements DispatchTarget {
   /** host:port or the like, for messages, if it is known better than by its address. */
   peerName = '';
   hasTransport = false;
+  /** Its transport, if that is written in JavaScript; of two, the one that is read first. */
+  duplexes: readonly DuplexBio[] = noDuplexes;
   // Events are emitted where the connection was made, as far as AsyncLocalStorage is concerned.
   readonly #scope = new AsyncResource('SYSTEMTLS');
   readonly #pending = new PendingOperations<Pending>();
@@ -127,6 +133,11 @@ export class Connection implements DispatchTarget {
     const peer = this.peerName || this.#remotePlace();
     if (peer === '') return side;
     return `${side} ${this.server ? 'from' : 'to'} ${peer}`;
+  }
+
+  /** What a transport written in JavaScript failed with: closer to the cause than what the connection makes of it. */
+  get transportError(): Error | null {
+    return this.duplexes.find(({ error }) => error !== null)?.error ?? null;
   }
 
   #remotePlace(): string {
@@ -360,6 +371,8 @@ export class Connection implements DispatchTarget {
     const known = this.#suspected;
     if (known?.key === key && !isMisuse(known.error)) return known.error;
     const error = toError(failure, this.description);
+    const cause = this.transportError;
+    if (cause !== null && error.cause === undefined) error.cause = cause;
     this.#suspected = { key, error };
     return error;
   }

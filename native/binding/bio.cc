@@ -16,6 +16,23 @@ napi_value wrap_endpoint(napi_env env, Delivery& delivery, std::shared_ptr<io::B
 
 }  // namespace
 
+void Bell::set(napi_env env, napi_value function) {
+  clear();
+  env_ = env;
+  napi_create_reference(env, function, 1, &callback_);
+}
+
+void Bell::clear() {
+  delivery_.forget(this);
+  if (callback_ != nullptr) napi_delete_reference(env_, std::exchange(callback_, nullptr));
+}
+
+napi_value Bell::callback(napi_env env) {
+  napi_value function = nullptr;
+  if (callback_ == nullptr || napi_get_reference_value(env, callback_, &function) != napi_ok) return nullptr;
+  return function;
+}
+
 std::unique_ptr<BioHandle> BioHandle::construct(const Call& call) {
   throw_type_error(call.env, "ERR_ILLEGAL_CONSTRUCTOR", "Use Bio.memory() or Bio.pair()");
   return nullptr;
@@ -40,6 +57,20 @@ napi_value BioHandle::pair(const Call& call) {
   napi_set_element(call.env, array, 0, a);
   napi_set_element(call.env, array, 1, b);
   return array;
+}
+
+BioHandle::~BioHandle() {
+  if (endpoint_ && !delivery_->reactor()->closed()) {
+    const io::Turn turn(*delivery_->reactor());
+    // Nobody can write or read here any more, which the other end of a pair wants to know.
+    if (endpoint_.use_count() == 1) {
+      endpoint_->end();
+      endpoint_->ignore();
+    }
+    let_go();
+  } else {
+    let_go();
+  }
 }
 
 napi_value BioHandle::write(const Call& call) {
@@ -74,38 +105,47 @@ napi_value BioHandle::pending(const Call& call) {
 
 napi_value BioHandle::ended(const Call& call) { return to_js(call.env, !endpoint_ || endpoint_->ended()); }
 
-napi_value BioHandle::on_readable(const Call& call) {
-  const bool on = is_function(call.env, call[0]);
-  if (!on && !is_nullish(call.env, call[0])) return call.reject("callback", "a function or null"), nullptr;
-  set_callback(call.env, on ? call[0] : nullptr);
-  if (endpoint_) endpoint_->set_watcher(on ? this : nullptr);
+napi_value BioHandle::ignore(const Call& call) {
+  if (!endpoint_ || delivery_->reactor()->closed()) return undefined(call.env);
+  const Entry entry(*delivery_);
+  endpoint_->ignore();
   return undefined(call.env);
 }
 
-void BioHandle::set_callback(napi_env env, napi_value function) {
-  env_ = env;
-  if (callback_ != nullptr) napi_delete_reference(env_, std::exchange(callback_, nullptr));
-  if (function != nullptr) napi_create_reference(env, function, 1, &callback_);
-}
+napi_value BioHandle::far_ended(const Call& call) { return to_js(call.env, !endpoint_ || endpoint_->far_ended()); }
 
-napi_value BioHandle::callback(napi_env env) {
-  napi_value function = nullptr;
-  if (callback_ == nullptr || napi_get_reference_value(env, callback_, &function) != napi_ok) return nullptr;
-  return function;
+napi_value BioHandle::unread(const Call& call) { return to_js(call.env, !endpoint_ || endpoint_->unread()); }
+
+napi_value BioHandle::on_readable(const Call& call) { return set_bell(call, readable_bell_); }
+napi_value BioHandle::on_drained(const Call& call) { return set_bell(call, drained_bell_); }
+
+napi_value BioHandle::set_bell(const Call& call, Bell& bell) {
+  const bool on = is_function(call.env, call[0]);
+  if (!on && !is_nullish(call.env, call[0])) return call.reject("callback", "a function or null"), nullptr;
+  if (on && endpoint_) {
+    bell.set(call.env, call[0]);
+  } else {
+    bell.clear();
+  }
+  if (endpoint_) endpoint_->set_watcher(readable_bell_.armed() || drained_bell_.armed() ? this : nullptr);
+  return undefined(call.env);
 }
 
 napi_value BioHandle::close(const Call& call) {
   if (delivery_->reactor()->closed()) return undefined(call.env);
   const Entry entry(*delivery_);
-  if (endpoint_) endpoint_->end();
+  if (endpoint_) {
+    endpoint_->end();
+    endpoint_->ignore();
+  }
   let_go();
   return undefined(call.env);
 }
 
 void BioHandle::let_go() {
-  delivery_->forget(this);
   if (endpoint_) endpoint_->set_watcher(nullptr);
-  if (callback_ != nullptr) napi_delete_reference(env_, std::exchange(callback_, nullptr));
+  readable_bell_.clear();
+  drained_bell_.clear();
   endpoint_.reset();
 }
 
@@ -119,7 +159,11 @@ bool define_bio(napi_env env, napi_value exports) {
                                      method<&BioHandle::end>("end"),
                                      getter<&BioHandle::pending>("pending"),
                                      getter<&BioHandle::ended>("ended"),
+                                     method<&BioHandle::ignore>("ignore"),
+                                     getter<&BioHandle::unread>("unread"),
+                                     getter<&BioHandle::far_ended>("farEnded"),
                                      method<&BioHandle::on_readable>("onReadable"),
+                                     method<&BioHandle::on_drained>("onDrained"),
                                      method<&BioHandle::close>("close"),
                                  });
 }

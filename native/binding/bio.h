@@ -10,7 +10,30 @@
 
 namespace system_tls::binding {
 
-class BioHandle : public io::BioEndpoint::Watcher, public Notified {
+// A function of JavaScript's that is called in a turn of its own, once for any number of rings.
+class Bell : public Notified {
+ public:
+  explicit Bell(Delivery& delivery) : delivery_(delivery) {}
+  ~Bell() override { clear(); }
+  Bell(const Bell&) = delete;
+  Bell& operator=(const Bell&) = delete;
+
+  bool armed() const { return callback_ != nullptr; }
+  // Keeps the function, and what it refers to, until clear().
+  void set(napi_env env, napi_value function);
+  void clear();
+  void ring() {
+    if (armed()) delivery_.notify(this);
+  }
+  napi_value callback(napi_env env) override;
+
+ private:
+  Delivery& delivery_;
+  napi_ref callback_ = nullptr;
+  napi_env env_ = nullptr;
+};
+
+class BioHandle : public io::BioEndpoint::Watcher {
  public:
   static constexpr const char* kName = "NativeBio";
   static constexpr ClassId kClass = ClassId::Bio;
@@ -21,8 +44,12 @@ class BioHandle : public io::BioEndpoint::Watcher, public Notified {
   static napi_value pair(const Call& call);
 
   BioHandle(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::BioEndpoint> endpoint)
-      : delivery_(std::move(delivery)), endpoint_(std::move(endpoint)) {}
-  ~BioHandle() override { let_go(); }
+      : delivery_(std::move(delivery)),
+        endpoint_(std::move(endpoint)),
+        readable_bell_(*delivery_),
+        drained_bell_(*delivery_) {}
+  // A finalizer: nothing here runs JavaScript.
+  ~BioHandle() override;
 
   // Null once closed.
   const std::shared_ptr<io::BioEndpoint>& endpoint() const { return endpoint_; }
@@ -32,21 +59,24 @@ class BioHandle : public io::BioEndpoint::Watcher, public Notified {
   napi_value end(const Call& call);
   napi_value pending(const Call& call);
   napi_value ended(const Call& call);
+  napi_value ignore(const Call& call);
+  napi_value unread(const Call& call);
+  napi_value far_ended(const Call& call);
   napi_value on_readable(const Call& call);
+  napi_value on_drained(const Call& call);
   napi_value close(const Call& call);
 
-  void readable() override { delivery_->notify(this); }
-  napi_value callback(napi_env env) override;
+  void readable() override { readable_bell_.ring(); }
+  void drained() override { drained_bell_.ring(); }
 
  private:
   void let_go();
-  void set_callback(napi_env env, napi_value function);
+  napi_value set_bell(const Call& call, Bell& bell);
 
   std::shared_ptr<Delivery> delivery_;
   std::shared_ptr<io::BioEndpoint> endpoint_;
-  // Weak: a BIO that only its own callback knows may be collected.
-  napi_ref callback_ = nullptr;
-  napi_env env_ = nullptr;
+  Bell readable_bell_;
+  Bell drained_bell_;
 };
 
 bool define_bio(napi_env env, napi_value exports);

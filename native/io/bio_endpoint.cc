@@ -21,6 +21,8 @@ std::pair<std::shared_ptr<BioEndpoint>, std::shared_ptr<BioEndpoint>> BioEndpoin
   std::shared_ptr<BioEndpoint> a(new BioEndpoint(reactor.weak_from_this(), openssl::BioPtr(first)));
   std::shared_ptr<BioEndpoint> b(new BioEndpoint(reactor.weak_from_this(), openssl::BioPtr(second)));
   a->paired_ = b->paired_ = true;
+  a->far_bio_ = b->bio_;
+  b->far_bio_ = a->bio_;
   a->partner_ = b;
   b->partner_ = a;
   return {std::move(a), std::move(b)};
@@ -38,6 +40,11 @@ void BioEndpoint::bytes_arrived() {
   if (watcher_ != nullptr) watcher_->readable();
 }
 
+void BioEndpoint::bytes_left() {
+  wake(writer_);
+  if (watcher_ != nullptr) watcher_->drained();
+}
+
 std::size_t BioEndpoint::write(std::span<const std::uint8_t> bytes) {
   ERR_clear_error();
   std::size_t written = 0;
@@ -50,20 +57,32 @@ std::size_t BioEndpoint::read(std::span<std::uint8_t> to) {
   ERR_clear_error();
   std::size_t count = 0;
   if (to.empty() || BIO_read_ex(bio_.get(), to.data(), to.size(), &count) != 1) return 0;
-  if (const std::shared_ptr<BioEndpoint> far = far_end()) wake(far->writer_);
+  if (const std::shared_ptr<BioEndpoint> far = far_end()) far->bytes_left();
   return count;
 }
 
-bool BioEndpoint::at_end() const {
-  if (pending() != 0) return false;
-  if (!paired_) return ended_;
-  const std::shared_ptr<BioEndpoint> partner = partner_.lock();
-  return !partner || partner->ended_;
-}
+bool BioEndpoint::at_end() const { return pending() == 0 && far_ended(); }
 
 void BioEndpoint::end() {
   if (std::exchange(ended_, true)) return;
   if (const std::shared_ptr<BioEndpoint> far = far_end()) far->bytes_arrived();
+}
+
+void BioEndpoint::ignore() {
+  if (std::exchange(ignores_, true)) return;
+  if (const std::shared_ptr<BioEndpoint> far = far_end()) far->bytes_left();
+}
+
+bool BioEndpoint::unread() const {
+  if (!paired_) return false;
+  const std::shared_ptr<BioEndpoint> partner = partner_.lock();
+  return !partner || partner->ignores_;
+}
+
+bool BioEndpoint::far_ended() const {
+  if (!paired_) return ended_;
+  const std::shared_ptr<BioEndpoint> partner = partner_.lock();
+  return !partner || partner->ended_;
 }
 
 std::size_t BioEndpoint::pending() const { return BIO_ctrl_pending(bio_.get()); }

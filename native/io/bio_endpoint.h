@@ -19,6 +19,7 @@ class BioEndpoint : public std::enable_shared_from_this<BioEndpoint> {
    public:
     virtual ~Watcher() = default;
     virtual void readable() = 0;
+    virtual void drained() = 0;
   };
 
   static std::shared_ptr<BioEndpoint> memory(Reactor& reactor);
@@ -31,6 +32,12 @@ class BioEndpoint : public std::enable_shared_from_this<BioEndpoint> {
   // No more will be written here.
   void end();
   bool ended() const { return ended_; }
+  // Nothing will be read here any more: who writes on the other end learns it.
+  void ignore();
+  // What is written here goes nowhere: the other end of the pair was freed, or ignores it.
+  bool unread() const;
+  // The other end of a pair will write no more.
+  bool far_ended() const;
   std::size_t pending() const;
 
   // The connections that take their input from here, and put their output here.
@@ -39,21 +46,25 @@ class BioEndpoint : public std::enable_shared_from_this<BioEndpoint> {
   void set_watcher(Watcher* watcher) { watcher_ = watcher; }
 
  private:
-  BioEndpoint(std::weak_ptr<Reactor> reactor, openssl::BioPtr bio)
+  BioEndpoint(std::weak_ptr<Reactor> reactor, std::shared_ptr<BIO> bio)
       : reactor_(std::move(reactor)), bio_(std::move(bio)) {}
   void wake(const std::weak_ptr<Runnable>& runnable);
   // Where bytes written here can be read: the other end of a pair, or this BIO itself.
   std::shared_ptr<BioEndpoint> far_end();
   void bytes_arrived();
+  void bytes_left();
 
   std::weak_ptr<Reactor> reactor_;
-  openssl::BioPtr bio_;
+  std::shared_ptr<BIO> bio_;
+  // OpenSSL keeps what was written in the end that wrote it, and it must stay readable when that end is gone.
+  std::shared_ptr<BIO> far_bio_;
   std::weak_ptr<BioEndpoint> partner_;
   std::weak_ptr<Runnable> reader_;
   std::weak_ptr<Runnable> writer_;
   Watcher* watcher_ = nullptr;
   bool paired_ = false;
   bool ended_ = false;
+  bool ignores_ = false;
 };
 
 }  // namespace system_tls::io

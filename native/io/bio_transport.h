@@ -33,7 +33,7 @@ class BioTransport : public Transport {
       out.consume(written);
       moved.bytes += written;
     }
-    if (!out.empty() && write_->ended()) moved.failure = openssl::system_failure(EPIPE, "write");
+    if (!out.empty() && (write_->ended() || write_->unread())) moved.failure = openssl::system_failure(EPIPE, "write");
     return moved;
   }
 
