@@ -169,7 +169,7 @@ describe('certificates and keys by URI', () => {
 
   it('what is not there, or not of that kind, is refused', () => {
     const { certFile, keyFile } = certificates().server;
-    thrown(() => new SslContext({ keyUri: 'file:///nonexistent/x.key' }), /^(ENOENT|ERR_OSSL_)/);
+    thrown(() => new SslContext({ keyUri: 'file:///nonexistent/x.key' }), 'ENOENT');
     const error = thrown(() => new SslContext({ certFile, keyUri: uri(certFile) }), 'ERR_TLS_STORE_NOT_FOUND');
     assert.match(error.message, /no private key at keyUri/);
     thrown(() => new SslContext({ certUri: uri(keyFile) }), /^ERR_(TLS_STORE_NOT_FOUND|OSSL_\w+)$/);
@@ -186,7 +186,7 @@ describe('certificates and keys by URI', () => {
     const keyUri = 'pkcs11:object=key?pin-value=1234';
     const error = thrown(() => new SslContext({ keyUri }), 'ERR_OSSL_OSSL_STORE_UNREGISTERED_SCHEME');
     assert.match(error.message, /loadProvider/);
-    assert.doesNotMatch(error.message, /1234/);
+    assert.doesNotMatch(JSON.stringify([error.message, error.errors, error.stack]), /1234/);
   });
 });
 
