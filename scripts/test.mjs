@@ -33,6 +33,7 @@ function mochaArguments(args) {
 const socketSuites = [
   'http',
   'ktls',
+  'peers-client-auth',
   'peers-gnutls',
   'peers-node',
   'peers-openssl',
@@ -42,6 +43,7 @@ const socketSuites = [
   'send-file',
   'server',
   'set-fd',
+  'shutdown-state',
   'socket',
   'socket-ends',
   'transports',
