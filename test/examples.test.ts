@@ -1,33 +1,20 @@
-// The examples and the demonstration, compiled as their readers compile them.
+// The examples and the demonstration; tutorial-examples.test.ts has those of the tutorial.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { needsProgram } from './support/capabilities.ts';
 import { certificates } from './support/certificates.ts';
-import { Child, type ChildOptions, packageFolder } from './support/child.ts';
+import { Child } from './support/child.ts';
+import { compileExamples, example, succeeds } from './support/examples.ts';
 import { opensslServer } from './support/peers.ts';
-
-const example = (name: string, args: readonly string[] = [], options: ChildOptions = {}): Child =>
-  new Child(
-    process.execPath,
-    ['--enable-source-maps', join(packageFolder, `dist-examples/${name}.js`), ...args],
-    options,
-  );
-
-async function succeeds(child: Child): Promise<string> {
-  const exit = await child.exited;
-  assert.deepEqual(exit, { code: 0, signal: null }, child.output);
-  return child.output;
-}
 
 describe('examples', function () {
   this.timeout(60_000);
 
   before('compile', function () {
     this.timeout(120_000);
-    execFileSync(process.execPath, [join(packageFolder, 'scripts/setup.mjs'), '--examples'], { stdio: 'pipe' });
+    compileExamples();
   });
 
   it('in-memory: two connections without a network', async () => {
