@@ -4,7 +4,7 @@ import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
 import { all, connectedPair, type MemoryPair, makePair, tls12, tls13 } from './support/memory-pair.ts';
 import { handshakeType, trace } from './support/trace.ts';
-import { turns, watch, within } from './support/wait.ts';
+import { turns, until, watch, within } from './support/wait.ts';
 
 const keyUpdate = handshakeType.keyUpdate;
 
@@ -378,6 +378,31 @@ describe('key update', () => {
         assert.equal(String(await within(read, 'data')), 'd');
       }
     });
+  });
+
+  it('by the thousand, with data between them, do not hold up the loop', async () => {
+    const pair = await connectedPair({ both: tls13 });
+    const count = 1500;
+    for (let i = 0; i < count; i++) {
+      pair.client.scheduleKeyUpdate('not-requested');
+      await pair.client.write(Buffer.from('x'));
+    }
+    let [seen, inThisTurn, most, received] = [0, 0, 0, 0];
+    pair.server.on('keyUpdate', () => {
+      seen++;
+      most = Math.max(most, ++inThisTurn);
+    });
+    const newTurn = () => {
+      inThisTurn = 0;
+      if (seen < count) setImmediate(newTurn);
+    };
+    newTurn();
+    // All of it is one piece for the server.
+    assert.ok(pair.step() > 60_000);
+    while (received < count) received += ((await within(pair.server.read(), 'data')) as Buffer).length;
+    await until(() => seen === count, 'all key updates');
+    assert.ok(most <= 150, `at most 150 in an iteration of the loop, not ${most}`);
+    await stillCarries(pair);
   });
 
   it('a peer’s request may be pending: keyUpdateType tells, our next write answers', async () => {

@@ -1,6 +1,9 @@
 // Ciphertext that arrived and OpenSSL has not taken yet.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <span>
 
 #include "engine/byte_queue.h"
@@ -29,11 +32,19 @@ class EncIn {
   void stop() { stopped_ = true; }
   bool stopped() const { return stopped_; }
 
+  // Units of work that OpenSSL may still do in this turn of the loop; then it gets nothing more until the next
+  // allow(). Without one there is no limit.
+  void allow(std::uint32_t work) { work_ = work; }
+  void spend(std::uint32_t work) { work_ -= std::min(work, work_); }
+  bool paused() const { return work_ == 0; }
+  std::size_t readable() const { return stopped_ || paused() ? 0 : size(); }
+
  private:
   ByteQueue kept_;
   std::span<const std::uint8_t> lent_;
   bool eof_ = false;
   bool stopped_ = false;
+  std::uint32_t work_ = std::numeric_limits<std::uint32_t>::max();
 };
 
 }  // namespace system_tls::engine

@@ -20,7 +20,7 @@ struct EncSide {
   std::shared_ptr<Ktls> ktls;
 
   // Bytes are here, or may be had from the socket itself.
-  bool input_waits() const { return in.size() != 0 || (ktls && ktls->readable()); }
+  bool input_waits() const { return in.readable() != 0 || (ktls && ktls->readable()); }
   // True: OpenSSL may take so much from the socket itself, and nobody else may read there.
   bool let_read(std::size_t most) {
     if (!ktls || !ktls->reads_socket()) return false;

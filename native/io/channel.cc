@@ -2,6 +2,7 @@
 
 #include <openssl/sslerr.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -13,6 +14,16 @@ namespace system_tls::io {
 
 using engine::OperationId;
 using openssl::FailurePtr;
+
+namespace {
+
+// One connection's share of a loop iteration, after which the others have theirs. About half a millisecond of records
+// and handshake messages: thousands of KeyUpdates, or of records of one byte, fit into one receive.
+constexpr std::uint32_t kReceiveWork = 512;
+// A peer that takes all there is would keep a large write going for as long as that is.
+constexpr std::size_t kSendBudget = 2 * 1024 * 1024;
+
+}  // namespace
 
 std::shared_ptr<Channel> Channel::create(const std::shared_ptr<Reactor>& reactor, std::int32_t id, openssl::SslPtr ssl,
                                          const engine::ConnectionOptions& options, FailurePtr& failure) {
@@ -30,6 +41,8 @@ void Channel::leave() {
   }
   note_activity(false);
   waits_for_delivery_ = false;
+  deferred_ = false;
+  budgets_of_ = 0;
   flow_event_pending_ = false;
   last_read_batch_ = 0;
   reactor_->forget(this);
@@ -149,11 +162,12 @@ void Channel::release(const Outcome& outcome) {
 bool Channel::write_now(std::span<const std::uint8_t> clear, std::size_t& taken) {
   taken = 0;
   if (!transport_) return false;
+  renew_budgets();
   while (true) {
     const std::size_t count = connection_->write_now(clear.subspan(taken));
     taken += count;
     const bool sent = flush();
-    if (taken == clear.size() || (count == 0 && !sent) || !connection_->out_below_mark()) break;
+    if (taken == clear.size() || (count == 0 && !sent) || send_budget_ == 0 || !connection_->out_below_mark()) break;
   }
   settle();
   return taken == clear.size() && connection_ && connection_->out_below_mark();
@@ -206,6 +220,7 @@ void Channel::evict(const FailurePtr& why) {
 
 void Channel::run() {
   waits_for_delivery_ = false;
+  deferred_ = false;
   if (!connection_) return;
   if (flow_event_pending_ && last_read_batch_ <= reactor_->delivered_number()) {
     flow_event_pending_ = false;
@@ -217,11 +232,12 @@ void Channel::run() {
 void Channel::pump() {
   if (pumping_ || !connection_) return;
   pumping_ = true;
+  renew_budgets();
   bool more = true;
   while (more) {
     do {
       connection_->advance();
-    } while (flush() && connection_->can_advance());
+    } while (flush() && send_budget_ != 0 && connection_->can_advance());
     more =
         transport_ && transport_->always_readable() && connection_->wants_input() && connection_->enc().in.size() == 0;
     if (!more) break;
@@ -242,7 +258,22 @@ bool Channel::flush() {
   if (!transport_ || connection_->enc().out.empty()) return false;
   const Moved moved = transport_->send(connection_->enc().out);
   if (moved.failure) broken_output(moved.failure);
+  send_budget_ -= std::min(moved.bytes, send_budget_);
   return moved.bytes != 0;
+}
+
+void Channel::renew_budgets() {
+  if (budgets_of_ == reactor_->iteration()) return;
+  budgets_of_ = reactor_->iteration();
+  send_budget_ = kSendBudget;
+  connection_->enc().in.allow(kReceiveWork);
+}
+
+// It could go on, but not in this iteration.
+bool Channel::work_deferred() const {
+  const engine::EncIn& in = connection_->enc().in;
+  const bool input = in.paused() && in.size() != 0 && connection_->wants_input();
+  return input || (send_budget_ == 0 && connection_->can_advance());
 }
 
 // The peer has closed. What it said last, perhaps an alert that gives the reason, is a better failure than EPIPE.
@@ -274,6 +305,7 @@ void Channel::settle() {
     reactor_->after_delivery(weak_from_this());
   }
   if (!transport_) return;
+  if (work_deferred() && !std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
   const engine::EncSide& enc = connection_->enc();
   transport_->watch(connection_->wants_input() && enc.in.size() == 0 && !enc.in.eof_seen(),
                     !enc.out.empty() || connection_->blocked_on_output());

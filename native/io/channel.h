@@ -126,6 +126,8 @@ class Channel : public engine::Events,
   void receive_input();
   void pump_input(std::span<const std::uint8_t> enc, bool eof);
   bool flush();
+  void renew_budgets();
+  bool work_deferred() const;
   void broken_output(const openssl::FailurePtr& failure);
   void settle();
   void finish_dead();
@@ -146,6 +148,10 @@ class Channel : public engine::Events,
   bool user_ref_ = true;
   bool active_ = false;
   bool waits_for_delivery_ = false;
+  bool deferred_ = false;
+  // What this connection may still do in the reactor's iteration `budgets_of_`.
+  std::uint64_t budgets_of_ = 0;
+  std::size_t send_budget_ = 0;
   // Between two reactors.
   Fd travelling_fd_;
   bool travelling_sole_ = false;

@@ -42,7 +42,13 @@ std::shared_ptr<Reactor> Reactor::open(uv_loop_t* loop, Receiver& receiver, std:
 bool Reactor::open_handles() {
   if (check_.open(lease_, this, [this](uv_check_t* check) { return uv_check_init(loop_, check); }) != 0) return false;
   if (idle_.open(lease_, this, [this](uv_idle_t* idle) { return uv_idle_init(loop_, idle); }) != 0) return false;
-  uv_check_start(check_.get(), [](uv_check_t* check) { static_cast<Reactor*>(check->data)->deliver(); });
+  if (deferring_.open(lease_, this, [this](uv_idle_t* idle) { return uv_idle_init(loop_, idle); }) != 0) return false;
+  uv_check_start(check_.get(), [](uv_check_t* check) {
+    auto& reactor = *static_cast<Reactor*>(check->data);
+    // Before JavaScript, which can end the environment. What it starts belongs to the next iteration.
+    ++reactor.iteration_;
+    reactor.deliver();
+  });
   // Delivery alone keeps no process alive; undelivered events do, through the idle handle.
   check_.set_ref(false);
   return true;
@@ -59,6 +65,7 @@ void Reactor::close() {
   }
   check_.reset();
   idle_.reset();
+  deferring_.reset();
   lease_.reset();
 }
 
@@ -90,6 +97,7 @@ void Reactor::forget(const Runnable* runnable) {
   const auto same = [runnable](const std::weak_ptr<Runnable>& each) { return each.lock().get() == runnable; };
   std::erase_if(ready_, same);
   std::erase_if(awaiting_delivery_, same);
+  std::erase_if(deferred_, same);
 }
 
 std::span<std::uint8_t> Reactor::receive_buffer() {
@@ -124,6 +132,22 @@ void Reactor::run_ready() {
     for (const std::weak_ptr<Runnable>& each : std::exchange(ready_, {})) {
       if (const std::shared_ptr<Runnable> runnable = each.lock()) runnable->run();
     }
+  }
+}
+
+// An idle handle runs ahead of every poll, and lets that one return at once.
+void Reactor::defer(std::weak_ptr<Runnable> runnable) {
+  if (closed_) return;
+  deferred_.push_back(std::move(runnable));
+  if (deferred_.size() != 1) return;
+  uv_idle_start(deferring_.get(), [](uv_idle_t* idle) { static_cast<Reactor*>(idle->data)->run_deferred(); });
+}
+
+void Reactor::run_deferred() {
+  uv_idle_stop(deferring_.get());
+  const Turn turn(*this);
+  for (const std::weak_ptr<Runnable>& each : std::exchange(deferred_, {})) {
+    if (const std::shared_ptr<Runnable> runnable = each.lock()) runnable->run();
   }
 }
 

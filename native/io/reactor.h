@@ -99,6 +99,10 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   void make_ready(std::weak_ptr<Runnable> runnable) { ready_.push_back(std::move(runnable)); }
   // Runs after the next delivery.
   void after_delivery(std::weak_ptr<Runnable> runnable) { awaiting_delivery_.push_back(std::move(runnable)); }
+  // Runs in the next iteration of the loop, after everybody else has had a turn.
+  void defer(std::weak_ptr<Runnable> runnable);
+  // Counts the loop's iterations, for those who bound their work in each.
+  std::uint64_t iteration() const { return iteration_; }
   // It moves to another reactor.
   void forget(const Runnable* runnable);
 
@@ -122,6 +126,7 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   bool work_left() const { return !recording_->empty() || !ready_.empty(); }
   void leave_turn();
   void run_ready();
+  void run_deferred();
   void set_idle(bool on);
 
   uv_loop_t* loop_;
@@ -129,6 +134,7 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   LoopLease lease_;
   UvHandle<uv_check_t> check_;
   UvHandle<uv_idle_t> idle_;
+  UvHandle<uv_idle_t> deferring_;
   engine::ChunkPool chunks_;
   std::unique_ptr<std::uint8_t[]> receive_buffer_;
   std::unique_ptr<std::uint8_t[]> scratch_;
@@ -145,6 +151,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   int depth_ = 0;
   std::vector<std::weak_ptr<Runnable>> ready_;
   std::vector<std::weak_ptr<Runnable>> awaiting_delivery_;
+  std::vector<std::weak_ptr<Runnable>> deferred_;
+  std::uint64_t iteration_ = 1;
   Resident* residents_ = nullptr;
 };
 

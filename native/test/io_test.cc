@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -52,6 +53,143 @@ const Register kBulk("a megabyte through a socket, both ways", [] {
     CHECK(loop.received[kClient] == bytes);
     CHECK(loop.count(kClient, EventKind::operation_done) == 2);
   }
+  return true;
+});
+
+// Most events of a kind that a target had in one iteration, until it had `total`; -1 if it never had.
+int most_in_an_iteration(Loop& loop, std::int32_t target, EventKind kind, int total) {
+  int most = 0;
+  int before = loop.count(target, kind);
+  const bool all = loop.run_until([&] {
+    const int now = loop.count(target, kind);
+    most = std::max(most, now - before);
+    before = now;
+    return now >= total;
+  });
+  return all ? most : -1;
+}
+
+// `units` of what `start` starts, encrypted together and sent at once; nobody reads yet.
+template <typename Start>
+void send_together(Loop& loop, io::Channel& from, int units, Start start) {
+  for (int unit = 0; unit < units; ++unit) start(*from.connection(), static_cast<engine::OperationId>(10 + 2 * unit));
+  const io::Turn turn(*loop.reactor);
+  from.pump();
+}
+
+bool handshake(Loop& loop, Ends& ends) {
+  {
+    const io::Turn turn(*loop.reactor);
+    ends.client->start(operation(1, Kind::handshake), false);
+    ends.server->start(operation(1, Kind::handshake), false);
+  }
+  return loop.run_until([&] {
+    return loop.count(kClient, EventKind::operation_done) == 1 && loop.count(kServer, EventKind::operation_done) == 1;
+  });
+}
+
+bool start_reading(Loop& loop, io::Channel& channel) {
+  const io::Turn turn(*loop.reactor);
+  channel.start_flow();
+  return true;
+}
+
+const Register kFairUpdates("KeyUpdates by the thousand are spread over iterations of the loop", [] {
+  constexpr int kUnits = 1200;
+  Loop loop;
+  Ends ends = make_ends(loop, TLS1_3_VERSION);
+  CHECK(connect_sockets(ends) && handshake(loop, ends));
+  // A byte of data before each, so that none is too many in a row.
+  send_together(loop, *ends.client, kUnits, [](engine::Connection& connection, engine::OperationId id) {
+    connection.start(operation(id, Kind::key_update));
+    connection.start(write_operation(id + 1, "x"));
+  });
+  CHECK(start_reading(loop, *ends.server));
+  const int most = most_in_an_iteration(loop, kServer, EventKind::key_update, kUnits);
+  CHECK(most > 0 && most <= 100);
+  CHECK(loop.run_until([&] { return loop.received[kServer].size() == kUnits; }));
+  CHECK(!ends.server->connection()->dead());
+  return true;
+});
+
+const Register kFairRecords("records of one byte by the thousand are spread over iterations of the loop", [] {
+  constexpr int kUnits = 2000;
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Loop loop;
+    Ends ends = make_ends(loop, version);
+    CHECK(connect_sockets(ends) && handshake(loop, ends));
+    send_together(loop, *ends.client, kUnits, [](engine::Connection& connection, engine::OperationId id) {
+      connection.start(write_operation(id, "x"));
+    });
+    std::size_t before = 0;
+    std::size_t most = 0;
+    CHECK(start_reading(loop, *ends.server));
+    CHECK(loop.run_until([&] {
+      const std::size_t now = loop.received[kServer].size();
+      most = std::max(most, now - before);
+      before = now;
+      return now == kUnits;
+    }));
+    CHECK(most <= 600);
+  }
+  return true;
+});
+
+const Register kFairEnd("what was put off is neither lost nor read after the connection is closed", [] {
+  for (const bool closes : {false, true}) {
+    Loop loop;
+    Ends ends = make_ends(loop, TLS1_3_VERSION);
+    CHECK(connect_sockets(ends) && handshake(loop, ends));
+    send_together(loop, *ends.client, 1500, [](engine::Connection& connection, engine::OperationId id) {
+      connection.start(write_operation(id, "x"));
+    });
+    {
+      const io::Turn turn(*loop.reactor);
+      ends.client->start(operation(9000, Kind::shutdown), false);
+      ends.client->close();
+    }
+    CHECK(start_reading(loop, *ends.server));
+    CHECK(loop.run_until([&] { return loop.received[kServer].size() >= 500; }));
+    if (closes) {
+      const io::Turn turn(*loop.reactor);
+      ends.server->close();
+      const std::size_t seen = loop.received[kServer].size();
+      int turns = 0;
+      loop.run_until([&] { return turns++ == 20; });
+      CHECK(loop.received[kServer].size() <= seen + 600);
+    } else {
+      CHECK(loop.run_until([&] { return loop.count(kServer, EventKind::end) == 1; }));
+      CHECK(loop.received[kServer].size() == 1500);
+    }
+  }
+  return true;
+});
+
+const Register kFairWrites("a write that its transport takes whole is spread over iterations of the loop", [] {
+  constexpr std::size_t kSize = 32 << 20;
+  Loop loop;
+  Ends ends = make_ends(loop, TLS1_3_VERSION);
+  const auto there = io::BioEndpoint::memory(*loop.reactor);
+  const auto back = io::BioEndpoint::memory(*loop.reactor);
+  {
+    const io::Turn turn(*loop.reactor);
+    ends.client->set_bios(back, there);
+    ends.server->set_bios(there, back);
+  }
+  CHECK(handshake(loop, ends));
+  {
+    const io::Turn turn(*loop.reactor);
+    ends.client->start(write_operation(2, std::string(kSize, 'x')), false);
+  }
+  CHECK(loop.count(kClient, EventKind::operation_done) == 1);
+  int iterations = 0;
+  CHECK(loop.run_until([&] {
+    ++iterations;
+    return loop.count(kClient, EventKind::operation_done) == 2;
+  }));
+  CHECK(iterations > 10);
+  CHECK(start_reading(loop, *ends.server));
+  CHECK(loop.run_until([&] { return loop.received[kServer].size() == kSize; }));
   return true;
 });
 
