@@ -121,6 +121,8 @@ async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSig
     // A ready context has not seen these options.
     rejectUnauthorized: options.rejectUnauthorized,
     verifyMode: options.verifyMode,
+    verify: options.verify,
+    verifyCallback: options.verifyCallback,
     session: options.session,
     io: options.io,
     ktls: options.ktls,

@@ -17,6 +17,7 @@ import { trustDigest } from './internal/session-policy.ts';
 import { validateObject } from './internal/validate.ts';
 import type { VerifyModeName } from './internal/verify-mode.ts';
 import type { TlsVersion } from './internal/versions.ts';
+import type { VerifierOptions } from './verification.ts';
 
 /** How often a client may start a renegotiation. */
 export interface ClientRenegotiation {
@@ -30,7 +31,7 @@ export interface ClientRenegotiation {
  * Options that node:tls has too have its names and meaning. Absent ones take the safe default: certificates are
  * verified, TLS 1.2 is the oldest version, clients may not renegotiate.
  */
-export interface SslContextOptions extends CredentialOptions {
+export interface SslContextOptions extends CredentialOptions, VerifierOptions {
   /** Certificates to trust, instead of the system's; a server also names them when it asks for a certificate. */
   readonly ca?: CertificateOption | undefined;
   /** A file of certificates to trust, read by OpenSSL: SSL_CTX_load_verify_locations(3). */

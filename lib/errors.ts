@@ -174,6 +174,11 @@ function toNamedError(failure: NativeFailure, code: string, where: string): Erro
   return Object.assign(error, { verifyResult: makeVerifyResult(failure.verifyResult) });
 }
 
+/** The alert that came of `error`, as an {@link OpenSslError} has it. */
+export function withAlert(error: Error, failure: NativeFailure): Error {
+  return Object.assign(error, { alert: alertOf(failure, undefined) });
+}
+
 /**
  * Makes the Error of what native code reports.
  *

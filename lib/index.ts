@@ -57,3 +57,11 @@ export type {
 export type { CipherInfo, KtlsInfo } from './ssl-state.ts';
 export { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';
 export type { TlsSocketEvents } from './tls-socket-state.ts';
+export type {
+  VerifierOptions,
+  Verify,
+  VerifyAnswer,
+  VerifyCallback,
+  VerifyFinding,
+  VerifyRequest,
+} from './verification.ts';

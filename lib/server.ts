@@ -79,10 +79,15 @@ export interface AddressInfo {
 }
 
 /** What the server itself says of client certificates; what it leaves open its context says. */
-function clientPolicyOf({ requestCert, rejectUnauthorized, verifyMode }: ServerOptions): VerifyOptions {
+function clientPolicyOf(options: ServerOptions): VerifyOptions {
+  const { requestCert, rejectUnauthorized, verifyMode, verify, verifyCallback } = options;
   const given = { requestCert, rejectUnauthorized, verifyMode };
-  verifyPolicy(given);
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== null));
+  verifyPolicy({ ...given, verify, verifyCallback });
+  return {
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== null)),
+    // Null says that nobody decides, whatever the context says.
+    ...((verify !== undefined || verifyCallback !== undefined) && { verify, verifyCallback }),
+  };
 }
 
 /** Settings of each connection. */

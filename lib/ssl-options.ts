@@ -5,6 +5,7 @@ import type { VerifyModeName } from './internal/verify-mode.ts';
 import type { IoPool } from './io-pool.ts';
 import type { SslSession } from './session.ts';
 import type { SslListeners } from './ssl-events.ts';
+import type { VerifierOptions } from './verification.ts';
 
 export type { OperationOptions };
 
@@ -12,7 +13,7 @@ export type { OperationOptions };
  * How a connection differs from others of its context. Certificates and keys of its own replace those of the context:
  * SSL_use_certificate(3), SSL_use_PrivateKey(3).
  */
-export interface SslOptions extends CredentialOptions {
+export interface SslOptions extends CredentialOptions, VerifierOptions {
   readonly side: 'client' | 'server';
   /** Name that a client sends: SSL_set_tlsext_host_name(3). */
   readonly servername?: string | undefined;

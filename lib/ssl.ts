@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { NativeVerifyReport } from '../types/binding.d.ts';
 import { type Bio, bioArgument } from './bio.ts';
 import { contextArgument, type SslContext } from './context.ts';
 import { invalidArgValue } from './internal/coded-error.ts';
-import { type Connection, onClosed, onFailed, onInform, type Sink } from './internal/connection.ts';
-import { ReadStatus } from './internal/constants.ts';
+import { type Connection, onClosed, onFailed, onInform, onVerify, type Sink } from './internal/connection.ts';
+import { ReadStatus, verifyFailed } from './internal/constants.ts';
 import {
   type CertificateOption,
   type CredentialOptions,
@@ -21,11 +22,13 @@ import {
 } from './internal/operations.ts';
 import type { Passphrase } from './internal/passphrase.ts';
 import { checkFilePart } from './internal/send-file.ts';
-import { assertSessionFits, type SessionOrigin } from './internal/session-policy.ts';
+import { assertSessionFits, type ExpectedOrigin, originUnder, type SessionOrigin } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
 import { ConnectionSettings } from './internal/ssl-options.ts';
 import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from './internal/validate.ts';
+import { decide } from './internal/verifier.ts';
 import {
+  assertDecides,
   type VerifyOptions,
   type VerifyPolicy,
   verifyContinue,
@@ -82,7 +85,7 @@ export class Ssl extends SslState implements Sink {
   readonly #context: SslContext;
   readonly #verify: VerifyPolicy;
   /** Of sessions that are made here; `verified` is what holds now. */
-  #origin: SessionOrigin;
+  #origin: ExpectedOrigin;
   /** Of the session that is to be resumed. */
   #resumed: SessionOrigin | undefined;
   #closeEmitted = false;
@@ -417,10 +420,12 @@ export class Ssl extends SslState implements Sink {
     connection.assertOpen();
     const { server, native } = connection;
     const resumes = !native.established || native.sessionReused;
-    if (policy.rejectUnauthorized && resumes && this.#resumed !== undefined)
-      assertSessionFits(this.#resumed, this.#origin);
-    native.setVerify(verifyMode(server, policy), verifyContinue(server, policy));
-    this.#origin = { ...this.#origin, verified: policy.rejectUnauthorized };
+    assertDecides(server, policy);
+    const { host, contextTrust } = this.#origin;
+    const origin = originUnder(policy, host, contextTrust);
+    if (origin.verified && resumes && this.#resumed !== undefined) assertSessionFits(this.#resumed, origin);
+    native.setVerify(verifyMode(server, policy), verifyContinue(server, policy), policy.verifier !== null);
+    this.#origin = origin;
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -533,6 +538,12 @@ export class Ssl extends SslState implements Sink {
     } finally {
       connectionOf(this).forward(name, args);
     }
+  }
+
+  /** @internal */
+  [onVerify](report: NativeVerifyReport): number | PromiseLike<number> {
+    const { verifier } = this.#origin;
+    return verifier === null ? verifyFailed : decide(verifier, report, this, connectionOf(this).description);
   }
 
   #emitClose(error: Error | null): void {

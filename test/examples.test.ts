@@ -1,5 +1,6 @@
 // The examples and the demonstration; tutorial-examples.test.ts has those of the tutorial.
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -41,6 +42,20 @@ describe('examples', function () {
       'server: full renegotiation by me',
       'client: got "secret for CN=Ada"',
     ]);
+  });
+
+  it('verify: trusts whom it decides to trust, and says why not', async () => {
+    const { selfSigned, otherCa } = certificates();
+    const list = join(certificates().folder, 'refused');
+    writeFileSync(list, '');
+    const { port } = await opensslServer(['-cert', selfSigned.certFile, '-key', selfSigned.keyFile]);
+    const { fingerprint256 } = new X509Certificate(selfSigned.cert);
+    const accepted = await succeeds(example('verify', [String(port), fingerprint256, list]));
+    assert.match(accepted, /^accepted CN=localhost$/m);
+    const stranger = new X509Certificate(otherCa.cert).fingerprint256;
+    const refused = example('verify', [String(port), stranger, list]);
+    assert.notEqual((await refused.exited).code, 0);
+    assert.match(refused.output, /DEPTH_ZERO_SELF_SIGNED_CERT/);
   });
 
   it('https-server: fetched with curl, which trusts its CA', async function () {

@@ -76,6 +76,8 @@ export interface NativeFailure {
   readonly alert?: { readonly level: number; readonly description: number; readonly received: boolean };
   /** X509_V_..., 0 if verification is not the reason. */
   readonly verifyResult: number;
+  /** The question whose answer failed, if that is the reason. */
+  readonly question?: number;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -245,6 +247,10 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly verifyContinue?: boolean;
   /** Kernel TLS, where library, kernel and socket have it (SSL_OP_ENABLE_KTLS). */
   readonly ktls?: boolean;
+  /** Verification waits for answer(). Throws ERR_TLS_ASYNC_UNAVAILABLE for a server where OpenSSL has no ASYNC jobs. */
+  readonly asks?: boolean;
+  /** Of a server that verifies otherwise than its context: its sessions are resumed where it is the same. */
+  readonly sessionPolicy?: Uint8Array;
   /** Ciphertext bytes waiting to be sent from which writes wait. */
   readonly outMark?: number;
   /** Clear bytes read ahead for an operation that waits for the peer. */
@@ -337,6 +343,13 @@ export declare class NativeConnection {
   readonly quietShutdown: boolean;
   /** 0: no such operation (it has ended); 1: withdrawn, nothing lost; 2: under way, the connection must be closed. */
   cancel(op: number): number;
+  /**
+   * Answers a Question. One that is not open any more is ignored.
+   *
+   * @param result - QuestionKind.Verify: X509_V_...; X509_V_OK (0) accepts
+   * @param failed - nobody could decide: the failure of the connection names the question; `result` is an error
+   */
+  answer(question: number, result: number, failed: boolean): void;
   /** SSL_free and, if owned, close(2). Idempotent. No event follows. */
   close(): void;
   readonly closed: boolean;
@@ -351,8 +364,11 @@ export declare class NativeConnection {
   setSession(session: NativeSession): Status;
   /** A copy of the current session, or null. */
   session(): NativeSession | null;
-  /** `goOn`: the handshake continues whatever verification says. */
-  setVerify(mode: number, goOn: boolean): void;
+  /**
+   * `goOn`: the handshake continues whatever verification says; `asks`: it waits for answer(). Throws, also while a
+   * question is open (ERR_TLS_CALLBACK_PENDING).
+   */
+  setVerify(mode: number, goOn: boolean, asks: boolean): void;
   /** SSL_use_certificate(3), SSL_use_PrivateKey(3); throws, also while a handshake is under way. */
   useCredentials(credentials: NativeCredentials): void;
   /** SSL_check_private_key(3); throws. */
@@ -471,8 +487,25 @@ export interface EventKindValues {
   readonly Accepted: 14;
   /** On a listener. a: payload (NativeFailure), accept(2) failed in a way that lasts (EMFILE). */
   readonly AcceptFailed: 15;
+  /** The handshake waits for answer(). a: question, b: QuestionKind, c: payload (NativeVerifyReport) */
+  readonly Question: 16;
 }
 export type EventKind = EventKindValues[keyof EventKindValues];
+
+export interface QuestionKindValues {
+  /** The peer's certificates. */
+  readonly Verify: 1;
+}
+export type QuestionKind = QuestionKindValues[keyof QuestionKindValues];
+
+/** What X509_verify_cert(3) found. */
+export interface NativeVerifyReport {
+  /** DER: the chain, leaf first, and behind it others that were found fault with. */
+  readonly certificates: readonly Buffer[];
+  readonly chainLength: number;
+  /** Three numbers each: place in `certificates` (-1: none), depth, X509_V_.... In OpenSSL's order. */
+  readonly findings: readonly number[];
+}
 
 export interface ObserveValues {
   readonly Session: 1;

@@ -8,11 +8,12 @@ import type {
   NativeContext,
   NativeFailure,
   NativeIoPool,
+  NativeVerifyReport,
   Status as StatusType,
 } from '../../types/binding.d.ts';
-import { toError } from '../errors.ts';
+import { toError, withAlert } from '../errors.ts';
 import { closedError, tlsError } from './coded-error.ts';
-import { EventKind, Status } from './constants.ts';
+import { EventKind, Status, verifyFailed } from './constants.ts';
 import { copyBytes } from './copy-bytes.ts';
 import {
   batchHas,
@@ -46,6 +47,8 @@ export const onFailed = Symbol('onFailed');
 export const onClosed = Symbol('onClosed');
 /** `(kind, a, b, c)`: all events that only inform. */
 export const onInform = Symbol('onInform');
+/** `(report)`: decides what a handshake waits for: X509_V_..., now or later. What it throws ends the connection. */
+export const onVerify = Symbol('onVerify');
 /** `(bytes, offset, length)`: `bytes` must be copied. An offset of -1: the read buffer was filled. */
 export const onData = Symbol('onData');
 /** `()`: the peer's close_notify. */
@@ -59,6 +62,7 @@ interface Told {
 /** Who is told what belongs to no single operation. */
 export interface Sink extends Told {
   [onInform](kind: number, a: number, b: number, c: number): void;
+  [onVerify](report: NativeVerifyReport): number | PromiseLike<number>;
 }
 
 /** Who reads all that comes, without asking for each piece. */
@@ -108,6 +112,8 @@ export class Connection implements DispatchTarget {
   #held = false;
   #alive = false;
   #error: Error | null = null;
+  /** Why a question could not be answered. */
+  #refusal: { readonly question: number; readonly error: Error } | undefined;
   /** What may turn out to be the failure of the whole connection. */
   #suspected: { readonly key: string; readonly error: Error } | undefined;
   #closed = false;
@@ -213,7 +219,7 @@ export class Connection implements DispatchTarget {
   takeError(): Error {
     const failure = this.native.takeFailure();
     // The end of the connection leaves an event behind; without one it was this call alone.
-    return eventsAreWaiting() ? this.#suspect(failure) : toError(failure, this.description);
+    return eventsAreWaiting() ? this.#suspect(failure) : this.#toError(failure);
   }
 
   startFlow(): void {
@@ -315,6 +321,9 @@ export class Connection implements DispatchTarget {
         this.#peerUpdates?.take(a)?.done(0);
         this.#keep();
         break;
+      case EventKind.Question:
+        this.#ask(a, binding.payload(c) as NativeVerifyReport);
+        break;
       case EventKind.Failed:
         this.#fail(this.#suspect(binding.payload(a) as NativeFailure));
         break;
@@ -335,6 +344,27 @@ export class Connection implements DispatchTarget {
     } finally {
       this.#keep();
     }
+  }
+
+  /** The answer may come at once, or when nobody waits for it any more. */
+  #ask(question: number, report: NativeVerifyReport): void {
+    const refuse = (error: unknown): void => {
+      this.#refusal = { question, error: error as Error };
+      this.#answer(question, verifyFailed, true);
+    };
+    try {
+      const result = this.sink?.[onVerify](report) ?? verifyFailed;
+      if (typeof result === 'number') this.#answer(question, result, false);
+      else result.then(later => this.#answer(question, later, false), refuse);
+    } catch (error) {
+      refuse(error);
+    }
+  }
+
+  #answer(question: number, result: number, failed: boolean): void {
+    if (this.#closed || this.#error !== null) return;
+    this.native.answer(question, result, failed);
+    this.noteEvents();
   }
 
   #fail(error: Error): void {
@@ -362,7 +392,14 @@ export class Connection implements DispatchTarget {
 
   /** Of an operation: with others, if the connection ends in the same batch; otherwise its own. */
   #failureOf(failure: NativeFailure): Error {
-    return batchHas(this.id, EventKind.Failed) ? this.#suspect(failure) : toError(failure, this.description);
+    return batchHas(this.id, EventKind.Failed) ? this.#suspect(failure) : this.#toError(failure);
+  }
+
+  /** Who could not answer is the reason, and not the refusal that came of it. */
+  #toError(failure: NativeFailure): Error {
+    const refusal = this.#refusal;
+    const isReason = refusal !== undefined && failure.question === refusal.question;
+    return isReason ? withAlert(refusal.error, failure) : toError(failure, this.description);
   }
 
   /** The end of a connection takes many operations with it, and is still one failure: they all get the same Error. */
@@ -370,7 +407,7 @@ export class Connection implements DispatchTarget {
     const key = JSON.stringify(failure);
     const known = this.#suspected;
     if (known?.key === key && !isMisuse(known.error)) return known.error;
-    const error = toError(failure, this.description);
+    const error = this.#toError(failure);
     const cause = this.transportError;
     if (cause !== null && error.cause === undefined) error.cause = cause;
     this.#suspected = { key, error };

@@ -24,9 +24,13 @@ export const EventKind: EventKindValues = {
   Failed: 13,
   Accepted: 14,
   AcceptFailed: 15,
+  Question: 16,
 };
 
 export const Observe: ObserveValues = { Session: 1, Keylog: 2, Message: 4, Info: 8 };
+
+/** X509_V_ERR_UNSPECIFIED, of which OpenSSL makes the alert internal_error: nobody could decide. */
+export const verifyFailed = 1;
 
 /** SSL_VERIFY_... of <openssl/ssl.h>. */
 export const VerifyMode = { None: 0, Peer: 1, FailIfNoPeerCertificate: 2, ClientOnce: 4, PostHandshake: 8 } as const;

@@ -97,7 +97,7 @@ function sessionIdContext(
 
 function policyDigest(
   { caFile, caPath, systemCa, crlCheck }: SslContextOptions,
-  { requestCert, rejectUnauthorized, mode }: VerifyPolicy,
+  { requestCert, rejectUnauthorized, mode, verifier }: VerifyPolicy,
   trusted: readonly NativeInput[],
 ): Uint8Array {
   const hash = createHash('sha256');
@@ -108,7 +108,7 @@ function policyDigest(
       systemCa,
       requestCert,
       rejectUnauthorized,
-      ...[mode, crlCheck].filter(item => item !== undefined),
+      ...[mode, crlCheck, verifier?.digest].filter(item => item !== undefined),
     ]),
   );
   for (const { data } of trusted) hash.update(`${data.length}:`).update(data);

@@ -73,6 +73,13 @@ export function alertOfEntry(entry: NativeErrorEntry): number | undefined {
   return isAlert ? entry.reasonCode - alertOffset : undefined;
 }
 
+/** The number of a name that {@link verifyResultName} gives. */
+export function verifyResultCode(name: string): number | undefined {
+  verifyNames ??= parse(verifyResults);
+  for (const [code, known] of verifyNames) if (known === name) return code;
+  return undefined;
+}
+
 /** `OK`, `CERT_HAS_EXPIRED`, ...: X509_V_... without prefix, as node:tls names them. */
 export function verifyResultName(code: number): string {
   verifyNames ??= parse(verifyResults);

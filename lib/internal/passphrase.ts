@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import type { NativeCredentials } from '../../types/binding.d.ts';
 import { invalidArgType, invalidReturnValue, tlsError } from './coded-error.ts';
 import { binding } from './load-binding.ts';
+import { isThenable } from './thenable.ts';
 
 /** What is locked. */
 export interface LockedInput {
@@ -44,9 +45,6 @@ function bytesOf(answer: unknown, name: string): Uint8Array {
   if (types.isUint8Array(answer)) return answer;
   throw invalidReturnValue(`passphrase, called for ${name},`, 'a string or a Uint8Array', answer);
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as Partial<PromiseLike<unknown>>).then === 'function';
 
 /** Each locked input of `credentials` with what `callback` says at once. */
 export function answerAtOnce(credentials: NativeCredentials, callback: PassphraseCallback): NativeCredentials {

@@ -5,6 +5,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { NativeContextOptions, NativeInput } from '../../types/binding.d.ts';
 import { tlsError } from './coded-error.ts';
+import type { Verifier } from './verifier.ts';
+import type { VerifyPolicy } from './verify-mode.ts';
 
 /** How a session came to be. */
 export interface SessionOrigin {
@@ -14,6 +16,14 @@ export interface SessionOrigin {
   readonly trust: string | null;
   /** Whether its connection insisted on a peer that verifies. */
   readonly verified: boolean;
+}
+
+/** What a connection would give its own sessions. */
+export interface ExpectedOrigin extends SessionOrigin {
+  /** Whom OpenSSL trusts. */
+  readonly contextTrust: string;
+  /** A function of the application's that decides instead; it may trust others. */
+  readonly verifier: Verifier | null;
 }
 
 const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
@@ -51,17 +61,32 @@ export function trustDigest(options: NativeContextOptions): string {
 /** For a connection that allows another depth than its context. */
 export const trustAtDepth = (trust: string, verifyDepth: number): string => sha256(`${trust} ${verifyDepth}`);
 
+export function originUnder(
+  { rejectUnauthorized, verifier }: Pick<VerifyPolicy, 'rejectUnauthorized' | 'verifier'>,
+  host: string | null,
+  contextTrust: string,
+): ExpectedOrigin {
+  const trust = verifier === null ? contextTrust : sha256(`${contextTrust} ${verifier.digest}`);
+  return { host, trust, verified: rejectUnauthorized, contextTrust, verifier };
+}
+
 const normalized = (host: string): string => host.toLowerCase().replace(/\.$/, '');
+
+/** The name of a certificate is looked at again, unless a function decided, which may have accepted any. */
+function sameHost({ host: one }: SessionOrigin, { host: other, verifier }: ExpectedOrigin): boolean {
+  if (one === null || other === null) return verifier === null || one === other;
+  return normalized(one) === normalized(other);
+}
 
 /**
  * For connections that verify their peer. Native code looks at the certificate's name and at the kept result again when
  * the session was resumed, but it cannot know who was trusted when that result was found.
  */
-export function assertSessionFits(origin: SessionOrigin, expected: SessionOrigin): void {
-  if (origin.host !== null && expected.host !== null && normalized(origin.host) !== normalized(expected.host)) {
+export function assertSessionFits(origin: SessionOrigin, expected: ExpectedOrigin): void {
+  if (!sameHost(origin, expected)) {
     throw tlsError(
       'ERR_TLS_SESSION_HOST_MISMATCH',
-      `the session was made with ${origin.host} and cannot be resumed with ${expected.host}: make a new one, or keep sessions by host`,
+      `the session was made with ${origin.host ?? 'no host'} and cannot be resumed with ${expected.host ?? 'none'}: make a new one, or keep sessions by host`,
     );
   }
   if (origin.trust === null) {
@@ -79,7 +104,7 @@ export function assertSessionFits(origin: SessionOrigin, expected: SessionOrigin
   if (origin.trust !== expected.trust) {
     throw tlsError(
       'ERR_TLS_SESSION_POLICY_MISMATCH',
-      'the session was made by a context that trusts other certificates (ca, caFile, caPath, systemCa, crl, pfx, verifyDepth or securityLevel differ), and resuming it would skip verification: connect without it, and keep sessions by the policy that they were made under',
+      'the session was made by a context that trusts other certificates (ca, caFile, caPath, systemCa, crl, pfx, verifyDepth or securityLevel differ, or the function verify), and resuming it would skip verification: connect without it, and keep sessions by the policy that they were made under',
     );
   }
 }

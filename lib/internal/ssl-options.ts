@@ -8,7 +8,7 @@ import { invalidArgValue } from './coded-error.ts';
 import type { ContextPolicy } from './context-options.ts';
 import { nativeCredentials } from './credentials.ts';
 import { assertMethodSide } from './methods.ts';
-import { type SessionOrigin, trustAtDepth } from './session-policy.ts';
+import { type ExpectedOrigin, originUnder, trustAtDepth } from './session-policy.ts';
 import {
   optionalBoolean,
   optionalFunction,
@@ -18,7 +18,8 @@ import {
   validateOneOf,
   validateText,
 } from './validate.ts';
-import { type VerifyPolicy, verifyContinue, verifyMode, verifyPolicy } from './verify-mode.ts';
+import type { Verifier } from './verifier.ts';
+import { assertDecides, type VerifyPolicy, verifyContinue, verifyMode, verifyPolicy } from './verify-mode.ts';
 
 const maxInt32 = 2 ** 31 - 1;
 /** TLSEXT_MAXLEN_host_name. */
@@ -35,7 +36,7 @@ export class ConnectionSettings {
   readonly verify: VerifyPolicy;
   readonly on: SslListeners | undefined;
   /** Of sessions that are made here. */
-  readonly origin: SessionOrigin;
+  readonly origin: ExpectedOrigin;
   readonly native: NativeConnectionOptions;
 
   constructor({ policy, trust }: ContextInternals, options: SslOptions) {
@@ -46,14 +47,12 @@ export class ConnectionSettings {
     assertMethodSide(policy.method, options.side);
     this.host = options.host === false ? undefined : (hostName(options.host, 'options.host') ?? servername);
     this.verify = verifyPolicy(options, policy.verify);
+    assertDecides(this.server, this.verify);
     const depth = optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000);
     this.native = nativeOptions(this, { servername, verifyDepth: depth }, policy, options);
     this.on = checkListeners(options.on);
-    this.origin = {
-      host: this.host ?? servername ?? null,
-      trust: depth === undefined ? trust : trustAtDepth(trust, depth),
-      verified: this.verify.rejectUnauthorized,
-    };
+    const host = this.host ?? servername ?? null;
+    this.origin = originUnder(this.verify, host, depth === undefined ? trust : trustAtDepth(trust, depth));
   }
 }
 
@@ -80,6 +79,13 @@ export function checkListeners(on: SslListeners | undefined): SslListeners | und
   return on;
 }
 
+function askingOptions(own: Verifier | null, shared: Verifier | null): Partial<NativeConnectionOptions> {
+  return {
+    ...(own !== null && { asks: true }),
+    ...(own?.digest !== shared?.digest && { sessionPolicy: Buffer.from(own?.digest ?? 'OpenSSL decides') }),
+  };
+}
+
 function nativeOptions(
   { server, host, verify }: Pick<ConnectionSettings, 'server' | 'host' | 'verify'>,
   { servername, verifyDepth }: Pick<SslOptions, 'servername' | 'verifyDepth'>,
@@ -94,6 +100,7 @@ function nativeOptions(
     ...nativeCredentials(options),
     verifyMode: verifyMode(server, verify),
     verifyContinue: verifyContinue(server, verify),
+    ...askingOptions(verify.verifier, policy.verify.verifier),
     ...(verifyDepth !== undefined && { verifyDepth }),
     ...(servername !== undefined && { servername }),
     ...(host !== undefined && !server && { verifyHost: host }),

@@ -1,12 +1,14 @@
 // How a connection verifies its peer: in node:tls's words (requestCert, rejectUnauthorized) or in OpenSSL's (verifyMode).
+import type { VerifierOptions } from '../verification.ts';
 import { invalidArgValue } from './coded-error.ts';
 import { VerifyMode } from './constants.ts';
 import { optionalBoolean, validateOneOf } from './validate.ts';
+import { type Verifier, verifierOption } from './verifier.ts';
 
 /** SSL_VERIFY_... of SSL_CTX_set_verify(3), without the prefix. */
 export type VerifyModeName = 'NONE' | 'PEER' | 'FAIL_IF_NO_PEER_CERT' | 'CLIENT_ONCE' | 'POST_HANDSHAKE';
 
-export interface VerifyOptions {
+export interface VerifyOptions extends VerifierOptions {
   readonly requestCert?: boolean | undefined;
   readonly rejectUnauthorized?: boolean | undefined;
   readonly verifyMode?: VerifyModeName | readonly VerifyModeName[] | undefined;
@@ -17,6 +19,8 @@ export interface VerifyPolicy {
   readonly requestCert: boolean;
   /** SSL_VERIFY_..., if it was given in OpenSSL's words. */
   readonly mode: number | undefined;
+  /** Who decides instead of OpenSSL. */
+  readonly verifier: Verifier | null;
 }
 
 const bits: Readonly<Record<VerifyModeName, number>> = {
@@ -28,7 +32,7 @@ const bits: Readonly<Record<VerifyModeName, number>> = {
 };
 const names = Object.keys(bits) as VerifyModeName[];
 
-const defaults: VerifyPolicy = { rejectUnauthorized: true, requestCert: false, mode: undefined };
+const defaults: VerifyPolicy = { rejectUnauthorized: true, requestCert: false, mode: undefined, verifier: null };
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
@@ -52,6 +56,20 @@ function modeOf(value: unknown): number {
 
 /** What options say, and what they leave as it was. */
 export function verifyPolicy(options: VerifyOptions, otherwise: VerifyPolicy = defaults): VerifyPolicy {
+  const policy = { ...modePolicy(options, otherwise), verifier: verifierOption(options, otherwise.verifier) };
+  if (policy.verifier !== null && policy.mode === undefined && !policy.rejectUnauthorized) {
+    throw invalidArgValue(
+      'options.rejectUnauthorized',
+      `is false, while "${policy.verifier.name}" decides: leave one of them away (${policy.verifier.name}: null); a server to which certificates are optional has verifyMode: 'PEER'`,
+      false,
+    );
+  }
+  return policy;
+}
+
+type ModePolicy = Omit<VerifyPolicy, 'verifier'>;
+
+function modePolicy(options: VerifyOptions, otherwise: ModePolicy): ModePolicy {
   const { requestCert, rejectUnauthorized, verifyMode } = options;
   if (isGiven(verifyMode)) {
     if (isGiven(requestCert) || isGiven(rejectUnauthorized)) {
@@ -72,6 +90,12 @@ export function verifyPolicy(options: VerifyOptions, otherwise: VerifyPolicy = d
     requestCert: optionalBoolean(requestCert, 'options.requestCert', base.requestCert),
     mode: base.mode,
   };
+}
+
+/** A client without verification asks nobody; a server may still ask for a certificate later. */
+export function assertDecides(server: boolean, policy: VerifyPolicy): void {
+  if (server || policy.verifier === null || verifyMode(server, policy) !== VerifyMode.None) return;
+  throw invalidArgValue('options.verifyMode', `must have 'PEER' for "${policy.verifier.name}" to decide`, 'NONE');
 }
 
 /** SSL_VERIFY_... for a side: what rejectUnauthorized means to a client, and requestCert to a server. */

@@ -47,6 +47,7 @@ class ConnectionHandle {
   napi_value set_shutdown(const Call& call);
   napi_value set_quiet_shutdown(const Call& call);
   napi_value cancel(const Call& call);
+  napi_value answer(const Call& call);
   napi_value close(const Call& call);
   napi_value move_to_loop(const Call& call);
   napi_value take_failure(const Call& call);

@@ -34,6 +34,8 @@ engine::ConnectionOptions read_options(OptionsReader& reader) {
       .read("verifyHost", options.verify_host)
       .read("verifyMode", options.verify_mode)
       .read("verifyContinue", options.verify_continue)
+      .read("asks", options.asks)
+      .read("sessionPolicy", options.session_policy)
       .read("verifyDepth", options.verify_depth)
       .read("ktls", options.ktls)
       .read("outMark", options.limits.out_mark)
@@ -45,14 +47,22 @@ engine::ConnectionOptions read_options(OptionsReader& reader) {
   return options;
 }
 
-FailurePtr use_own(SSL* ssl, const openssl::Credentials& credentials) {
+FailurePtr use_own(engine::Connection& connection, const openssl::Credentials& credentials) {
+  SSL* ssl = connection.ssl();
   // What has been sent of a handshake cannot be taken back; between handshakes the next one will use them.
-  if (SSL_in_before(ssl) == 0 && SSL_in_init(ssl) != 0) {
+  if (connection.suspended() || (SSL_in_before(ssl) == 0 && SSL_in_init(ssl) != 0)) {
     return openssl::named_failure("ERR_TLS_HANDSHAKE_STARTED",
                                   "a handshake is under way: set certificates and keys before it begins or after it is "
                                   "complete");
   }
   return openssl::use_credentials(ssl, credentials, false);
+}
+
+FailurePtr set_verification(engine::Connection& connection, int mode, bool go_on, bool asks) {
+  if (connection.suspended()) return engine::Connection::suspended_failure();
+  if (!connection.set_asking(asks)) return engine::Connection::cannot_ask();
+  openssl::set_verification(connection.ssl(), mode, go_on);
+  return nullptr;
 }
 
 std::unique_ptr<engine::ClearSource> pin_view(const Call& call, std::span<const std::uint8_t>) {
@@ -418,6 +428,17 @@ napi_value ConnectionHandle::cancel(const Call& call) {
   return to_js(call.env, static_cast<std::int32_t>(cancelled));
 }
 
+// Whoever answers too late is told nothing: the handshake has ended otherwise.
+napi_value ConnectionHandle::answer(const Call& call) {
+  engine::QuestionId id = 0;
+  engine::Answer answer;
+  if (!call.read(0, "question", id) || !call.read(1, "result", answer.result)) return nullptr;
+  if (!call.read(2, "failed", answer.failed)) return nullptr;
+  if (access_->closed()) return undefined(call.env);
+  access_->run([id, answer](io::Channel& channel) { channel.answer(id, answer); });
+  return undefined(call.env);
+}
+
 napi_value ConnectionHandle::close(const Call& call) {
   access_->close();
   return undefined(call.env);
@@ -455,7 +476,11 @@ napi_value ConnectionHandle::set_session(const Call& call) {
   if (access_->closed()) return closed_failure(call.env);
   const openssl::SessionPtr copy = session->session()->for_connection();
   FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = openssl::use_session(channel.connection()->ssl(), copy.get()); });
+  access_->ask([&](io::Channel& channel) {
+    engine::Connection& connection = *channel.connection();
+    failure = connection.suspended() ? engine::Connection::suspended_failure()
+                                     : openssl::use_session(connection.ssl(), copy.get());
+  });
   return failure ? fail(call.env, std::move(failure)) : status(call.env, Status::done);
 }
 
@@ -464,9 +489,11 @@ napi_value ConnectionHandle::set_verify(const Call& call) {
   if (!call.read(0, "mode", mode)) return nullptr;
   bool go_on = false;
   if (!call.read(1, "continue", go_on)) return nullptr;
-  access_->run(
-      [mode, go_on](io::Channel& channel) { openssl::set_verification(channel.connection()->ssl(), mode, go_on); });
-  return undefined(call.env);
+  bool asks = false;
+  if (!call.read(2, "asks", asks)) return nullptr;
+  FailurePtr failure;
+  access_->ask([&](io::Channel& channel) { failure = set_verification(*channel.connection(), mode, go_on, asks); });
+  return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }
 
 napi_value ConnectionHandle::use_credentials(const Call& call) {
@@ -475,7 +502,7 @@ napi_value ConnectionHandle::use_credentials(const Call& call) {
   read_credentials(reader, credentials);
   if (!reader.ok()) return nullptr;
   FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = use_own(channel.connection()->ssl(), credentials); });
+  access_->ask([&](io::Channel& channel) { failure = use_own(*channel.connection(), credentials); });
   return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }
 
@@ -527,6 +554,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::set_shutdown>("setShutdown"),
       method<&Self::set_quiet_shutdown>("setQuietShutdown"),
       method<&Self::cancel>("cancel"),
+      method<&Self::answer>("answer"),
       method<&Self::close>("close"),
       method<&Self::move_to_loop>("moveToLoop"),
       method<&Self::take_failure>("takeFailure"),

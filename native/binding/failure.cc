@@ -72,6 +72,7 @@ napi_value failure_to_object(napi_env env, const openssl::Failure& failure) {
   set_property(env, object, "errors", errors_to_array(env, failure.errors));
   if (failure.alert.description >= 0) set_property(env, object, "alert", alert_to_object(env, failure.alert));
   set_property(env, object, "verifyResult", to_js(env, failure.verify_result));
+  if (failure.question != 0) set_property(env, object, "question", to_js(env, failure.question));
   return object;
 }
 

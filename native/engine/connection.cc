@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "engine/enc_bio.h"
+#include "engine/inquiry.h"
+#include "engine/job.h"
 #include "openssl/verification.h"
 
 namespace system_tls::engine {
@@ -43,7 +45,10 @@ bool configure(SSL* ssl, const ConnectionOptions& options) {
   if (options.verify_depth >= 0) SSL_set_verify_depth(ssl, options.verify_depth);
   if (options.verify_mode >= 0) {
     openssl::set_verification(ssl, options.verify_mode, options.verify_continue);
-    if (options.server && !openssl::separate_sessions(ssl, options.verify_mode, options.verify_continue)) return false;
+    if (options.server &&
+        !openssl::separate_sessions(ssl, options.verify_mode, options.verify_continue, options.session_policy)) {
+      return false;
+    }
   }
   if (!options.servername.empty() && SSL_set_tlsext_host_name(ssl, options.servername.c_str()) != 1) return false;
   return options.verify_host.empty() || set_verify_host(ssl, options.verify_host);
@@ -74,6 +79,10 @@ std::unique_ptr<Connection> Connection::create(openssl::SslPtr ssl, const Connec
   // One reference serves both directions (SSL_set_bio(3)).
   BIO* both = bio.release();
   SSL_set_bio(connection->ssl(), both, both);
+  if (options.asks && !connection->set_asking(true)) {
+    failure = cannot_ask();
+    return nullptr;
+  }
   return connection;
 }
 
@@ -93,6 +102,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
 }
 
 Connection::~Connection() {
+  abandon_question();
   // SSL_free can still run callbacks (a session that is removed), and this object is going.
   SSL_set_msg_callback(ssl_.get(), nullptr);
   SSL_set_info_callback(ssl_.get(), nullptr);
@@ -132,9 +142,10 @@ std::size_t Connection::readable() const {
   return read_ahead_.size() + static_cast<std::size_t>(SSL_pending(ssl_.get()));
 }
 
-bool Connection::can_advance() const { return !dead() && !operations_.empty() && out_below_mark(); }
+bool Connection::can_advance() const { return !dead() && !suspended() && !operations_.empty() && out_below_mark(); }
 
 Connection::Step Connection::step() {
+  if (suspended()) return step_suspended();
   if (established_) {
     return step_operations() == Step::progress ? Step::progress : step_reads();
   }
@@ -146,13 +157,17 @@ Connection::Step Connection::step() {
 }
 
 Connection::Step Connection::drive_handshake() {
+  if (inquiry_) inquiry_->call = Inquiry::Call::none;
   ERR_clear_error();
+  const JobMode mode(ssl_.get(), inquiry_ && server_ && (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0);
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) {
     handshake_complete();
     return Step::progress;
   }
-  if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return Step::blocked;
+  const int error = SSL_get_error(ssl_.get(), result);
+  if (error == SSL_ERROR_WANT_READ) return Step::blocked;
+  if (suspended_by(error, false)) return suspension();
   fail(failure_after(result, "The TLS handshake failed"));
   return Step::progress;
 }
@@ -188,8 +203,11 @@ FailurePtr Connection::check_resumption() const {
         "connect without that session";
     return failure;
   }
-  if (verify_host_.empty() || (certificate != nullptr && certificate_names_host(certificate, verify_host_)))
+  // Where the application decides, it may have accepted another name, and the session was accepted for that host.
+  if (verify_host_.empty() || asking() ||
+      (certificate != nullptr && certificate_names_host(certificate, verify_host_))) {
     return nullptr;
+  }
   failure->verify_result = X509_V_ERR_HOSTNAME_MISMATCH;
   failure->code = "ERR_TLS_SESSION_HOST_MISMATCH";
   failure->message = "The resumed session belongs to a certificate that is not valid for '" + verify_host_ +
@@ -210,6 +228,7 @@ FailurePtr Connection::failure_after(int result, const char* during) {
   // A warning (close_notify, say) explains no failure.
   if (last_alert_.level == SSL3_AL_FATAL) failure->alert = last_alert_;
   if (verification_failed(failure->errors)) failure->verify_result = SSL_get_verify_result(ssl_.get());
+  if (inquiry_) failure->question = inquiry_->failed;
   failure->message = std::string(during) + " (" + (server_ ? "server" : "client") + ", state '" +
                      SSL_state_string_long(ssl_.get()) + "')";
   return failure;
@@ -217,6 +236,7 @@ FailurePtr Connection::failure_after(int result, const char* during) {
 
 void Connection::fail(FailurePtr failure) {
   if (dead()) return;
+  abandon_question();
   failure_ = std::move(failure);
   fail_pending(failure_);
   events_.failed(failure_);
@@ -229,12 +249,11 @@ void Connection::fail_pending(const FailurePtr& failure) {
 }
 
 bool Connection::wants_input() const {
-  if (dead() || peer_closed_) return false;
+  if (dead() || peer_closed_ || suspended()) return false;
   if (!established_) return handshake_wanted_;
   if (blocked_on_delivery_) return false;
   if (!reads_.empty() || flow_) return true;
-  const bool waits = renegotiating() || !peer_waits_.empty();
-  return waits && read_ahead_.size() < limits_.read_ahead;
+  return may_read_ahead();
 }
 
 bool Connection::pending() const {

@@ -17,10 +17,13 @@
 #include "engine/events.h"
 #include "engine/fifo.h"
 #include "engine/operation.h"
+#include "engine/question.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
 
 namespace system_tls::engine {
+
+struct Inquiry;
 
 struct Limits {
   std::size_t out_mark = 64 * 1024;
@@ -37,6 +40,10 @@ struct ConnectionOptions {
   std::string verify_host;
   int verify_mode = -1;  // -1: the context's, and its verify_continue
   bool verify_continue = false;
+  // Verification is the application's to decide: the event `question`.
+  bool asks = false;
+  // Servers: what, beside the mode, sessions of this connection must have in common. Empty: what the context says.
+  openssl::Bytes session_policy;
   int verify_depth = -1;  // -1: the context's
   bool ktls = false;
   Limits limits;
@@ -110,6 +117,19 @@ class Connection {
   // The transport broke: everything pending fails with this.
   void fail(openssl::FailurePtr failure);
 
+  // Questions. False: it is not open (any more), and nothing has happened.
+  bool answer(QuestionId id, const Answer& answer);
+  bool asking() const { return inquiry_ != nullptr; }
+  // False: not now, or (a server) not on this platform.
+  bool set_asking(bool on);
+  // A call of OpenSSL's was left unfinished: nothing else may touch the SSL, but what only looks.
+  bool suspended() const;
+  // In an ASYNC job, which is bound to its thread, or waiting for one.
+  bool uses_job() const;
+  bool wants_job() const;
+  static openssl::FailurePtr suspended_failure();
+  static openssl::FailurePtr cannot_ask();
+
   // Which of the informing events are recorded: a mask of Observe.
   void observe(std::uint32_t mask);
   // The connection has moved to another reactor, which has a pool of its own.
@@ -123,6 +143,7 @@ class Connection {
   static Connection* from(const SSL* ssl);
   void on_keylog(const char* line);
   void on_session(SSL_SESSION* session);
+  int on_verify(X509_STORE_CTX* store);
 
  private:
   enum class Step { progress, blocked };
@@ -139,6 +160,20 @@ class Connection {
   openssl::FailurePtr check_resumption() const;
   openssl::FailurePtr failure_after(int result, const char* during);
   void fail_pending(const openssl::FailurePtr& failure);
+
+  // asking.cc
+  bool waits_for_answer() const;
+  void ask(Question question);
+  int verify_by_retry(X509_STORE_CTX* store);
+  int verify_in_job(X509_STORE_CTX* store);
+  int conclude_verification(X509_STORE_CTX* store);
+  bool suspended_by(int error, bool reading);
+  Step suspension() const;
+  Step step_suspended();
+  Step resume();
+  bool read_may_ask() const;
+  Step read_in_job();
+  void abandon_question();
 
   // operations.cc
   Step step_operations();
@@ -176,7 +211,10 @@ class Connection {
   Step read_into(std::span<std::uint8_t> target);
   bool input_may_be_there() const;
   Step serve_read_ahead();
-  ReadResult read_some(std::span<std::uint8_t> target, std::size_t& count, openssl::FailurePtr& failure);
+  ReadResult read_some(std::span<std::uint8_t> target, std::size_t& count, openssl::FailurePtr& failure,
+                       bool in_job = false);
+  Step conclude_read(ReadResult result, openssl::FailurePtr failure, bool moved);
+  bool may_read_ahead() const;
   openssl::FailurePtr after_read();
   openssl::FailurePtr answer_key_update();
   openssl::FailurePtr read_failure(int result);
@@ -214,6 +252,9 @@ class Connection {
   std::unique_ptr<ClearTarget> flow_target_;
   // Clear bytes that arrived while an operation waited for the peer and nobody read.
   ByteQueue read_ahead_;
+
+  // Null: this connection asks nothing.
+  std::unique_ptr<Inquiry> inquiry_;
 
   openssl::FailurePtr failure_;  // sticky
   openssl::Alert last_alert_;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "engine/question.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
 
@@ -43,6 +44,8 @@ class Events {
   virtual void message(bool sent, int version, int content_type, std::span<const std::uint8_t> bytes) = 0;
   virtual void info(int where, int result, std::string state) = 0;
   virtual void alert(const openssl::Alert& alert) = 0;
+  // A handshake waits for Connection::answer().
+  virtual void question(const Question& question) = 0;
   // The connection is dead: told once, after the operations that it took with it.
   virtual void failed(openssl::FailurePtr failure) = 0;
 };

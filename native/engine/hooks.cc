@@ -1,5 +1,7 @@
 #include "engine/hooks.h"
 
+#include <optional>
+
 #include "engine/connection.h"
 
 namespace system_tls::engine {
@@ -15,8 +17,14 @@ int new_session(SSL* ssl, SSL_SESSION* session) {
   return 0;  // the reference that the call brings is not kept
 }
 
+std::optional<int> verify(const SSL* ssl, X509_STORE_CTX* store) {
+  Connection* connection = Connection::from(ssl);
+  if (connection == nullptr || !connection->asking()) return std::nullopt;
+  return connection->on_verify(store);
+}
+
 }  // namespace
 
-openssl::ContextHooks context_hooks() { return {keylog, new_session}; }
+openssl::ContextHooks context_hooks() { return {keylog, new_session, verify}; }
 
 }  // namespace system_tls::engine

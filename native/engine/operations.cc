@@ -187,7 +187,7 @@ bool Connection::write_clear(std::span<const std::uint8_t> clear) {
 }
 
 std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
-  if (dead() || !established_ || !operations_.empty() || renegotiation_scheduled_ || renegotiating() ||
+  if (dead() || suspended() || !established_ || !operations_.empty() || renegotiation_scheduled_ || renegotiating() ||
       close_notify_sent()) {
     return 0;
   }
@@ -238,6 +238,7 @@ Connection::Step Connection::run_key_update(Operation& operation) {
 
 FailurePtr Connection::schedule_key_update(int type) {
   if (dead()) return failure_;
+  if (suspended()) return suspended_failure();
   if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::key_update));
   if (close_notify_sent()) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No key update after shutdown()");
   if (!operations_.empty()) {
@@ -255,6 +256,7 @@ FailurePtr Connection::schedule_key_update(int type) {
 
 FailurePtr Connection::schedule_renegotiate(bool abbreviated) {
   if (dead()) return failure_;
+  if (suspended()) return suspended_failure();
   if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::renegotiate));
   if (close_notify_sent()) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No renegotiation after shutdown()");
   if (renegotiating()) return misuse(SSL_R_STILL_IN_INIT, "A renegotiation is under way already");
@@ -400,7 +402,10 @@ Connection::Cancelled Connection::cancel(OperationId id) {
     reads_.erase(read);
     return Cancelled::withdrawn;
   }
-  const auto waits = std::erase_if(peer_waits_, [id](const PeerWait& wait) { return wait.id == id; });
+  const auto waits_here = [id](const PeerWait& wait) { return wait.id == id; };
+  // What it waits for has begun, and nobody can take it back.
+  if (suspended() && std::ranges::any_of(peer_waits_, waits_here)) return Cancelled::under_way;
+  const auto waits = std::erase_if(peer_waits_, waits_here);
   const Operation* operation = operations_.find([id](const Operation& each) { return each.id == id; });
   if (operation == nullptr) return waits == 0 ? Cancelled::unknown : Cancelled::withdrawn;
   const bool begun = operation == &operations_.front() && (operation->phase == Phase::running || !established_);

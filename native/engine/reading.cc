@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/connection.h"
+#include "engine/job.h"
 #include "openssl/errors.h"
 
 namespace system_tls::engine {
@@ -52,6 +53,7 @@ Connection::Step Connection::step_reads() {
   // Only what SSL_read itself makes (answers to KeyUpdates) can get this far above the mark.
   if (!input_may_be_there() || enc_.out.size() > 4 * limits_.out_mark) return Step::blocked;
   std::span<std::uint8_t> target;
+  if (read_may_ask()) return read_in_job();
   const Target found = pick_target(target);
   if (found == Target::gone) return target_gone();
   return found == Target::ready ? read_into(target) : Step::blocked;
@@ -69,12 +71,17 @@ Connection::Target Connection::pick_target(std::span<std::uint8_t>& target) {
   } else if (flow_) {
     target = events_.slab();
     blocked_on_delivery_ = target.empty();
-  } else if ((renegotiating() || !peer_waits_.empty()) && read_ahead_.size() < limits_.read_ahead) {
+  } else if (may_read_ahead()) {
     target = read_ahead_.room();
     target = target.first(std::min(target.size(), limits_.read_ahead - read_ahead_.size()));
   }
   if (!target.empty()) return Target::ready;
   return blocked_on_delivery_ || !reads_wanted() ? Target::none : Target::gone;
+}
+
+// For an operation that waits for the peer.
+bool Connection::may_read_ahead() const {
+  return (renegotiating() || !peer_waits_.empty()) && read_ahead_.size() < limits_.read_ahead;
 }
 
 // JavaScript detached or shrunk what was to be filled. A single read ends with that; the flow cannot go on.
@@ -140,17 +147,22 @@ Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
   } else if (total != 0) {
     deliver(target.first(total));
   }
+  return conclude_read(result, std::move(failure), total != 0 || handshake_messages_ != messages_before);
+}
+
+Connection::Step Connection::conclude_read(ReadResult result, FailurePtr failure, bool moved) {
   if (failure) {
     fail(std::move(failure));
   } else if (result == ReadResult::closed) {
     peer_closed();
   }
-  const bool moved = total != 0 || result == ReadResult::closed || handshake_messages_ != messages_before;
-  return moved ? Step::progress : Step::blocked;
+  return moved || result == ReadResult::closed ? Step::progress : Step::blocked;
 }
 
-Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std::size_t& count, FailurePtr& failure) {
+Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std::size_t& count, FailurePtr& failure,
+                                             bool in_job) {
   openssl::clear_errors();
+  const JobMode mode(ssl_.get(), in_job);
   const int result = SSL_read_ex(ssl_.get(), target.data(), target.size(), &count);
   // Nothing left on either side of OpenSSL: the call that would only say so is saved.
   ssl_may_have_more_ = result == 1 && (enc_.input_waits() || SSL_has_pending(ssl_.get()) != 0);
@@ -158,7 +170,9 @@ Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std
     failure = after_read();
     return ReadResult::some;
   }
-  switch (SSL_get_error(ssl_.get(), result)) {
+  const int error = SSL_get_error(ssl_.get(), result);
+  if (suspended_by(error, true)) return ReadResult::none;
+  switch (error) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
       failure = after_read();

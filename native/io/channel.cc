@@ -33,6 +33,8 @@ std::shared_ptr<Channel> Channel::create(const std::shared_ptr<Reactor>& reactor
 }
 
 void Channel::leave() {
+  // A paused job goes on on its own thread or nowhere.
+  if (connection_ && connection_->uses_job()) connection_->fail(engine::Connection::suspended_failure());
   if (transport_) {
     flush();
     travelling_sole_ = transport_->sole();
@@ -40,9 +42,11 @@ void Channel::leave() {
     transport_.reset();
   }
   note_activity(false);
+  note_job();
   waits_for_delivery_ = false;
   deferred_ = false;
   budgets_of_ = 0;
+  waits_for_job_ = false;
   flow_event_pending_ = false;
   last_read_batch_ = 0;
   reactor_->forget(this);
@@ -179,6 +183,12 @@ engine::Connection::Cancelled Channel::cancel(OperationId id) {
   return cancelled;
 }
 
+bool Channel::answer(engine::QuestionId id, const engine::Answer& answer) {
+  const bool taken = connection_->answer(id, answer);
+  pump();
+  return taken;
+}
+
 void Channel::start_flow() {
   connection_->start_flow();
   pump();
@@ -203,6 +213,7 @@ void Channel::close() {
   }
   note_activity(false);
   connection_.reset();
+  note_job();
   transport_.reset();
   travelling_fd_.reset();
   // Whoever drops the last reference may do so on another thread.
@@ -296,6 +307,7 @@ void Channel::broken_output(const FailurePtr& failure) {
 // After every entry: what does the connection wait for now?
 void Channel::settle() {
   if (!connection_ || pumping_) return;
+  note_job();
   if (connection_->dead()) {
     note_activity(false);
     finish_dead();
@@ -323,6 +335,22 @@ void Channel::note_activity(bool on) {
   } else {
     reactor_->activity()->leave();
   }
+}
+
+// The jobs of a thread are bounded: whoever gives one back lets the next one have it.
+void Channel::note_job() {
+  const bool uses = connection_ && connection_->uses_job();
+  if (uses && connection_->wants_job() && !std::exchange(waits_for_job_, true)) {
+    reactor_->await_job(weak_from_this());
+  }
+  if (std::exchange(uses_job_, uses) && !uses) reactor_->job_freed();
+}
+
+bool Channel::offer_job() {
+  waits_for_job_ = false;
+  if (!connection_ || !connection_->wants_job()) return false;
+  reactor_->make_ready(weak_from_this());
+  return true;
 }
 
 // A fatal error closes the connection, with the alert that says why ahead of the end.
@@ -474,6 +502,11 @@ void Channel::info(int where, int result, std::string state) {
 
 void Channel::alert(const openssl::Alert& alert) {
   record(EventKind::alert, alert.received ? 1 : 0, alert.level, alert.description);
+}
+
+void Channel::question(const engine::Question& question) {
+  const std::int32_t index = payload(question.report);
+  record(EventKind::question, static_cast<std::int32_t>(question.id), static_cast<std::int32_t>(question.kind), index);
 }
 
 void Channel::failed(FailurePtr failure) {

@@ -75,6 +75,8 @@ class Channel : public engine::Events,
   // Encrypts and sends what goes at once. True: `clear` was taken whole and the backlog is below its mark.
   bool write_now(std::span<const std::uint8_t> clear, std::size_t& taken);
   engine::Connection::Cancelled cancel(engine::OperationId id);
+  // False: nobody asks (any more).
+  bool answer(engine::QuestionId id, const engine::Answer& answer);
   void start_flow();
   void stop_flow();
   void pump();
@@ -83,8 +85,9 @@ class Channel : public engine::Events,
   void close() override;
   void evict(const openssl::FailurePtr& why) override;
 
-  // Runnable: another end made something ready, or a delivery is over.
+  // Runnable: another end made something ready, or a delivery is over, or a job is free.
   void run() override;
+  bool offer_job() override;
 
   // TransportOwner
   void transport_ready(bool input, bool output) override;
@@ -106,6 +109,7 @@ class Channel : public engine::Events,
   void message(bool sent, int version, int content_type, std::span<const std::uint8_t> bytes) override;
   void info(int where, int result, std::string state) override;
   void alert(const openssl::Alert& alert) override;
+  void question(const engine::Question& question) override;
   void failed(openssl::FailurePtr failure) override;
 
  private:
@@ -123,6 +127,7 @@ class Channel : public engine::Events,
   bool refuse_without_transport(engine::OperationId id);
   openssl::FailurePtr set_plain_socket(Fd& fd, bool sole);
   void note_activity(bool on);
+  void note_job();
   void receive_input();
   void pump_input(std::span<const std::uint8_t> enc, bool eof);
   bool flush();
@@ -152,6 +157,9 @@ class Channel : public engine::Events,
   // What this connection may still do in the reactor's iteration `budgets_of_`.
   std::uint64_t budgets_of_ = 0;
   std::size_t send_budget_ = 0;
+  bool waits_for_job_ = false;
+  // Paused in an ASYNC job, or waiting for one.
+  bool uses_job_ = false;
   // Between two reactors.
   Fd travelling_fd_;
   bool travelling_sole_ = false;

@@ -10,6 +10,7 @@
 
 #include "openssl/failure.h"
 #include "openssl/handles.h"
+#include "openssl/verify_report.h"
 
 namespace system_tls::io {
 
@@ -31,6 +32,7 @@ enum class EventKind : std::int32_t {
   failed = 13,
   accepted = 14,
   accept_failed = 15,
+  question = 16,
 };
 
 struct Event {
@@ -49,7 +51,8 @@ struct MessagePayload {
   std::vector<std::uint8_t> bytes;
 };
 
-using Payload = std::variant<openssl::FailurePtr, openssl::SessionPtr, std::string, MessagePayload>;
+using Payload =
+    std::variant<openssl::FailurePtr, openssl::SessionPtr, std::string, MessagePayload, openssl::VerifyReport>;
 
 // Memory for clear bytes, which the receiver of the events can see; `id` is the receiver's name for it.
 struct Slab {

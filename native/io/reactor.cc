@@ -93,6 +93,13 @@ void Reactor::recycle(std::unique_ptr<EventBatch> batch) {
   for (const std::weak_ptr<Runnable>& each : std::exchange(awaiting_delivery_, {})) make_ready(each);
 }
 
+void Reactor::job_freed() {
+  while (!awaiting_job_.empty()) {
+    const std::shared_ptr<Runnable> runnable = awaiting_job_.pop().lock();
+    if (runnable && runnable->offer_job()) return;
+  }
+}
+
 void Reactor::forget(const Runnable* runnable) {
   const auto same = [runnable](const std::weak_ptr<Runnable>& each) { return each.lock().get() == runnable; };
   std::erase_if(ready_, same);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/byte_queue.h"
+#include "engine/fifo.h"
 #include "io/activity.h"
 #include "io/event_batch.h"
 #include "io/uv_handle.h"
@@ -47,11 +48,13 @@ class Resident {
   Resident* next_ = nullptr;
 };
 
-// Connections that wait for a turn of their own, or for delivery.
+// Connections that wait for a turn of their own, for delivery, or for an ASYNC job.
 class Runnable {
  public:
   virtual ~Runnable() = default;
   virtual void run() = 0;
+  // False: it does not want one any more.
+  virtual bool offer_job() { return false; }
 };
 
 class Reactor : public std::enable_shared_from_this<Reactor> {
@@ -103,6 +106,9 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   void defer(std::weak_ptr<Runnable> runnable);
   // Counts the loop's iterations, for those who bound their work in each.
   std::uint64_t iteration() const { return iteration_; }
+  // Runs when a job of this thread's is free again, in the order of asking.
+  void await_job(std::weak_ptr<Runnable> runnable) { awaiting_job_.push(std::move(runnable)); }
+  void job_freed();
   // It moves to another reactor.
   void forget(const Runnable* runnable);
 
@@ -153,6 +159,7 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::vector<std::weak_ptr<Runnable>> awaiting_delivery_;
   std::vector<std::weak_ptr<Runnable>> deferred_;
   std::uint64_t iteration_ = 1;
+  engine::Fifo<std::weak_ptr<Runnable>> awaiting_job_;
   Resident* residents_ = nullptr;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,12 +14,14 @@
 
 namespace system_tls::openssl {
 
-// What the connection layer wants to be told. Both run on the thread of the connection, inside a call to OpenSSL.
+// What the connection layer wants to be told. All run on the thread of the connection, inside a call to OpenSSL.
 struct ContextHooks {
   // SSL_CTX_set_keylog_callback(3), from the first start_keylog() on.
   void (*keylog)(const SSL* ssl, const char* line) = nullptr;
   // SSL_CTX_sess_set_new_cb(3), for both sides: 1 keeps the reference to the session that the call brings.
   int (*new_session)(SSL* ssl, SSL_SESSION* session) = nullptr;
+  // SSL_CTX_set_cert_verify_callback(3). Nothing: X509_verify_cert(3) decides.
+  std::optional<int> (*verify)(const SSL* ssl, X509_STORE_CTX* store) = nullptr;
 };
 
 class Context;

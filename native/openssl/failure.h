@@ -1,6 +1,7 @@
 // What went wrong, in a form that crosses threads and the binding; TypeScript makes the Error of it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,8 @@ struct Failure {
   ErrorList errors;
   Alert alert;
   long verify_result = 0;  // X509_V_...; 0 is X509_V_OK
+  // The question that the application failed to answer; 0: none.
+  std::uint32_t question = 0;
 };
 
 using FailurePtr = std::shared_ptr<const Failure>;

@@ -126,6 +126,7 @@ FailurePtr apply_trust(SSL_CTX* context, const ContextOptions& options) {
   }
   check_crls(context, options);
   set_verification(context, options.verify_mode, options.verify_continue);
+  use_verify_hook(context);
   if (options.verify_depth) SSL_CTX_set_verify_depth(context, *options.verify_depth);
   return nullptr;
 }

@@ -1,6 +1,7 @@
 #include "openssl/verification.h"
 
 #include <openssl/evp.h>
+#include <openssl/x509_vfy.h>
 
 #include "openssl/attachment.h"
 
@@ -12,6 +13,16 @@ namespace {
 int continue_verification(int, X509_STORE_CTX*) { return 1; }
 
 int obey_verification(int verified, X509_STORE_CTX*) { return verified; }
+
+int verify_peer(X509_STORE_CTX* store, void*) {
+  const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const Attachment* attachment = attachment_of(SSL_get_SSL_CTX(ssl));
+  if (attachment != nullptr && attachment->hooks.verify != nullptr) {
+    if (const std::optional<int> decided = attachment->hooks.verify(ssl, store)) return *decided;
+  }
+  // As libssl without a callback: what could not be carried out was not passed.
+  return X509_verify_cert(store) == 1 ? 1 : 0;
+}
 
 SSL_verify_cb callback_for(bool go_on) { return go_on ? continue_verification : obey_verification; }
 
@@ -25,10 +36,13 @@ void set_verification(SSL* ssl, int mode, bool go_on) { SSL_set_verify(ssl, mode
 
 bool goes_on_unverified(const SSL* ssl) { return SSL_get_verify_callback(ssl) == continue_verification; }
 
-bool separate_sessions(SSL* ssl, int mode, bool go_on) {
+void use_verify_hook(SSL_CTX* context) { SSL_CTX_set_cert_verify_callback(context, verify_peer, nullptr); }
+
+bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy) {
   SSL_CTX* context = initial_context(ssl);
   const int depth = SSL_get_verify_depth(ssl);
-  const bool as_context = depth == SSL_CTX_get_verify_depth(context) && mode == SSL_CTX_get_verify_mode(context) &&
+  const bool as_context = policy.empty() && depth == SSL_CTX_get_verify_depth(context) &&
+                          mode == SSL_CTX_get_verify_mode(context) &&
                           go_on == (SSL_CTX_get_verify_callback(context) == continue_verification);
   const Attachment* attachment = attachment_of(context);
   if (as_context || attachment == nullptr) return true;
@@ -36,6 +50,7 @@ bool separate_sessions(SSL* ssl, int mode, bool go_on) {
   name.push_back(static_cast<std::uint8_t>(mode));
   name.push_back(go_on ? 1 : 0);
   for (int shift = 0; shift < 32; shift += 8) name.push_back(static_cast<std::uint8_t>(depth >> shift));
+  name.insert(name.end(), policy.begin(), policy.end());
   std::uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   return EVP_Digest(name.data(), name.size(), digest, &size, EVP_sha256(), nullptr) == 1 &&

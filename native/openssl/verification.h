@@ -3,6 +3,8 @@
 
 #include <openssl/ssl.h>
 
+#include "openssl/bytes.h"
+
 namespace system_tls::openssl {
 
 // SSL_CTX_set_verify(3). `go_on`: the handshake continues whatever the verdict, which SSL_get_verify_result(3) tells.
@@ -13,8 +15,11 @@ void set_verification(SSL* ssl, int mode, bool go_on);
 bool goes_on_unverified(const SSL* ssl);
 
 // Before a server's handshake: sessions of connections that verify otherwise than their context must not be resumed
-// here, since a resumed handshake verifies nothing. The depth of `ssl` counts too, so it is set before. False: out of
-// memory.
-bool separate_sessions(SSL* ssl, int mode, bool go_on);
+// here, since a resumed handshake verifies nothing. The depth of `ssl` counts too, so it is set before; `policy` is
+// what else tells them apart, empty if it is the context's. False: out of memory.
+bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy);
+
+// Lets the connection layer decide for connections that want it.
+void use_verify_hook(SSL_CTX* context);
 
 }  // namespace system_tls::openssl

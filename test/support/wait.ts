@@ -57,3 +57,17 @@ export function watch<T>(promise: Promise<T>): Watched<T> {
     },
   };
 }
+
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+}
+
+/** A promise that the test resolves when it likes. */
+export function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>(onResolve => {
+    resolve = onResolve;
+  });
+  return { promise, resolve };
+}

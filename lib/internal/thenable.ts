@@ -1,0 +1,5 @@
+/** What a user's function may give instead of an answer: one that comes later. */
+export const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  (typeof value === 'object' || typeof value === 'function') &&
+  value !== null &&
+  typeof (value as Partial<PromiseLike<unknown>>).then === 'function';

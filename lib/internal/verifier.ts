@@ -1,0 +1,166 @@
+// Verification by a function of the application's: options, the question in its terms, its answer in OpenSSL's.
+import { createHash, randomUUID, X509Certificate } from 'node:crypto';
+import type { NativeVerifyReport } from '../../types/binding.d.ts';
+import { makeVerifyResult } from '../errors.ts';
+import type { Ssl } from '../ssl.ts';
+import type { VerifierOptions, Verify, VerifyCallback, VerifyFinding, VerifyRequest } from '../verification.ts';
+import { invalidArgType, invalidArgValue, invalidReturnValue, tlsError } from './coded-error.ts';
+import { verifyResultCode } from './error-codes.ts';
+import { isThenable } from './thenable.ts';
+
+const X509_V_OK = 0;
+/** X509_V_ERR_APPLICATION_VERIFICATION: never used by OpenSSL itself. */
+const applicationVerification = 50;
+const findingLength = 3;
+
+type VerifierFunction =
+  | { readonly name: 'verify'; readonly call: Verify }
+  | { readonly name: 'verifyCallback'; readonly call: VerifyCallback };
+
+export type Verifier = VerifierFunction & {
+  /** What sessions remember of it. Hexadecimal, 32 bytes. */
+  readonly digest: string;
+};
+
+/** Of functions whose text says nothing (bound ones, native ones): good for this process alone. */
+const unnamed = new WeakMap<object, string>();
+
+/**
+ * Functions are told apart by their text, since a session may come from another process, and since a function that is
+ * written where connect() is called is another object each time.
+ */
+function identityOf(call: object): string {
+  const text = Function.prototype.toString.call(call);
+  if (!text.includes('[native code]')) return text;
+  let identity = unnamed.get(call);
+  if (identity === undefined) {
+    identity = randomUUID();
+    unnamed.set(call, identity);
+  }
+  return identity;
+}
+
+function verifier(given: VerifierFunction): Verifier {
+  if (typeof given.call !== 'function') {
+    throw invalidArgType(`options.${given.name}`, 'a function, or null for none', given.call);
+  }
+  const digest = createHash('sha256')
+    .update(`${given.name} ${identityOf(given.call)}`)
+    .digest('hex');
+  return { ...given, digest };
+}
+
+/** Options verify and verifyCallback; `otherwise` holds if neither is there. */
+export function verifierOption(
+  { verify, verifyCallback }: VerifierOptions,
+  otherwise: Verifier | null,
+): Verifier | null {
+  if (verify && verifyCallback) {
+    throw invalidArgValue('options.verifyCallback', 'is beside "options.verify": one of them decides', verifyCallback);
+  }
+  if (verify !== undefined && verify !== null) return verifier({ name: 'verify', call: verify });
+  if (verifyCallback !== undefined && verifyCallback !== null) {
+    return verifier({ name: 'verifyCallback', call: verifyCallback });
+  }
+  return verify === null || verifyCallback === null ? null : otherwise;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The question
+
+/** All findings, those too that are content with a certificate which others found wrong. */
+interface Question {
+  readonly request: VerifyRequest;
+  readonly findings: readonly VerifyFinding[];
+}
+
+function question(report: NativeVerifyReport, ssl: Ssl): Question {
+  const all = report.certificates.map(der => new X509Certificate(der));
+  const chain = Object.freeze(all.slice(0, report.chainLength));
+  const findings: VerifyFinding[] = [];
+  for (let at = 0; at < report.findings.length; at += findingLength) {
+    const [place = -1, depth = 0, code = X509_V_OK] = report.findings.slice(at, at + findingLength);
+    // Where OpenSSL names none, it is about the peer's own.
+    const certificate = all[place] ?? chain[depth] ?? all[0];
+    if (certificate === undefined) continue;
+    findings.push(Object.freeze({ certificate, depth, error: code === X509_V_OK ? null : makeVerifyResult(code) }));
+  }
+  const faulty = new Set(findings.filter(({ error }) => error !== null).map(({ certificate }) => certificate));
+  const certificates = Object.freeze(
+    findings.filter(({ error, certificate }) => error !== null || !faulty.has(certificate)),
+  );
+  const verifyResult = certificates.find(({ error }) => error !== null)?.error ?? makeVerifyResult(X509_V_OK);
+  return { request: { ssl, verifyResult, chain, certificates }, findings };
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The answer
+
+/** X509_V_... of what a function answered; `found` is what OpenSSL thinks. */
+function resultOf(answer: unknown, found: number, name: string): number {
+  if (answer === true) return X509_V_OK;
+  if (answer === false) return found === X509_V_OK ? applicationVerification : found;
+  const code = typeof answer === 'string' ? verifyResultCode(answer) : undefined;
+  if (code !== undefined) return code;
+  throw invalidReturnValue(name, "true, false or the name of a verification error such as 'CERT_REVOKED'", answer);
+}
+
+function failed(name: string, where: string, error: unknown): Error {
+  const reason = error instanceof Error ? error.message : String(error);
+  return tlsError('ERR_TLS_VERIFY_CALLBACK', `${where}: the function ${name} failed: ${reason}`, { cause: error });
+}
+
+interface Asking {
+  /** For messages. */
+  readonly name: string;
+  readonly where: string;
+}
+
+/** X509_V_..., at once if `call` answers at once. */
+function resultFrom(call: () => unknown, found: number, { name, where }: Asking): number | Promise<number> {
+  let answer: unknown;
+  let later: boolean;
+  try {
+    answer = call();
+    later = isThenable(answer);
+  } catch (error) {
+    throw failed(name, where, error);
+  }
+  if (!later) return resultOf(answer, found, name);
+  return new Promise(resolve => resolve(answer)).then(
+    value => resultOf(value, found, name),
+    error => {
+      throw failed(name, where, error);
+    },
+  );
+}
+
+async function resultOfEach(call: VerifyCallback, { request, findings }: Question, asking: Asking): Promise<number> {
+  // Nothing was looked at: then nobody has agreed either.
+  let result = applicationVerification;
+  for (const finding of findings) {
+    const { error } = finding;
+    const ask = () => call(error === null, { ...finding, ssl: request.ssl });
+    result = await resultFrom(ask, error?.code ?? X509_V_OK, asking);
+    if (result !== X509_V_OK) break;
+  }
+  return result;
+}
+
+/**
+ * What the user's function decides: X509_V_....
+ *
+ * @param where - the connection, for messages
+ * @throws (or rejects) Error `ERR_TLS_VERIFY_CALLBACK`, TypeError `ERR_INVALID_RETURN_VALUE`
+ */
+export function decide(
+  verifier: Verifier,
+  report: NativeVerifyReport,
+  ssl: Ssl,
+  where: string,
+): number | Promise<number> {
+  const asked = question(report, ssl);
+  const asking = { name: verifier.name, where };
+  if (verifier.name === 'verifyCallback') return resultOfEach(verifier.call, asked, asking);
+  return resultFrom(() => verifier.call(asked.request), asked.request.verifyResult.code, asking);
+}
