@@ -35,6 +35,7 @@ class Recorder : public engine::Events {
   int renegotiated_count = 0;
   int failed_count = 0;
   openssl::FailurePtr failure;
+  std::vector<engine::Question> questions;
 
   std::span<std::uint8_t> slab() override { return slab_; }
   void operation_done(engine::OperationId id, std::int64_t result) override;
@@ -50,6 +51,7 @@ class Recorder : public engine::Events {
   void message(bool, int, int, std::span<const std::uint8_t>) override {}
   void info(int, int, std::string) override {}
   void alert(const openssl::Alert&) override {}
+  void question(const engine::Question& question) override { questions.push_back(question); }
   void failed(openssl::FailurePtr failed) override;
 
  private:
