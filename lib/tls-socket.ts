@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { closedError, timeoutError, tlsError } from './internal/coded-error.ts';
 import { type Connection, type Flow, onClosed, onData, onEnd, onFailed, type Pending } from './internal/connection.ts';
 import { Deadline } from './internal/deadline.ts';
-import { BufferReceiver, ChunkReceiver, type OnReadOptions, type Receiver } from './internal/receiver.ts';
+import { ChunkReceiver, type OnReadOptions, onReadReceiver, type Receiver } from './internal/receiver.ts';
 import { checkFilePart } from './internal/send-file.ts';
 import { optionalBoolean, validateObject } from './internal/validate.ts';
 import { groupsOf } from './internal/write-groups.ts';
@@ -58,7 +58,7 @@ export class TlsSocket extends TlsSocketState implements Flow {
     this.#receiver =
       options.onread === undefined || options.onread === null
         ? new ChunkReceiver(this)
-        : new BufferReceiver(connection, options.onread);
+        : onReadReceiver(connection, options.onread);
     this.#attach();
     if (!optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false)) this.read(0);
   }

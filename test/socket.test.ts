@@ -251,6 +251,70 @@ describe('TlsSocket', () => {
     await until(() => calls > 90, 'the rest');
   });
 
+  describe('onread without a buffer lends memory', () => {
+    async function received(
+      size: number,
+      look: (memory: Uint8Array, calls: number) => boolean,
+    ): Promise<{ data: Buffer; client: TlsSocket }> {
+      const running = await startServer();
+      const got: Buffer[] = [];
+      let count = 0;
+      let calls = 0;
+      const callback = (length: number, memory: Uint8Array): boolean => {
+        assert.equal(memory.length, length);
+        got.push(Buffer.from(memory));
+        count += length;
+        return look(memory, ++calls);
+      };
+      const [client, server] = await Promise.all([connectTo(running.port, { onread: { callback } }), running.next()]);
+      server.end(pattern(size));
+      await until(() => count === size, 'all data', 8000);
+      return { data: Buffer.concat(got), client };
+    }
+
+    it('with everything in it', async () => {
+      const { data, client } = await received(3 << 20, () => true);
+      assert.equal(sha256(data), sha256(pattern(3 << 20)));
+      if (!client.readableEnded) await within(once(client, 'end'), 'the end');
+    });
+
+    it('and stops, and goes on', async () => {
+      let socket: TlsSocket | undefined;
+      const goOn = setInterval(() => socket?.resume(), 2);
+      const running = await startServer();
+      const got: Buffer[] = [];
+      const callback = (_length: number, memory: Uint8Array): boolean => got.push(Buffer.from(memory)) < 0;
+      const [client, server] = await Promise.all([connectTo(running.port, { onread: { callback } }), running.next()]);
+      socket = client;
+      server.end(pattern(1 << 20));
+      await within(once(client, 'end'), 'the end', 10_000);
+      clearInterval(goOn);
+      assert.equal(sha256(Buffer.concat(got)), sha256(pattern(1 << 20)));
+    });
+
+    it('which may be detached: what comes later is whole all the same', async () => {
+      let detached = 0;
+      const detach = (memory: Uint8Array): boolean => {
+        try {
+          structuredClone(memory.buffer, { transfer: [memory.buffer as ArrayBuffer] });
+          detached++;
+        } catch {
+          // Node 22 and later refuse.
+        }
+        const { buffer } = memory as { buffer: { transfer?: () => unknown } };
+        buffer.transfer?.();
+        return true;
+      };
+      const { data } = await received(2 << 20, detach);
+      assert.equal(sha256(data), sha256(pattern(2 << 20)));
+      assert.ok(detached > 0 || process.versions.node.split('.')[0] !== '20');
+      // And for others.
+      const { client, server } = await socketPair();
+      server.end(pattern(500_000));
+      assert.equal(sha256(await within(collect(client), 'the data')), sha256(pattern(500_000)));
+    });
+  });
+
   it('setTimeout: tells that nothing happened, and leaves the socket alone', async () => {
     const { client, server } = await socketPair();
     let timeouts = 0;

@@ -522,6 +522,8 @@ export declare function setDispatch(
 ): {
   /** state[0]: events recorded and not yet dispatched, in this environment. */
   readonly state: Int32Array;
+  /** Views of `slab` may be given to users for the time of a dispatch: detaching them does no harm. */
+  readonly lends: boolean;
 };
 /** The batch that is being dispatched. */
 export declare function batch(): { readonly events: Int32Array; readonly slab: Uint8Array };

@@ -33,8 +33,13 @@ const nginx = { peer: 'nginx' };
 const onThreads = 'system-tls-threads';
 const plain = [c, { peer: 'system-tls' }, { peer: 'node' }, bun];
 
-const receivers = [c, ...each('system-tls', 'onread', 'readInto', 'data'), ...each('node', 'onread', 'data'), bun];
-const threadedReceivers = [...receivers, ...each(onThreads, 'onread', 'data')];
+const receivers = [
+  c,
+  ...each('system-tls', 'onread', 'readInto', 'lent', 'data'),
+  ...each('node', 'onread', 'data'),
+  bun,
+];
+const threadedReceivers = [...receivers, ...each(onThreads, 'onread', 'lent', 'data')];
 const senders = [c, ...each('system-tls', 'write', 'ssl.write'), ...each('node', 'write'), bun];
 const threadedSenders = [...senders, ...each(onThreads, 'write')];
 

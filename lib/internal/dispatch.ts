@@ -22,7 +22,10 @@ const collected = new FinalizationRegistry<number>(id => weak.delete(id));
 let held: DispatchTarget[] = [];
 let lastId = 0;
 
-const { state } = binding.setDispatch(dispatch, failure => toError(failure));
+const { state, lends } = binding.setDispatch(dispatch, failure => toError(failure));
+
+/** Whether users may see the memory of events, as long as they are being handled. */
+export const lendsMemory: boolean = lends;
 
 export function nextId(): number {
   lastId = lastId === 0x7fffffff ? 1 : lastId + 1;

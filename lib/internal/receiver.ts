@@ -2,12 +2,17 @@
 import type { Readable } from 'node:stream';
 import type { Connection } from './connection.ts';
 import { copyBytes } from './copy-bytes.ts';
-import { throwLater } from './dispatch.ts';
+import { lendsMemory, throwLater } from './dispatch.ts';
 import { asTarget, validateFunction, validateObject } from './validate.ts';
 
-/** As net.Socket's option: data goes into the caller's memory, and no `'data'` events are emitted. */
+/** As net.Socket's option: no `'data'` events are emitted. */
 export interface OnReadOptions {
-  readonly buffer: Uint8Array | (() => Uint8Array);
+  /**
+   * Where data goes: memory of the caller's. Without it the callback sees the memory that all connections share: nothing
+   * is copied, which on I/O threads is by far the least work for JavaScript, but it must be left alone, and is
+   * overwritten, once the callback has returned.
+   */
+  readonly buffer?: Uint8Array | (() => Uint8Array) | undefined;
   /** Told how many bytes lie at the beginning of the buffer. Returning `false` stops reading until `resume()`. */
   callback(bytesRead: number, buffer: Uint8Array): unknown;
 }
@@ -17,7 +22,8 @@ export function checkOnRead(options: OnReadOptions | undefined): void {
   if (options === undefined || options === null) return;
   validateObject(options, 'options.onread');
   validateFunction(options.callback, 'options.onread.callback');
-  if (typeof options.buffer !== 'function') asTarget(options.buffer, 'options.onread.buffer');
+  if (typeof options.buffer !== 'function' && options.buffer !== undefined)
+    asTarget(options.buffer, 'options.onread.buffer');
 }
 
 export interface Receiver {
@@ -72,27 +78,33 @@ export class ChunkReceiver implements Receiver {
   }
 }
 
-export class BufferReceiver implements Receiver {
-  readonly #connection: Connection;
-  readonly #options: OnReadOptions;
-  #buffer: Uint8Array;
-  /** Of an I/O thread's: it fills no memory of JavaScript's, and does not stop in the middle of what it has sent. */
+/** For the option `onread`. */
+export function onReadReceiver(connection: Connection, options: OnReadOptions): Receiver {
+  checkOnRead(options);
+  const { buffer } = options;
+  return buffer === undefined
+    ? new LendingReceiver(connection, options)
+    : new BufferReceiver(connection, options, buffer);
+}
+
+/** What was not wanted yet: an I/O thread does not stop in the middle of what it has sent. */
+abstract class HoldingReceiver implements Receiver {
+  protected readonly connection: Connection;
+  protected readonly options: OnReadOptions;
   #held: Buffer[] = [];
 
   constructor(connection: Connection, options: OnReadOptions) {
-    checkOnRead(options);
-    this.#connection = connection;
-    this.#options = options;
-    this.#buffer = this.#next();
-    connection.native.setReadBuffer(this.#buffer);
+    this.connection = connection;
+    this.options = options;
   }
 
-  receive(bytes: Uint8Array, offset: number, length: number): boolean {
-    const buffer = this.#buffer;
-    // From an I/O thread, or before the buffer was set.
-    if (offset >= 0) return this.#give(bytes.subarray(offset, offset + length));
-    const goOn = this.#options.callback(length, buffer) !== false;
-    this.#replace();
+  abstract receive(bytes: Uint8Array, offset: number, length: number): boolean;
+  /** How many bytes were given out, and whether more are wanted. */
+  protected abstract give(bytes: Uint8Array): { readonly given: number; readonly goOn: boolean };
+
+  protected offer(bytes: Uint8Array): boolean {
+    const { given, goOn } = this.holds ? { given: 0, goOn: false } : this.give(bytes);
+    if (given < bytes.length && !this.connection.closed) this.#held.push(Buffer.from(bytes.subarray(given)));
     return goOn;
   }
 
@@ -106,35 +118,67 @@ export class BufferReceiver implements Receiver {
       if (next === undefined) return true;
       const later = this.#held;
       this.#held = [];
-      const goOn = this.#give(next);
+      const goOn = this.offer(next);
       this.#held.push(...later);
       if (!goOn) return false;
     }
   }
+}
 
-  /** A buffer at a time, until the callback has enough; the rest is kept. */
-  #give(bytes: Uint8Array): boolean {
-    let at = 0;
-    let goOn = !this.holds;
-    while (goOn && at < bytes.length) {
-      const part = bytes.subarray(at, at + this.#buffer.length);
-      this.#buffer.set(part);
-      at += part.length;
-      goOn = this.#options.callback(part.length, this.#buffer) !== false;
-      this.#replace();
-    }
-    if (at < bytes.length && !this.#connection.closed) this.#held.push(Buffer.from(bytes.subarray(at)));
+/** Memory of the binding's, lent for the time of the callback. */
+class LendingReceiver extends HoldingReceiver {
+  receive(bytes: Uint8Array, offset: number, length: number): boolean {
+    const lent = bytes.subarray(offset, offset + length);
+    return this.offer(lendsMemory ? lent : lent.slice());
+  }
+
+  protected give(bytes: Uint8Array): { readonly given: number; readonly goOn: boolean } {
+    const goOn = this.options.callback(bytes.length, bytes) !== false;
+    return { given: bytes.length, goOn };
+  }
+}
+
+class BufferReceiver extends HoldingReceiver {
+  readonly #source: Uint8Array | (() => Uint8Array);
+  #buffer: Uint8Array;
+
+  constructor(connection: Connection, options: OnReadOptions, source: Uint8Array | (() => Uint8Array)) {
+    super(connection, options);
+    this.#source = source;
+    this.#buffer = this.#next();
+    connection.native.setReadBuffer(this.#buffer);
+  }
+
+  receive(bytes: Uint8Array, offset: number, length: number): boolean {
+    const buffer = this.#buffer;
+    // From an I/O thread, or before the buffer was set.
+    if (offset >= 0) return this.offer(bytes.subarray(offset, offset + length));
+    const goOn = this.options.callback(length, buffer) !== false;
+    this.#replace();
     return goOn;
   }
 
+  /** A buffer at a time, until the callback has enough. */
+  protected give(bytes: Uint8Array): { readonly given: number; readonly goOn: boolean } {
+    let given = 0;
+    let goOn = true;
+    while (goOn && given < bytes.length) {
+      const part = bytes.subarray(given, given + this.#buffer.length);
+      this.#buffer.set(part);
+      given += part.length;
+      goOn = this.options.callback(part.length, this.#buffer) !== false;
+      this.#replace();
+    }
+    return { given, goOn };
+  }
+
   #next(): Uint8Array {
-    const { buffer } = this.#options;
-    return asTarget(typeof buffer === 'function' ? buffer() : buffer, 'options.onread.buffer');
+    return asTarget(typeof this.#source === 'function' ? this.#source() : this.#source, 'options.onread.buffer');
   }
 
   #replace(): void {
-    if (typeof this.#options.buffer !== 'function' || this.#connection.closed) return;
+    if (typeof this.#source !== 'function' || this.connection.closed) return;
     this.#buffer = this.#next();
-    this.#connection.native.setReadBuffer(this.#buffer);
+    this.connection.native.setReadBuffer(this.#buffer);
   }
 }

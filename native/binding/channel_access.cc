@@ -13,6 +13,11 @@ ChannelAccess::ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr
   thread_->post([channel = channel_] { channel->move_in(); });
 }
 
+const std::shared_ptr<WriteAhead>& ChannelAccess::write_ahead() {
+  if (!write_ahead_) write_ahead_ = std::make_shared<WriteAhead>();
+  return write_ahead_;
+}
+
 bool ChannelAccess::move_to_loop(engine::OperationId id) {
   const auto arrive_there = [self = shared_from_this(), id] { self->arrive(id); };
   moving_ = thread_->post([channel = channel_, delivery = delivery_, arrive_there] {

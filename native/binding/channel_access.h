@@ -29,6 +29,8 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   // Only if not remote().
   io::Channel& local() const { return *channel_; }
   Delivery& delivery() const { return *delivery_; }
+  // Only if remote().
+  const std::shared_ptr<WriteAhead>& write_ahead();
 
   // Calls function(io::Channel&) where the channel lives, unless it is closed by then; now or, if remote, soon. False:
   // it will never be called, because the thread has ended.
@@ -76,6 +78,7 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   const std::shared_ptr<Delivery> delivery_;
   std::shared_ptr<io::Channel> channel_;
   std::shared_ptr<io::IoThread> thread_;
+  std::shared_ptr<WriteAhead> write_ahead_;
   bool closed_ = false;
   bool moving_ = false;
   // Calls made while it moves.

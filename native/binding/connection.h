@@ -109,7 +109,7 @@ class ConnectionHandle {
   napi_value finish(napi_env env, io::Channel::Outcome outcome);
   napi_value start(const Call& call, engine::Operation::Kind kind, const char* flag_name);
   napi_value submit(napi_env env, engine::Operation operation);
-  napi_value submit_write(napi_env env, engine::OperationId id, std::vector<std::uint8_t> clear);
+  napi_value submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear);
   napi_value submit_read(napi_env env, engine::ReadOperation read);
   napi_value start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
                          std::unique_ptr<engine::ClearSource> (*pin)(const Call& call,

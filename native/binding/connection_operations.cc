@@ -217,7 +217,11 @@ napi_value ConnectionHandle::renegotiate(const Call& call) { return start(call, 
 napi_value ConnectionHandle::request_client_certificate(const Call& call) {
   return start(call, Kind::client_certificate, "required");
 }
-napi_value ConnectionHandle::shutdown(const Call& call) { return start(call, Kind::shutdown, "wait"); }
+napi_value ConnectionHandle::shutdown(const Call& call) {
+  // What is written after it fails, and is told so.
+  if (access_->remote()) access_->write_ahead()->close();
+  return start(call, Kind::shutdown, "wait");
+}
 
 // Encrypts what goes at once without pinning anything; the rest becomes an operation.
 napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
@@ -240,14 +244,27 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
   return finish(call.env, channel.start(std::move(operation)));
 }
 
-// JavaScript may change or detach its memory while another thread reads it: a copy goes there.
-napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::vector<std::uint8_t> clear) {
-  engine::Operation operation;
-  operation.id = id;
-  operation.kind = Kind::write;
-  operation.length = clear.size();
-  operation.source = std::make_unique<OwnedBytes>(std::move(clear));
-  return submit(env, std::move(operation));
+// Done as soon as it is sent to the thread, as long as little is on its way there: a round trip for each write would
+// cost more than the copy.
+napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear) {
+  const std::shared_ptr<WriteAhead>& ahead = access_->write_ahead();
+  const bool told = !ahead->permits(clear.size());
+  bool sent = true;
+  for (std::span<const std::uint8_t> rest = clear; sent && !rest.empty();) {
+    const std::span<const std::uint8_t> piece = rest.first(std::min(rest.size(), BlockPool::kBlock));
+    rest = rest.subspan(piece.size());
+    engine::Operation operation;
+    operation.id = told && rest.empty() ? id : engine::kUntold;
+    operation.kind = Kind::write;
+    operation.length = piece.size();
+    operation.source = std::make_unique<CopiedBytes>(piece, access_->delivery().blocks(), ahead);
+    sent = access_->run([operation = std::move(operation), ahead](io::Channel& channel) mutable {
+      channel.start(std::move(operation), false);
+      ahead->set_open(channel.connection() != nullptr && channel.connection()->open_for_writing());
+    });
+  }
+  if (!sent) return fail(env, IoPoolHandle::closed_failure());
+  return status(env, told ? Status::pending : Status::done);
 }
 
 napi_value ConnectionHandle::write(const Call& call) {
@@ -255,7 +272,7 @@ napi_value ConnectionHandle::write(const Call& call) {
   View clear;
   if (!call.read(0, "op", id) || !call.read(1, "data", clear)) return nullptr;
   if (access_->closed()) return closed_failure(call.env);
-  if (access_->remote()) return submit_write(call.env, id, {clear.begin(), clear.end()});
+  if (access_->remote()) return submit_write(call.env, id, clear);
   const Entry entry(access_->delivery());
   return start_write(call, id, clear, pin_view);
 }

@@ -1,6 +1,7 @@
 #include "binding/delivery.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -120,6 +121,7 @@ napi_value Delivery::set_dispatch(const Call& call) {
                       napi_create_object(call.env, &result) == napi_ok && delivery->open(call[0]);
   if (!opened) return throw_error(call.env, "ERR_TLS_INTERNAL", "The event delivery could not be set up");
   set_property(call.env, result, "state", state);
+  set_property(call.env, result, "lends", to_js(call.env, delivery->lends_));
   environment->set_error_factory(call[1]);
   environment->delivery = std::move(delivery);
   return result;
@@ -134,20 +136,40 @@ bool Delivery::open(napi_value dispatch) {
          napi_async_init(env_, resource, name, &context_) == napi_ok && open_reactor();
 }
 
+// Views of slabs are lent to users, who can detach them, while a thread writes there: the memory belongs to whoever is
+// left. Null: this runtime permits no memory from outside.
+napi_value Delivery::lendable_memory(io::Slab& slab) {
+  const std::shared_ptr<void> memory(std::calloc(1, kSlab), std::free);
+  auto share = std::make_unique<std::shared_ptr<void>>(memory);
+  const auto drop = [](napi_env, void*, void* shared) {
+    const std::unique_ptr<std::shared_ptr<void>> owner(static_cast<std::shared_ptr<void>*>(shared));
+  };
+  napi_value buffer = nullptr;
+  if (!memory || napi_create_external_arraybuffer(env_, memory.get(), kSlab, drop, share.get(), &buffer) != napi_ok)
+    return nullptr;
+  share.release();
+  slab.bytes = {static_cast<std::uint8_t*>(memory.get()), kSlab};
+  slab.owner = memory;
+  return buffer;
+}
+
 bool Delivery::make_slab(io::Slab& slab) {
   void* memory = nullptr;
-  napi_value buffer = nullptr;
+  napi_value buffer = lendable_memory(slab);
   napi_value bytes = nullptr;
   napi_value batch = nullptr;
   napi_ref reference = nullptr;
-  if (napi_create_arraybuffer(env_, kSlab, &memory, &buffer) != napi_ok) return false;
+  if (buffer == nullptr) {
+    lends_ = false;
+    if (napi_create_arraybuffer(env_, kSlab, &memory, &buffer) != napi_ok) return false;
+    slab.bytes = {static_cast<std::uint8_t*>(memory), kSlab};
+  }
   if (napi_create_typedarray(env_, napi_uint8_array, kSlab, buffer, 0, &bytes) != napi_ok) return false;
   if (napi_create_object(env_, &batch) != napi_ok || napi_create_reference(env_, batch, 1, &reference) != napi_ok)
     return false;
   set_property(env_, batch, "events", value_of(env_, events_));
   set_property(env_, batch, "slab", bytes);
   const auto free_place = std::find(batches_.begin(), batches_.end(), nullptr);
-  slab.bytes = {static_cast<std::uint8_t*>(memory), kSlab};
   slab.id = static_cast<std::int32_t>(free_place - batches_.begin());
   if (free_place == batches_.end()) {
     batches_.push_back(reference);
@@ -326,7 +348,24 @@ napi_value Delivery::batch(const Call& call) {
   // Without a slab, or when nobody is left to read it, any will do.
   const auto id = static_cast<std::size_t>(std::max(delivery->current_->slab_id(), 0));
   const napi_ref reference = delivery->batches_[id];
-  return value_of(call.env, reference == nullptr ? delivery->batches_[0] : reference);
+  napi_value known = value_of(call.env, reference == nullptr ? delivery->batches_[0] : reference);
+  return delivery->detached(known) ? delivery->copied_batch() : known;
+}
+
+// Did somebody to whom the slab was lent detach it?
+bool Delivery::detached(napi_value batch) {
+  napi_value slab = nullptr;
+  std::size_t length = 0;
+  return napi_get_named_property(env_, batch, "slab", &slab) == napi_ok &&
+         napi_get_typedarray_info(env_, slab, nullptr, &length, nullptr, nullptr, nullptr) == napi_ok && length == 0;
+}
+
+napi_value Delivery::copied_batch() {
+  napi_value batch = nullptr;
+  if (napi_create_object(env_, &batch) != napi_ok) return undefined(env_);
+  set_property(env_, batch, "events", value_of(env_, events_));
+  set_property(env_, batch, "slab", to_js(env_, current_->filled()));
+  return batch;
 }
 
 napi_value Delivery::payload(const Call& call) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "binding/copied_bytes.h"
 #include "binding/wrap.h"
 #include "io/bio_endpoint.h"
 #include "io/io_pool.h"
@@ -49,6 +50,8 @@ class Delivery : public io::Reactor::Receiver,
   void remove_slabs(std::span<const io::Slab> slabs);
   // I/O threads that have to end before the environment does.
   void add_pool(const std::shared_ptr<io::IoPool>& pool);
+  // For what is written to connections on them.
+  const std::shared_ptr<BlockPool>& blocks() const { return blocks_; }
 
   // io::Reactor::Receiver
   void deliver(std::unique_ptr<io::EventBatch> batch) override;
@@ -65,6 +68,9 @@ class Delivery : public io::Reactor::Receiver,
  private:
   bool open(napi_value dispatch);
   bool make_slab(io::Slab& slab);
+  napi_value lendable_memory(io::Slab& slab);
+  bool detached(napi_value batch);
+  napi_value copied_batch();
   void begin_teardown(const std::shared_ptr<Delivery>& self);
   bool open_reactor();
   bool open_mailbox();
@@ -84,6 +90,8 @@ class Delivery : public io::Reactor::Receiver,
   napi_ref events_ = nullptr;
   // By the id of the slab; what JavaScript sees of a batch that has it. Null: free.
   std::vector<napi_ref> batches_;
+  // May views of slabs be given to users?
+  bool lends_ = true;
   napi_async_context context_ = nullptr;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   std::int32_t* numbers_ = nullptr;
@@ -92,6 +100,7 @@ class Delivery : public io::Reactor::Receiver,
   std::shared_ptr<io::Mailbox> mailbox_;
   std::shared_ptr<io::Activity> activity_;
   std::vector<std::weak_ptr<io::IoPool>> pools_;
+  const std::shared_ptr<BlockPool> blocks_ = std::make_shared<BlockPool>();
   std::vector<Notified*> notified_;
   // From the beginning of teardown until the last handle is closed.
   std::shared_ptr<Delivery> keep_;

@@ -118,6 +118,10 @@ void account_memory(napi_env env, int sign) {
 // What a handle owns.
 template <typename T>
 struct Wrapped {
+  // Spelt out: Clang 14 has no aggregates in parentheses, which make_unique() needs.
+  Wrapped(std::unique_ptr<T> wrapped, std::shared_ptr<HandleRegistry> known_to)
+      : native(std::move(wrapped)), registry(std::move(known_to)) {}
+
   std::unique_ptr<T> native;
   std::shared_ptr<HandleRegistry> registry;
 };

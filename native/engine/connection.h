@@ -66,6 +66,8 @@ class Connection {
   bool server() const { return server_; }
   bool established() const { return established_; }
   bool dead() const { return failure_ != nullptr; }
+  // A write is taken, sooner or later, unless the connection dies.
+  bool open_for_writing() const { return established_ && !dead() && !close_notify_sent(); }
   bool close_notify_sent() const { return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0; }
   // All that waits to be sent is our goodbye: nothing is lost with it.
   bool only_close_notify_unsent() const;

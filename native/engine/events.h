@@ -12,8 +12,11 @@
 
 namespace system_tls::engine {
 
-// Given by the owner, unique on a connection, never 0.
+// Given by the owner, unique on a connection.
 using OperationId = std::uint32_t;
+
+// Of an operation that nobody waits for: how it ends is not told.
+inline constexpr OperationId kUntold = 0;
 
 // Reads that no operation asked for (flow) are told with this one.
 inline constexpr OperationId kFlow = 0;

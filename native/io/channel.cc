@@ -424,6 +424,7 @@ bool Channel::ends_now(OperationId id) const {
 }
 
 void Channel::operation_done(OperationId id, std::int64_t result) {
+  if (id == engine::kUntold) return;
   if (ends_now(id)) {
     outcome_.kind = Outcome::Kind::done;
     outcome_.result = static_cast<std::int32_t>(result);
@@ -435,6 +436,7 @@ void Channel::operation_done(OperationId id, std::int64_t result) {
 }
 
 void Channel::operation_failed(OperationId id, FailurePtr failure) {
+  if (id == engine::kUntold) return;
   if (ends_now(id)) {
     outcome_.kind = Outcome::Kind::failed;
     outcome_.failure = std::move(failure);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -58,17 +59,21 @@ using Payload =
 struct Slab {
   std::span<std::uint8_t> bytes;
   std::int32_t id = -1;
+  // Whatever has to live as long as the memory is written to.
+  std::shared_ptr<void> owner;
 };
 
 class EventBatch {
  public:
   // Without a slab there is room for events, but for no bytes.
   EventBatch() = default;
-  explicit EventBatch(Slab slab) : slab_(slab) {}
+  explicit EventBatch(Slab slab) : slab_(std::move(slab)) {}
 
   bool has_slab() const { return !slab_.bytes.empty(); }
   std::int32_t slab_id() const { return slab_.id; }
   std::span<const std::uint8_t> slab() const { return slab_.bytes; }
+  // What of it is filled.
+  std::span<const std::uint8_t> filled() const { return slab_.bytes.first(used_); }
   // Of a batch that is empty, to one that has none.
   void give_slab_to(EventBatch& other) { other.slab_ = std::exchange(slab_, {}); }
 

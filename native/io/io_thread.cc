@@ -68,13 +68,33 @@ void IoThread::deliver(std::unique_ptr<EventBatch> batch) {
   activity_->enter();
   const bool sent = owner->mailbox().post([self = shared_from_this(), batch = std::move(batch)]() mutable {
     if (const std::shared_ptr<Owner> receiver = self->owner_.lock()) receiver->dispatch(*batch);
-    self->mailbox_->post([&thread = *self, batch = std::move(batch)]() mutable {
-      const Turn turn(*thread.reactor_);
-      thread.reactor_->recycle(std::move(batch));
-    });
+    self->give_back(std::move(batch));
     self->activity_->leave();
   });
   if (!sent) activity_->leave();
+}
+
+void IoThread::give_back(std::unique_ptr<EventBatch> batch) {
+  {
+    const std::lock_guard<std::mutex> lock(returned_mutex_);
+    if (!std::exchange(starving_, false)) {
+      returned_.push_back(std::move(batch));
+      return;
+    }
+  }
+  mailbox_->post([this, batch = std::move(batch)]() mutable {
+    const Turn turn(*reactor_);
+    reactor_->recycle(std::move(batch));
+  });
+}
+
+std::unique_ptr<EventBatch> IoThread::returned() {
+  const std::lock_guard<std::mutex> lock(returned_mutex_);
+  starving_ = returned_.empty();
+  if (starving_) return nullptr;
+  std::unique_ptr<EventBatch> batch = std::move(returned_.back());
+  returned_.pop_back();
+  return batch;
 }
 
 }  // namespace system_tls::io

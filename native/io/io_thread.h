@@ -15,6 +15,7 @@
 #include <mutex>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "io/activity.h"
 #include "io/mailbox.h"
@@ -87,6 +88,7 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
 
   // Reactor::Receiver; on this thread.
   void deliver(std::unique_ptr<EventBatch> batch) override;
+  std::unique_ptr<EventBatch> returned() override;
 
  private:
   class Signal {
@@ -112,6 +114,8 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
       : owner_(std::move(owner)), activity_(std::move(activity)) {}
   openssl::FailurePtr start(std::span<const Slab> slabs);
   static void run_loop(void* self);
+  // The owner's thread: the batch may be used again.
+  void give_back(std::unique_ptr<EventBatch> batch);
 
   const std::weak_ptr<Owner> owner_;
   const std::shared_ptr<Activity> activity_;
@@ -122,6 +126,11 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
   std::unique_ptr<Mailbox> mailbox_;
   std::shared_ptr<Reactor> reactor_;
   int load_ = 0;
+
+  std::mutex returned_mutex_;  // guards the two below
+  std::vector<std::unique_ptr<EventBatch>> returned_;
+  // The thread has no memory left and has to be woken with some; otherwise it looks for itself.
+  bool starving_ = false;
 };
 
 }  // namespace system_tls::io

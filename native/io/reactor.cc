@@ -79,17 +79,41 @@ void Reactor::evict(const openssl::FailurePtr& why) {
 
 // No memory left means that the receiver is behind: connections with bytes for it wait then, and so do their peers.
 void Reactor::start_recording() {
+  take_returned();
   if (free_.empty()) free_.push_back(std::make_unique<EventBatch>());
   recording_ = std::move(free_.back());
   free_.pop_back();
   recording_->number = ++last_number_;
 }
 
-void Reactor::recycle(std::unique_ptr<EventBatch> batch) {
+// What had no slab is not worth keeping.
+void Reactor::keep(std::unique_ptr<EventBatch> batch) {
   delivered(*batch);
   batch->clear();
-  if (!recording_->has_slab()) batch->give_slab_to(*recording_);
   if (batch->has_slab()) free_.push_back(std::move(batch));
+}
+
+// Until there is memory, or the receiver knows that it has to call recycle().
+void Reactor::take_returned() {
+  while (free_.empty()) {
+    std::unique_ptr<EventBatch> returned = receiver_.returned();
+    if (!returned) return;
+    keep(std::move(returned));
+  }
+}
+
+void Reactor::recycle(std::unique_ptr<EventBatch> batch) {
+  keep(std::move(batch));
+  if (!recording_->has_slab()) {
+    take_returned();
+    if (free_.empty()) return;
+    free_.back()->give_slab_to(*recording_);
+    free_.pop_back();
+  }
+  wake_awaiting();
+}
+
+void Reactor::wake_awaiting() {
   for (const std::weak_ptr<Runnable>& each : std::exchange(awaiting_delivery_, {})) make_ready(each);
 }
 
@@ -169,6 +193,7 @@ void Reactor::deliver() {
       std::unique_ptr<EventBatch> batch = std::move(recording_);
       start_recording();
       receiver_.deliver(std::move(batch));
+      if (recording_->has_slab()) wake_awaiting();
     }
     // Not left to the end of the turn: a socket that delivers in the middle of its input goes on from here, with the
     // bytes lent.

@@ -65,6 +65,9 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
     // The batch is the receiver's until it gives it back by recycle(): at once, or, if its events are handled on
     // another thread, later.
     virtual void deliver(std::unique_ptr<EventBatch> batch) = 0;
+    // A batch that was handled and lies ready, on this reactor's thread. Null: there is none, and the next one shall be
+    // given back by recycle().
+    virtual std::unique_ptr<EventBatch> returned() { return nullptr; }
   };
 
   // One batch for each slab: two at the least, since events are recorded while others are being delivered. `closed`
@@ -129,6 +132,9 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   Reactor(uv_loop_t* loop, Receiver& receiver) : loop_(loop), receiver_(receiver) {}
   bool open_handles();
   void start_recording();
+  void keep(std::unique_ptr<EventBatch> batch);
+  void take_returned();
+  void wake_awaiting();
   bool work_left() const { return !recording_->empty() || !ready_.empty(); }
   void leave_turn();
   void run_ready();

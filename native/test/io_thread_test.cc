@@ -49,7 +49,7 @@ class Owner : public io::IoThread::Owner, public std::enable_shared_from_this<Ow
     memory_.back().resize(threads * kSlabs * kSlab);
     std::vector<io::Slab> slabs;
     for (std::size_t index = 0; index < threads * kSlabs; ++index) {
-      slabs.push_back({std::span(memory_.back()).subspan(index * kSlab, kSlab), static_cast<std::int32_t>(index)});
+      slabs.push_back({std::span(memory_.back()).subspan(index * kSlab, kSlab), static_cast<std::int32_t>(index), {}});
     }
     openssl::FailurePtr failure;
     pools_.push_back(io::IoPool::open(shared_from_this(), threads, slabs, failure));
@@ -275,7 +275,8 @@ const Register kEvicted("I/O threads: what is evicted hears why, before the last
 class LoopReceiver : public io::Reactor::Receiver {
  public:
   explicit LoopReceiver(Owner& owner) : owner_(owner), memory_(128 * 1024) {
-    const io::Slab slabs[] = {{std::span(memory_).first(64 * 1024), 0}, {std::span(memory_).subspan(64 * 1024), 1}};
+    const io::Slab slabs[] = {{std::span(memory_).first(64 * 1024), 0, {}},
+                              {std::span(memory_).subspan(64 * 1024), 1, {}}};
     reactor = io::Reactor::open(owner.loop(), *this, slabs, [] {});
   }
   ~LoopReceiver() override { reactor->close(); }

@@ -23,7 +23,7 @@ class Loop : public io::Reactor::Receiver {
   Loop() : slabs_(2 * kSlab) {
     uv_loop_init(&loop_);
     const std::span<std::uint8_t> bytes(slabs_);
-    const io::Slab slabs[] = {{bytes.first(kSlab), 0}, {bytes.subspan(kSlab), 1}};
+    const io::Slab slabs[] = {{bytes.first(kSlab), 0, {}}, {bytes.subspan(kSlab), 1, {}}};
     reactor = io::Reactor::open(&loop_, *this, slabs, [this] { closed = true; });
   }
   ~Loop() override {
