@@ -72,6 +72,8 @@ export interface ConnectOptions extends SslContextOptions, TlsSocketOptions, Rou
   readonly io?: IoPool | undefined;
   /** See {@link SslOptions.ktls}. */
   readonly ktls?: SslOptions['ktls'];
+  /** See {@link SslOptions.dynamicRecordSizing}. */
+  readonly dynamicRecordSizing?: SslOptions['dynamicRecordSizing'];
   /** Listeners that hear the handshake too. */
   readonly on?: SslListeners | undefined;
 }
@@ -126,6 +128,7 @@ async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSig
     session: options.session,
     io: options.io,
     ktls: options.ktls,
+    dynamicRecordSizing: options.dynamicRecordSizing,
     on: options.on,
   });
   connectionOf(ssl).peerName = target.label;

@@ -52,6 +52,8 @@ export interface ServerOptions extends SslContextOptions, TlsSocketOptions {
   readonly data?: 'threads' | 'loop' | undefined;
   /** See {@link SslOptions.ktls}. */
   readonly ktls?: SslOptions['ktls'];
+  /** See {@link SslOptions.dynamicRecordSizing}. */
+  readonly dynamicRecordSizing?: SslOptions['dynamicRecordSizing'];
   /** Listeners that every connection gets before its handshake. */
   readonly on?: SslListeners | undefined;
 }
@@ -100,6 +102,7 @@ interface Settings {
   readonly io: IoPool | undefined;
   readonly dataOnLoop: boolean;
   readonly ktls: boolean;
+  readonly dynamicRecordSizing: boolean;
   readonly on: SslListeners | undefined;
 }
 
@@ -124,6 +127,7 @@ function settingsOf(options: ServerOptions): Settings {
     io: options.io ?? undefined,
     dataOnLoop: options.data === 'loop',
     ktls: optionalBoolean(options.ktls, 'options.ktls', false),
+    dynamicRecordSizing: optionalBoolean(options.dynamicRecordSizing, 'options.dynamicRecordSizing', false),
     on,
   };
 }
@@ -336,8 +340,8 @@ export class Server extends EventEmitter<ServerEvents> {
   #makeSsl(fd: number): Ssl | undefined {
     let ssl: Ssl;
     try {
-      const { io, ktls, on } = this.#settings;
-      const options = { side: 'server', io, ktls, on, ...this.#clientPolicy } as const;
+      const { io, ktls, dynamicRecordSizing, on } = this.#settings;
+      const options = { side: 'server', io, ktls, dynamicRecordSizing, on, ...this.#clientPolicy } as const;
       this.#sslSettings ??= new ConnectionSettings(contextArgument(this.#context, 'context'), options);
       ssl = new Ssl(this.#context, options, this.#sslSettings);
     } catch (error) {

@@ -40,6 +40,13 @@ export interface SslOptions extends CredentialOptions, VerifierOptions {
    * keys cannot be replaced: no key update, no renegotiation (`ERR_TLS_KTLS`).
    */
   readonly ktls?: boolean | undefined;
+  /**
+   * Records that fit into one TCP segment (1,300 bytes) for the first 64 KiB and after a second without writing, then of
+   * three segments for as much again, then of 16 KiB; default false: 16 KiB from the beginning. The peer can use the
+   * first bytes sooner, for about 3 % more work while records are small. No effect where the kernel makes the records
+   * (`ktls`).
+   */
+  readonly dynamicRecordSizing?: boolean | undefined;
   /** Listeners that hear the handshake too. */
   readonly on?: SslListeners | undefined;
   /** Ciphertext bytes waiting to be sent from which writes wait; default: the engine's. */

@@ -251,6 +251,8 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly asks?: boolean;
   /** Of a server that verifies otherwise than its context: its sessions are resumed where it is the same. */
   readonly sessionPolicy?: Uint8Array;
+  /** Small records at first and after a pause. */
+  readonly dynamicRecordSizing?: boolean;
   /** Ciphertext bytes waiting to be sent from which writes wait. */
   readonly outMark?: number;
   /** Clear bytes read ahead for an operation that waits for the peer. */

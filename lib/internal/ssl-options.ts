@@ -94,6 +94,7 @@ function nativeOptions(
 ): NativeConnectionOptions {
   const outMark = optionalInteger(options.outgoingMark, 'options.outgoingMark', 1, maxInt32);
   const ktls = optionalBoolean(options.ktls, 'options.ktls', false);
+  const sizing = optionalBoolean(options.dynamicRecordSizing, 'options.dynamicRecordSizing', false);
   const readAhead = optionalInteger(options.readAhead, 'options.readAhead', 0, maxInt32);
   return {
     server,
@@ -105,6 +106,7 @@ function nativeOptions(
     ...(servername !== undefined && { servername }),
     ...(host !== undefined && !server && { verifyHost: host }),
     ...(ktls && { ktls }),
+    ...(sizing && { dynamicRecordSizing: sizing }),
     ...(outMark !== undefined && { outMark }),
     ...(readAhead !== undefined && { readAhead }),
     ...(policy.keyUpdateLimit !== undefined && { keyUpdateLimit: policy.keyUpdateLimit }),

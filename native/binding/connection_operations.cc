@@ -38,6 +38,7 @@ engine::ConnectionOptions read_options(OptionsReader& reader) {
       .read("sessionPolicy", options.session_policy)
       .read("verifyDepth", options.verify_depth)
       .read("ktls", options.ktls)
+      .read("dynamicRecordSizing", options.dynamic_record_sizing)
       .read("outMark", options.limits.out_mark)
       .read("readAhead", options.limits.read_ahead)
       .read("keyUpdateLimit", options.limits.key_updates)

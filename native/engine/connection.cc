@@ -94,6 +94,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       verify_host_(options.verify_host),
       server_(options.server),
       ktls_wanted_(options.ktls),
+      record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
       read_ahead_(pool) {
   SSL_set_app_data(ssl_.get(), this);
   SSL_set_msg_callback(ssl_.get(), on_message);

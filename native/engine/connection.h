@@ -18,6 +18,7 @@
 #include "engine/fifo.h"
 #include "engine/operation.h"
 #include "engine/question.h"
+#include "engine/record_sizing.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
 
@@ -46,6 +47,7 @@ struct ConnectionOptions {
   openssl::Bytes session_policy;
   int verify_depth = -1;  // -1: the context's
   bool ktls = false;
+  bool dynamic_record_sizing = false;
   Limits limits;
 };
 
@@ -196,6 +198,7 @@ class Connection {
   bool flush_scheduled();
   openssl::FailurePtr perform_key_update();
   bool write_clear(std::span<const std::uint8_t> clear);
+  bool write_records(std::span<const std::uint8_t> clear);
   bool renegotiating() const;
   void begin_renegotiation();
   void wait_for_peer(PeerWait wait);
@@ -247,6 +250,7 @@ class Connection {
   const std::string verify_host_;
   const bool server_;
   const bool ktls_wanted_;
+  const std::unique_ptr<RecordSizing> record_sizing_;  // null: records are as large as they may be
 
   Fifo<Operation> operations_;
   Fifo<ReadOperation> reads_;

@@ -178,6 +178,18 @@ Connection::Step Connection::run_write(Operation& operation) {
 }
 
 bool Connection::write_clear(std::span<const std::uint8_t> clear) {
+  if (!record_sizing_) return write_records(clear);
+  record_sizing_->begin(RecordSizing::Clock::now());
+  while (!clear.empty()) {
+    const std::size_t count = std::min(clear.size(), record_sizing_->most());
+    if (!write_records(clear.first(count))) return false;
+    record_sizing_->wrote(count);
+    clear = clear.subspan(count);
+  }
+  return true;
+}
+
+bool Connection::write_records(std::span<const std::uint8_t> clear) {
   ERR_clear_error();
   std::size_t written = 0;
   const int result = SSL_write_ex(ssl_.get(), clear.data(), clear.size(), &written);
