@@ -485,7 +485,6 @@ describe('Server', () => {
       { onread: {} },
       { onread: { buffer: Buffer.alloc(8) } },
       { onread: { buffer: 7, callback: () => true } },
-      { onread: { callback: () => true } },
       { requestCert: 1 },
       { rejectUnauthorized: 'x' },
     ]) {
