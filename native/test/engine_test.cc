@@ -213,6 +213,45 @@ const Register kShutdown("a two-way shutdown with data in flight", [] {
   return true;
 });
 
+const Register kQuietShutdown("a quiet shutdown sends nothing and ends what waits for the peer", [] {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Pair pair(version);
+    CHECK(pair.handshake());
+    SSL_set_quiet_shutdown(pair.client.connection->ssl(), 1);
+    const OperationId read = pair.client.read();
+    const OperationId shutdown = pair.client.start(Kind::shutdown, true);
+    pair.client.connection->advance();
+    CHECK(pair.client.events.done.contains(shutdown));
+    CHECK(pair.client.events.ended[read]);
+    CHECK(pair.client.connection->enc().out.empty());
+    CHECK(!pair.client.connection->wants_input());
+  }
+  return true;
+});
+
+const Register kSetShutdown("the shutdown state is set between operations alone, and nothing is taken back", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.client.connection->set_shutdown(SSL_SENT_SHUTDOWN)->errors[0].reason == SSL_R_SHUTDOWN_WHILE_IN_INIT);
+  CHECK(pair.handshake());
+  pair.client.write(text(1'000'000));
+  pair.client.connection->advance();
+  CHECK(pair.client.connection->set_shutdown(SSL_SENT_SHUTDOWN)->errors[0].reason == SSL_R_BAD_WRITE_RETRY);
+  pair.server.connection->start_flow();
+  pair.pump();
+  CHECK(pair.server.events.flow.size() == 1'000'000);
+  const OperationId waiting = pair.client.read();
+  CHECK(!pair.client.connection->set_shutdown(SSL_SENT_SHUTDOWN));
+  CHECK(!pair.client.connection->set_shutdown(SSL_RECEIVED_SHUTDOWN));
+  CHECK(!pair.client.connection->set_shutdown(0));
+  CHECK(SSL_get_shutdown(pair.client.connection->ssl()) == (SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN));
+  pair.client.connection->advance();
+  CHECK(pair.client.events.ended[waiting]);
+  const OperationId late = pair.client.write("late");
+  pair.pump();
+  CHECK(pair.client.events.failures[late]->errors[0].reason == SSL_R_PROTOCOL_IS_SHUTDOWN);
+  return true;
+});
+
 const Register kTruncation("a truncation is never a clean end", [] {
   Pair pair(TLS1_3_VERSION);
   CHECK(pair.handshake());

@@ -278,6 +278,36 @@ const Register kCloseInDelivery("channels closed while events are delivered", []
   return true;
 });
 
+// What an end of a pair tells: a watcher records, as a reactor's turn demands.
+struct Listening : io::BioEndpoint::Watcher {
+  int readable_count = 0;
+  int drained_count = 0;
+  void readable() override { ++readable_count; }
+  void drained() override { ++drained_count; }
+};
+
+const Register kPairEnds("an end of a BIO pair outlives the other, and hears of room and of its going", [] {
+  Loop loop;
+  auto [near, far] = io::BioEndpoint::pair(*loop.reactor, 10);
+  Listening watcher;
+  near->set_watcher(&watcher);
+  const std::vector<std::uint8_t> bytes(20, 7);
+  CHECK(near->write(bytes) == 10);
+  std::vector<std::uint8_t> got(4);
+  CHECK(far->read(got) == 4 && watcher.drained_count == 1);
+  CHECK(!near->unread() && !far->far_ended());
+  far->ignore();
+  CHECK(near->unread() && watcher.drained_count == 2);
+  CHECK(far->write(bytes) == 10 && watcher.readable_count == 1);
+  far->end();
+  far.reset();
+  CHECK(watcher.readable_count == 2);
+  CHECK(near->far_ended() && !near->at_end() && near->pending() == 10);
+  got.resize(100);
+  CHECK(near->read(got) == 10 && near->at_end());
+  return true;
+});
+
 const Register kListener("a listener accepts; what is not taken over is closed with it", [] {
   Loop loop;
   auto listener = std::make_shared<io::Listener>(*loop.reactor, 7);
