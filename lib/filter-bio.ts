@@ -1,4 +1,5 @@
 import { Bio, bioArgument } from './bio.ts';
+import { onAbort } from './internal/abort-listeners.ts';
 import {
   abortError,
   closedError,
@@ -64,10 +65,11 @@ export abstract class FilterBio {
       const { timeout, signal } = checkLimits(options);
       bio.#assertOpen();
       const lifetime = bio.#lifetime.signal;
-      const limited = timeout !== undefined || signal !== undefined;
-      const deadline = limited ? new Deadline(timeout, signal) : undefined;
+      const unlimited = timeout === undefined && signal === undefined;
+      const deadline = unlimited ? undefined : new Deadline(timeout, signal);
+      const either = deadline === undefined ? undefined : new Either(deadline.signal, lifetime);
       try {
-        return await work({ signal: deadline === undefined ? lifetime : AbortSignal.any([deadline.signal, lifetime]) });
+        return await work({ signal: either?.signal ?? lifetime });
       } catch (error) {
         if (!isAbort(error)) throw error;
         if (lifetime.aborted) throw bio.#closedError();
@@ -75,6 +77,7 @@ export abstract class FilterBio {
           ? timeoutError(`${what} of the ${bio.constructor.name}`, timeout ?? 0)
           : abortError(signal);
       } finally {
+        either?.clear();
         deadline?.clear();
       }
     };
@@ -212,6 +215,24 @@ export abstract class FilterBio {
 
   #closedError(): Error {
     return closedError(`the ${this.constructor.name}`);
+  }
+}
+
+/** A signal that follows two others. Unlike AbortSignal.any() it leaves no trace on those that live on. */
+class Either {
+  readonly #controller = new AbortController();
+  readonly #detach: readonly (() => void)[];
+
+  constructor(...signals: readonly AbortSignal[]) {
+    this.#detach = signals.map(each => onAbort(each, () => this.#controller.abort(each.reason)));
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  clear(): void {
+    for (const detach of this.#detach) detach();
   }
 }
 
