@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { NativeVerifyReport } from '../types/binding.d.ts';
 import { type Bio, bioArgument } from './bio.ts';
 import { contextArgument, type SslContext } from './context.ts';
+import { cipherLists } from './internal/ciphers.ts';
 import { invalidArgValue } from './internal/coded-error.ts';
 import { type Connection, onClosed, onFailed, onInform, onVerify, type Sink } from './internal/connection.ts';
 import { ReadStatus, verifyFailed } from './internal/constants.ts';
@@ -464,6 +465,22 @@ export class Ssl extends SslState implements Sink {
   /** {@link usePrivateKey} with a file, PEM or DER: SSL_use_PrivateKey_file(3), SSL_use_RSAPrivateKey_file(3). */
   usePrivateKeyFile(keyFile: string, options?: { readonly passphrase?: Passphrase | undefined }): void {
     useCredentials(this, { keyFile, passphrase: options?.passphrase }, 'keyFile');
+  }
+
+  /**
+   * The ciphers of this connection alone, for its next handshake: SSL_set_cipher_list(3), and SSL_set_ciphersuites(3) for
+   * names that begin with `TLS_`. With TLS 1.2 also after a handshake, for a full {@link renegotiate}. A server's
+   * connection that has its own resumes no session, since that would bring its cipher along.
+   *
+   * @param ciphers - OpenSSL's names, divided by colons
+   * @throws OpenSslError `ERR_SSL_NO_CIPHER_MATCH` if none is known; Error `ERR_TLS_HANDSHAKE_STARTED` during a handshake. The
+   * connection stays as it was
+   */
+  setCiphers(ciphers: string): void {
+    const connection = connectionOf(this);
+    const lists = cipherLists(ciphers, 'ciphers');
+    connection.assertOpen();
+    connection.native.setCiphers(lists);
   }
 
   /**

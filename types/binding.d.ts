@@ -373,6 +373,8 @@ export declare class NativeConnection {
   setVerify(mode: number, goOn: boolean, asks: boolean): void;
   /** SSL_use_certificate(3), SSL_use_PrivateKey(3); throws, also while a handshake is under way. */
   useCredentials(credentials: NativeCredentials): void;
+  /** SSL_set_cipher_list(3), SSL_set_ciphersuites(3); throws, also while a handshake is under way. */
+  setCiphers(ciphers: { readonly cipherList?: string; readonly ciphersuites?: string }): void;
   /** SSL_check_private_key(3); throws. */
   checkPrivateKey(): void;
 

@@ -1,6 +1,6 @@
 // node:tls has one option for two lists that OpenSSL keeps apart.
 import { invalidArgValue } from './coded-error.ts';
-import { optionalString, validateText } from './validate.ts';
+import { validateString, validateText } from './validate.ts';
 import { tls12, tls13, type VersionRange } from './versions.ts';
 
 export interface Ciphers {
@@ -13,24 +13,30 @@ export interface Ciphers {
 
 const isSuite = (name: string): boolean => name.startsWith('TLS_');
 
+/** The two lists of which `value` is made, each absent if it names nothing of its kind. */
+export function cipherLists(value: unknown, name: string): Omit<Ciphers, 'versions'> {
+  validateString(value, name);
+  const names = validateText(value, name)
+    .split(':')
+    .filter(each => each !== '');
+  if (names.length === 0) throw invalidArgValue(name, 'must name at least one cipher', value);
+  const suites = names.filter(isSuite);
+  const older = names.filter(each => !isSuite(each));
+  return {
+    ...(older.length > 0 && { cipherList: older.join(':') }),
+    ...(suites.length > 0 && { ciphersuites: suites.join(':') }),
+  };
+}
+
 /**
  * Splits the option. As in node:tls, a list with names of one kind only leaves only the versions that know this kind:
  * who names `ECDHE-RSA-AES128-GCM-SHA256` alone does not get a TLS 1.3 cipher that was not asked for.
  */
 export function splitCiphers(value: unknown, versions: VersionRange): Ciphers {
-  const text = optionalString(value, 'options.ciphers');
-  if (text === undefined) return { versions };
-  const names = validateText(text, 'options.ciphers')
-    .split(':')
-    .filter(name => name !== '');
-  if (names.length === 0) throw invalidArgValue('options.ciphers', 'must name at least one cipher', value);
-  const suites = names.filter(isSuite);
-  const older = names.filter(name => !isSuite(name));
-  return {
-    ...(older.length > 0 && { cipherList: older.join(':') }),
-    ...(suites.length > 0 && { ciphersuites: suites.join(':') }),
-    versions: narrowed(versions, older.length > 0, suites.length > 0),
-  };
+  if (value === undefined || value === null) return { versions };
+  const lists = cipherLists(value, 'options.ciphers');
+  const { cipherList, ciphersuites } = lists;
+  return { ...lists, versions: narrowed(versions, cipherList !== undefined, ciphersuites !== undefined) };
 }
 
 function narrowed({ min, max }: VersionRange, older: boolean, suites: boolean): VersionRange {

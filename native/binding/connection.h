@@ -57,6 +57,7 @@ class ConnectionHandle {
   napi_value set_session(const Call& call);
   napi_value set_verify(const Call& call);
   napi_value use_credentials(const Call& call);
+  napi_value set_ciphers(const Call& call);
   napi_value check_private_key(const Call& call);
   napi_value set_no_delay(const Call& call);
   napi_value set_keep_alive(const Call& call);

@@ -14,6 +14,7 @@
 #include "io/socket.h"
 #include "io/socket_transport.h"
 #include "openssl/identity.h"
+#include "openssl/negotiation.h"
 #include "openssl/verification.h"
 
 namespace system_tls::binding {
@@ -48,14 +49,19 @@ engine::ConnectionOptions read_options(OptionsReader& reader) {
   return options;
 }
 
-FailurePtr use_own(engine::Connection& connection, const openssl::Credentials& credentials) {
+// What has been sent of a handshake cannot be taken back; between handshakes the next one will use what is set.
+FailurePtr handshake_started(const engine::Connection& connection) {
+  const SSL* ssl = connection.ssl();
+  if (!connection.suspended() && (SSL_in_before(ssl) != 0 || SSL_in_init(ssl) == 0)) return nullptr;
+  return openssl::named_failure(
+      "ERR_TLS_HANDSHAKE_STARTED",
+      "a handshake is under way: set certificates, keys and ciphers before it begins or after "
+      "it is complete");
+}
+
+FailurePtr use_own(const engine::Connection& connection, const openssl::Credentials& credentials) {
+  if (FailurePtr failure = handshake_started(connection)) return failure;
   SSL* ssl = connection.ssl();
-  // What has been sent of a handshake cannot be taken back; between handshakes the next one will use them.
-  if (connection.suspended() || (SSL_in_before(ssl) == 0 && SSL_in_init(ssl) != 0)) {
-    return openssl::named_failure("ERR_TLS_HANDSHAKE_STARTED",
-                                  "a handshake is under way: set certificates and keys before it begins or after it is "
-                                  "complete");
-  }
   return openssl::use_credentials(ssl, credentials, false);
 }
 
@@ -524,6 +530,21 @@ napi_value ConnectionHandle::use_credentials(const Call& call) {
   return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }
 
+napi_value ConnectionHandle::set_ciphers(const Call& call) {
+  std::optional<std::string> list;
+  std::optional<std::string> suites;
+  OptionsReader reader(call.env, call[0], "ciphers");
+  reader.read("cipherList", list).read("ciphersuites", suites);
+  if (!reader.ok()) return nullptr;
+  FailurePtr failure;
+  access_->ask([&](io::Channel& channel) {
+    const engine::Connection& connection = *channel.connection();
+    failure = handshake_started(connection);
+    if (!failure) failure = openssl::set_ciphers(connection.ssl(), list, suites);
+  });
+  return failure ? throw_failure(call.env, failure) : undefined(call.env);
+}
+
 napi_value ConnectionHandle::check_private_key(const Call& call) {
   FailurePtr failure;
   access_->ask([&](io::Channel& channel) { failure = openssl::check_private_key(channel.connection()->ssl()); });
@@ -582,6 +603,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::set_session>("setSession"),
       method<&Self::set_verify>("setVerify"),
       method<&Self::use_credentials>("useCredentials"),
+      method<&Self::set_ciphers>("setCiphers"),
       method<&Self::check_private_key>("checkPrivateKey"),
       method<&Self::set_no_delay>("setNoDelay"),
       method<&Self::set_keep_alive>("setKeepAlive"),

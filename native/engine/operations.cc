@@ -1,13 +1,12 @@
 // The ordered operations: what each does when it is its turn.
 #include <openssl/err.h>
-#include <openssl/rand.h>
 #include <openssl/sslerr.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "engine/connection.h"
+#include "openssl/resumption.h"
 
 namespace system_tls::engine {
 
@@ -37,19 +36,6 @@ const char* before_handshake(Kind kind) {
     default:
       return "shutdown() needs a completed handshake: there is nothing to close yet; use close()";
   }
-}
-
-// A resumed handshake has no CertificateRequest and would report success without a certificate; so the session gets an
-// id context that no other has, which is mod_ssl's way too. SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION also keeps
-// OpenSSL from issuing a ticket, for which a client with GnuTLS 3.7 waits in vain if it was given one before.
-FailurePtr resume_nothing(SSL* ssl) {
-  std::array<unsigned char, SSL_MAX_SID_CTX_LENGTH> unique{};
-  ERR_clear_error();
-  if (RAND_bytes(unique.data(), static_cast<int>(unique.size())) == 1 &&
-      SSL_set_session_id_context(ssl, unique.data(), static_cast<unsigned>(unique.size())) == 1) {
-    return nullptr;
-  }
-  return openssl::openssl_failure("The renegotiation could not be kept from resuming a session");
 }
 
 }  // namespace
@@ -336,7 +322,8 @@ Connection::Step Connection::request_certificate_12(Operation& operation) {
   if (peer_closed_) return fail_operation(peer_has_closed());
   const int before = SSL_get_verify_mode(ssl_.get());
   SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER | (operation.flag ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
-  if (FailurePtr failure = resume_nothing(ssl_.get())) {
+  // A resumed handshake has no CertificateRequest and would report success without a certificate.
+  if (FailurePtr failure = openssl::resume_nothing(ssl_.get())) {
     SSL_set_verify(ssl_.get(), before, nullptr);
     return fail_operation(std::move(failure));
   }
@@ -369,6 +356,7 @@ Connection::Step Connection::run_shutdown(Operation& operation) {
 
 FailurePtr Connection::set_shutdown(int state) {
   if (dead()) return failure_;
+  if (suspended()) return suspended_failure();
   if (!established_ || renegotiating()) {
     return misuse(SSL_R_SHUTDOWN_WHILE_IN_INIT, "The shutdown state cannot be set during a handshake or before it");
   }

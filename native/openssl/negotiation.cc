@@ -6,6 +6,7 @@
 
 #include "openssl/credentials.h"
 #include "openssl/encoding.h"
+#include "openssl/resumption.h"
 
 namespace system_tls::openssl {
 
@@ -25,11 +26,15 @@ FailurePtr apply_versions(SSL_CTX* context, const ContextOptions& options) {
   return nullptr;
 }
 
+FailurePtr ciphers_refused(const std::string& list) {
+  return openssl_failure(quoted("ciphers", list) + " cannot be used");
+}
+
 FailurePtr apply_cipher_list(SSL_CTX* context, const std::string& list) {
   if (SSL_CTX_set_cipher_list(context, list.c_str()) == 1) return nullptr;
   // An empty list is how TLS 1.3's suites are left alone; OpenSSL obeys and complains all the same.
   if (list.empty()) return nullptr;
-  return openssl_failure(quoted("ciphers", list) + " cannot be used");
+  return ciphers_refused(list);
 }
 
 FailurePtr apply_ciphers(SSL_CTX* context, const ContextOptions& options) {
@@ -38,7 +43,7 @@ FailurePtr apply_ciphers(SSL_CTX* context, const ContextOptions& options) {
     if (FailurePtr failure = apply_cipher_list(context, *options.cipher_list)) return failure;
   }
   if (options.ciphersuites && SSL_CTX_set_ciphersuites(context, options.ciphersuites->c_str()) != 1) {
-    return openssl_failure(quoted("ciphers", *options.ciphersuites) + " cannot be used");
+    return ciphers_refused(*options.ciphersuites);
   }
   return nullptr;
 }
@@ -119,6 +124,19 @@ FailurePtr apply_negotiation(SSL_CTX* context, const ContextOptions& options, At
   if (FailurePtr failure = apply_algorithms(context, options)) return failure;
   if (FailurePtr failure = apply_dh(context, options)) return failure;
   return apply_alpn(context, options, attachment);
+}
+
+FailurePtr set_ciphers(SSL* ssl, const std::optional<std::string>& list, const std::optional<std::string>& suites) {
+  const ErrorScope scope;
+  // Both or none: what is refused is refused on a connection that nobody uses.
+  const SslPtr trial(SSL_new(SSL_get_SSL_CTX(ssl)));
+  if (!trial) return openssl_failure("The ciphers could not be set");
+  for (SSL* each : {trial.get(), ssl}) {
+    if (list && SSL_set_cipher_list(each, list->c_str()) != 1) return ciphers_refused(*list);
+    if (suites && SSL_set_ciphersuites(each, suites->c_str()) != 1) return ciphers_refused(*suites);
+  }
+  // A session that is resumed brings its cipher along, whatever the server's list says.
+  return SSL_is_server(ssl) == 1 ? resume_nothing(ssl) : nullptr;
 }
 
 }  // namespace system_tls::openssl

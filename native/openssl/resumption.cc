@@ -1,5 +1,8 @@
 #include "openssl/resumption.h"
 
+#include <openssl/rand.h>
+
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -57,6 +60,18 @@ FailurePtr apply_id_context(SSL_CTX* context, const std::optional<Bytes>& given)
 }
 
 }  // namespace
+
+// mod_ssl's way. SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION also keeps OpenSSL from issuing a ticket, for which a
+// client with GnuTLS 3.7 waits in vain if it was given one before.
+FailurePtr resume_nothing(SSL* ssl) {
+  const ErrorScope scope;
+  std::array<unsigned char, SSL_MAX_SID_CTX_LENGTH> unique{};
+  if (RAND_bytes(unique.data(), static_cast<int>(unique.size())) == 1 &&
+      SSL_set_session_id_context(ssl, unique.data(), static_cast<unsigned>(unique.size())) == 1) {
+    return nullptr;
+  }
+  return openssl_failure("The renegotiation could not be kept from resuming a session");
+}
 
 FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL_STORE);

@@ -11,4 +11,7 @@ namespace system_tls::openssl {
 // Null, or what is wrong.
 FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options);
 
+// The renegotiations of a server's connection are full from now on: its sessions get an id context that no other has.
+FailurePtr resume_nothing(SSL* ssl);
+
 }  // namespace system_tls::openssl
