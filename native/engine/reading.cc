@@ -170,6 +170,8 @@ Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std
     failure = after_read();
     return ReadResult::some;
   }
+  // In a job, a call that fails leaves the count of the last one that did not (ssl_read_internal() in ssl_lib.c).
+  count = 0;
   const int error = SSL_get_error(ssl_.get(), result);
   if (suspended_by(error, true)) return ReadResult::none;
   switch (error) {
