@@ -47,6 +47,7 @@ const socketSuites = [
   'socket',
   'socket-ends',
   'transports',
+  'verify-waiting',
 ];
 
 /**
