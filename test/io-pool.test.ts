@@ -272,7 +272,8 @@ describe('IoPool', () => {
       const going = Array.from({ length: 20 }, () => connectTo(port, { io: undefined }));
       for (const client of await Promise.all(going)) client.destroy();
       await until(() => server.connections === 0, 'all to go', 10_000);
-      assert.equal(sum(io.connections), 0);
+      // One that was closed on its way to the loop is counted until it has arrived there.
+      await until(() => sum(io.connections) === 0, 'the threads to forget them');
     });
 
     it('refuses another place', async () => {
