@@ -2,11 +2,12 @@ import type { X509Certificate } from 'node:crypto';
 import { isIP, type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 import { Duplex } from 'node:stream';
 import { Bio } from './bio.ts';
-import { SslContext, type SslContextOptions } from './context.ts';
+import { contextArgument, SslContext, type SslContextOptions } from './context.ts';
 import { onAbort } from './internal/abort-listeners.ts';
 import { abortError, invalidArgType, invalidArgValue, timeoutError, tlsError } from './internal/coded-error.ts';
 import { Deadline } from './internal/deadline.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
+import { assertMethodCarries } from './internal/methods.ts';
 import type { OperationOptions } from './internal/operations.ts';
 import { checkLimits } from './internal/operations.ts';
 import { checkOnRead } from './internal/receiver.ts';
@@ -116,7 +117,9 @@ async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSig
   if (secureContext !== undefined && secureContext !== null && !(secureContext instanceof SslContext)) {
     throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
   }
-  const ssl = new Ssl(secureContext ?? (await makeContext(options, signal)), {
+  const context = secureContext ?? (await makeContext(options, signal));
+  assertMethodCarries(contextArgument(context, 'options.secureContext').policy.method, 'stream', 'connect()');
+  const ssl = new Ssl(context, {
     side: 'client',
     servername: target.servername,
     host: options.checkServerIdentity === undefined ? target.host : false,

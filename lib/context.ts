@@ -68,10 +68,11 @@ export interface SslContextOptions extends CredentialOptions, VerifierOptions {
   /**
    * OpenSSL's SSL_METHOD, by its name without `_method`; default `'TLS'`: both sides, the version negotiated between
    * minVersion and maxVersion. `'TLS_server'` and `'TLS_client'` serve one side alone. `'TLSv1_2'` and the like speak
-   * one version. `'SSLv23'` is the old name of `'TLS'`. SSL_CTX_new(3), TLS_method(3).
+   * one version. `'SSLv23'` is the old name of `'TLS'`. `'DTLS'`, `'DTLSv1_2'` and `'DTLSv1'`, with the same suffixes, are
+   * for datagrams: see {@link connectDtls} and {@link createDtlsServer}. SSL_CTX_new(3), TLS_method(3), DTLS_method(3).
    */
   readonly method?: TlsMethod | undefined;
-  /** The oldest version; default `'TLSv1.2'`. SSL_CTX_set_min_proto_version(3). */
+  /** The oldest version; default `'TLSv1.2'`, or `'DTLSv1.2'`. SSL_CTX_set_min_proto_version(3). */
   readonly minVersion?: TlsVersion | undefined;
   /** The newest version; default: the newest that OpenSSL has. SSL_CTX_set_max_proto_version(3). */
   readonly maxVersion?: TlsVersion | undefined;

@@ -2,6 +2,14 @@ export { Bio, type BioDuplexOptions, type BioPairOptions, type BioSocketOptions 
 export { BufferBio, type BufferBioOptions } from './buffer-bio.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export { type ClientRenegotiation, SslContext, type SslContextOptions } from './context.ts';
+export { type ConnectDtlsOptions, connectDtls } from './dtls.ts';
+export {
+  createDtlsServer,
+  type DtlsListenOptions,
+  DtlsServer,
+  type DtlsServerEvents,
+  type DtlsServerOptions,
+} from './dtls-server.ts';
 export { OpenSslError, type OpenSslErrorEntry, type TlsAlert, type VerifyResult } from './errors.ts';
 export { FilterBio, type GetsOptions } from './filter-bio.ts';
 export type { AlpnProtocols } from './internal/alpn.ts';
@@ -13,6 +21,7 @@ export type {
   PemOrDer,
   PfxOption,
 } from './internal/credentials.ts';
+export type { DatagramPeer } from './internal/datagram-socket.ts';
 export { LoadError } from './internal/load-failure.ts';
 export type { TlsMethod } from './internal/methods.ts';
 export type { LockedInput, Passphrase, PassphraseCallback } from './internal/passphrase.ts';

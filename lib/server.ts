@@ -6,7 +6,7 @@ import { abortError, invalidArgType, invalidThis, tlsError } from './internal/co
 import { throwLater } from './internal/dispatch.ts';
 import { defaultHandshakeTimeout } from './internal/handshake.ts';
 import { type ListenOptions, placeOf } from './internal/listen.ts';
-import { assertMethodSide } from './internal/methods.ts';
+import { assertMethodCarries, assertMethodSide } from './internal/methods.ts';
 import { moveToLoop } from './internal/operations.ts';
 import { checkOnRead } from './internal/receiver.ts';
 import { ServerHandshakes } from './internal/server-handshakes.ts';
@@ -156,7 +156,9 @@ function contextOf(options: ServerOptions): SslContext {
 }
 
 function forServers(context: SslContext): SslContext {
-  assertMethodSide(contextArgument(context, 'context').policy.method, 'server');
+  const { method } = contextArgument(context, 'context').policy;
+  assertMethodCarries(method, 'stream', 'createServer()');
+  assertMethodSide(method, 'server');
   return context;
 }
 

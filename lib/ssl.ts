@@ -1,3 +1,4 @@
+import type { Socket } from 'node:dgram';
 import type { FileHandle } from 'node:fs/promises';
 import type { NativeVerifyReport } from '../types/binding.d.ts';
 import { type Bio, bioArgument } from './bio.ts';
@@ -12,7 +13,9 @@ import {
   type KeyOption,
   nativeCredentials,
 } from './internal/credentials.ts';
+import { type DatagramPeer, useDatagramSocket } from './internal/datagram-socket.ts';
 import { informed, observeMask } from './internal/inform.ts';
+import { assertMethodCarries } from './internal/methods.ts';
 import {
   checkLimits,
   expectPeerUpdate,
@@ -122,9 +125,9 @@ export class Ssl extends SslState implements Sink {
   // Transport
 
   /**
-   * Uses a connected stream socket: SSL_set_fd(3).
+   * Uses a connected stream socket, or with DTLS a connected datagram socket: SSL_set_fd(3).
    *
-   * @throws Error for what is no stream socket, `ERR_TLS_HAS_TRANSPORT` the second time
+   * @throws Error `EPROTOTYPE` for what is no such socket, `ENOTCONN` for a datagram socket without a peer, `ERR_TLS_HAS_TRANSPORT` the second time
    */
   setFd(fd: number, options: SetFdOptions = {}): void {
     const connection = connectionOf(this);
@@ -135,7 +138,22 @@ export class Ssl extends SslState implements Sink {
     connection.setFd(fd, close, close);
   }
 
-  /** Uses any transport; both may be the same Bio: SSL_set_bio(3). */
+  /**
+   * Uses a socket of node:dgram, DTLS only: what comes from that peer, and nothing else. The socket stays its owner's,
+   * and may serve others; if it closes, the connection ends with `ERR_SSL_UNEXPECTED_EOF`.
+   *
+   * @param peer - absent: the one that the socket is connected to
+   */
+  setDatagramSocket(socket: Socket, peer?: DatagramPeer): void {
+    const connection = connectionOf(this);
+    assertMethodCarries(contextArgument(this.#context, 'context').policy.method, 'messages', 'setDatagramSocket()');
+    useDatagramSocket(this, connection, socket, peer);
+  }
+
+  /**
+   * Uses any transport; both may be the same Bio: SSL_set_bio(3). With DTLS each datagram goes through behind two bytes
+   * with its length, the higher one first.
+   */
   setBio(read: Bio, write: Bio): void {
     const connection = connectionOf(this);
     const from = bioArgument(read, 'read');

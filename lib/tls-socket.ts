@@ -1,7 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
+import { contextArgument } from './context.ts';
 import { closedError, timeoutError, tlsError } from './internal/coded-error.ts';
 import { type Connection, type Flow, onClosed, onData, onEnd, onFailed, type Pending } from './internal/connection.ts';
 import { Deadline } from './internal/deadline.ts';
+import { assertMethodCarries } from './internal/methods.ts';
 import { ChunkReceiver, type OnReadOptions, onReadReceiver, type Receiver } from './internal/receiver.ts';
 import { checkFilePart } from './internal/send-file.ts';
 import { optionalBoolean, validateObject } from './internal/validate.ts';
@@ -52,6 +54,7 @@ export class TlsSocket extends TlsSocketState implements Flow {
     if (connection.flow !== null)
       throw tlsError('ERR_TLS_SSL_IN_USE', `${connection.description} has a TlsSocket already`);
     if (!connection.closed && connection.error === null) connection.assertUsable();
+    assertMethodCarries(contextArgument(ssl.context, 'ssl.context').policy.method, 'stream', 'a TlsSocket');
     super(ssl, optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false));
     this.#connection = connection;
     this.#ownBuffer = options.onread !== undefined && options.onread !== null;

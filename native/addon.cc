@@ -6,6 +6,7 @@
 #include "binding/connection.h"
 #include "binding/context.h"
 #include "binding/credentials.h"
+#include "binding/datagram_socket.h"
 #include "binding/delivery.h"
 #include "binding/environment.h"
 #include "binding/failure.h"
@@ -40,6 +41,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!binding::define_io_pool(env, exports)) return exports;
   if (!binding::define_connection(env, exports)) return exports;
   if (!binding::define_listener(env, exports)) return exports;
+  if (!binding::define_datagram_socket(env, exports)) return exports;
   return exports;
 }
 

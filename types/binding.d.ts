@@ -117,6 +117,8 @@ export declare function lockedInputs(credentials: NativeCredentials): string[];
 export interface NativeContextOptions extends NativeCredentials {
   /** TLS_server_method(3) or TLS_client_method(3) instead of TLS_method(3). */
   readonly side?: 'server' | 'client';
+  /** DTLS_method(3) and the like instead. */
+  readonly dtls?: boolean;
   /** TLS1_2_VERSION and so on; 0 leaves the library's (and openssl.cnf's) own. */
   readonly minVersion: number;
   readonly maxVersion: number;
@@ -253,6 +255,10 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly sessionPolicy?: Uint8Array;
   /** Small records at first and after a pause. */
   readonly dynamicRecordSizing?: boolean;
+  /** DTLS: bytes of one datagram (SSL_set_mtu(3)); absent: what the transport says. */
+  readonly mtu?: number;
+  /** DTLS: the first ClientHello carries a cookie that was checked already (DTLSv1_listen(3)). */
+  readonly cookieVerified?: boolean;
   /** Ciphertext bytes waiting to be sent from which writes wait. */
   readonly outMark?: number;
   /** Clear bytes read ahead for an operation that waits for the peer. */
@@ -297,10 +303,12 @@ export declare class NativeConnection {
   constructor(context: NativeContext, id: number, options: NativeConnectionOptions, pool?: NativeIoPool);
 
   /**
-   * The reactor polls the descriptor (close: true) or a duplicate of it. Throws for what is no stream socket. `sole`: nobody
+   * The reactor polls the descriptor (close: true) or a duplicate of it. Throws for what is no stream socket, with DTLS
+   * for what is no connected datagram socket. `sole`: nobody
    * else will use the socket, so that its directions may be shut down at the end.
    */
   setFd(fd: number, close: boolean, sole: boolean): void;
+  /** With DTLS each datagram goes through behind two bytes with its length, the higher one first. */
   setBio(read: NativeBio, write: NativeBio): void;
 
   // Ordered operations: they run in call order. `op` is a positive number, unique on this connection.
@@ -454,6 +462,14 @@ export declare class NativeListener {
   unref(): void;
 }
 
+/** A connected UDP socket, for setFd(); throws. Addresses are numeric. */
+export declare function connectDatagram(options: {
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress?: string;
+  readonly localPort?: number;
+}): number;
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Events
 //
@@ -550,6 +566,7 @@ export interface Binding {
   readonly NativeConnection: typeof NativeConnection;
   readonly NativeIoPool: typeof NativeIoPool;
   readonly NativeListener: typeof NativeListener;
+  readonly connectDatagram: typeof connectDatagram;
   readonly setDispatch: typeof setDispatch;
   readonly batch: typeof batch;
   readonly payload: typeof payload;

@@ -418,6 +418,7 @@ export class Connection implements DispatchTarget {
 /** Refusals of OpenSSL's that leave the connection as it was. */
 const misuses: ReadonlySet<unknown> = new Set([
   'ERR_SSL_BAD_WRITE_RETRY',
+  'ERR_SSL_DTLS_MESSAGE_TOO_BIG',
   'ERR_SSL_EXTENSION_NOT_RECEIVED',
   'ERR_SSL_INVALID_KEY_UPDATE_TYPE',
   'ERR_SSL_NOT_SERVER',
@@ -425,6 +426,7 @@ const misuses: ReadonlySet<unknown> = new Set([
   'ERR_SSL_SHUTDOWN_WHILE_IN_INIT',
   'ERR_SSL_STILL_IN_INIT',
   'ERR_SSL_WRONG_SSL_VERSION',
+  'ERR_TLS_DTLS',
   'ERR_TLS_KTLS',
 ]);
 

@@ -132,6 +132,7 @@ export function nativeContextOptions(options: SslContextOptions, policy: Context
   const trusted = nativeTrust(options);
   return {
     ...(policy.method.side !== undefined && { side: policy.method.side }),
+    ...(policy.method.dtls && { dtls: true }),
     minVersion: versions.min,
     maxVersion: versions.max,
     ...ciphers,

@@ -7,7 +7,7 @@ import type { SslOptions } from '../ssl-options.ts';
 import { invalidArgValue } from './coded-error.ts';
 import type { ContextPolicy } from './context-options.ts';
 import { nativeCredentials } from './credentials.ts';
-import { assertMethodSide } from './methods.ts';
+import { assertMethodCarries, assertMethodSide } from './methods.ts';
 import { type ExpectedOrigin, originUnder, trustAtDepth } from './session-policy.ts';
 import {
   optionalBoolean,
@@ -24,6 +24,10 @@ import { assertDecides, type VerifyPolicy, verifyContinue, verifyMode, verifyPol
 const maxInt32 = 2 ** 31 - 1;
 /** TLSEXT_MAXLEN_host_name. */
 const maxServername = 255;
+/** What SSL_set_mtu(3) takes at the least: 256, less the longest headers of IP and UDP. */
+const minMtu = 208;
+/** The longest datagram of UDP over IPv4. */
+const maxMtu = 65507;
 
 /**
  * What connections have in common that are made alike: checked once, however many there are. No connection holds it: there
@@ -39,7 +43,12 @@ export class ConnectionSettings {
   readonly origin: ExpectedOrigin;
   readonly native: NativeConnectionOptions;
 
-  constructor({ policy, trust }: ContextInternals, options: SslOptions) {
+  /** @param internal - what only this package may say */
+  constructor(
+    { policy, trust }: ContextInternals,
+    options: SslOptions,
+    internal: Pick<NativeConnectionOptions, 'cookieVerified'> = {},
+  ) {
     validateObject(options, 'options');
     validateOneOf(options.side, 'options.side', ['client', 'server']);
     this.server = options.side === 'server';
@@ -49,7 +58,7 @@ export class ConnectionSettings {
     this.verify = verifyPolicy(options, policy.verify);
     assertDecides(this.server, this.verify);
     const depth = optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000);
-    this.native = nativeOptions(this, { servername, verifyDepth: depth }, policy, options);
+    this.native = { ...nativeOptions(this, { servername, verifyDepth: depth }, policy, options), ...internal };
     this.on = checkListeners(options.on);
     const host = this.host ?? servername ?? null;
     this.origin = originUnder(this.verify, host, depth === undefined ? trust : trustAtDepth(trust, depth));
@@ -95,6 +104,9 @@ function nativeOptions(
   const outMark = optionalInteger(options.outgoingMark, 'options.outgoingMark', 1, maxInt32);
   const ktls = optionalBoolean(options.ktls, 'options.ktls', false);
   const sizing = optionalBoolean(options.dynamicRecordSizing, 'options.dynamicRecordSizing', false);
+  if (sizing) assertMethodCarries(policy.method, 'stream', 'the option dynamicRecordSizing');
+  const mtu = optionalInteger(options.mtu, 'options.mtu', minMtu, maxMtu);
+  if (mtu !== undefined) assertMethodCarries(policy.method, 'messages', 'the option mtu');
   const readAhead = optionalInteger(options.readAhead, 'options.readAhead', 0, maxInt32);
   return {
     server,
@@ -107,6 +119,7 @@ function nativeOptions(
     ...(host !== undefined && !server && { verifyHost: host }),
     ...(ktls && { ktls }),
     ...(sizing && { dynamicRecordSizing: sizing }),
+    ...(mtu !== undefined && { mtu }),
     ...(outMark !== undefined && { outMark }),
     ...(readAhead !== undefined && { readAhead }),
     ...(policy.keyUpdateLimit !== undefined && { keyUpdateLimit: policy.keyUpdateLimit }),

@@ -1,8 +1,8 @@
 import { tlsError } from './coded-error.ts';
 import type { Method } from './methods.ts';
 
-/** Protocol versions that this package speaks over streams. */
-export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+/** Protocol versions that this package speaks over streams; and, with a method of DTLS, over datagrams. */
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' | 'DTLSv1' | 'DTLSv1.2';
 
 /** TLS1_VERSION and so on of <openssl/prov_ssl.h>. */
 const numbers: ReadonlyMap<unknown, number> = new Map([
@@ -10,6 +10,11 @@ const numbers: ReadonlyMap<unknown, number> = new Map([
   ['TLSv1.1', 0x302],
   ['TLSv1.2', 0x303],
   ['TLSv1.3', 0x304],
+]);
+
+const datagramNumbers: ReadonlyMap<unknown, number> = new Map([
+  ['DTLSv1', 0xfeff],
+  ['DTLSv1.2', 0xfefd],
 ]);
 
 const reasons: ReadonlyMap<unknown, string> = new Map([
@@ -21,16 +26,20 @@ const reasons: ReadonlyMap<unknown, string> = new Map([
 
 export const tls12 = 0x303;
 export const tls13 = 0x304;
+const dtls12 = 0xfefd;
 
 const invalid = (message: string): Error => tlsError('ERR_TLS_INVALID_PROTOCOL_VERSION', message);
 
 /** The number of a version; undefined stays undefined. */
-export function versionNumber(value: unknown, name: string): number | undefined {
+export function versionNumber(value: unknown, name: string, dtls = false): number | undefined {
   if (value === undefined || value === null) return undefined;
-  const number = numbers.get(value);
+  const [own, other] = dtls ? [datagramNumbers, numbers] : [numbers, datagramNumbers];
+  const number = own.get(value);
   if (number !== undefined) return number;
-  const why = reasons.get(value) ?? 'no such version';
-  throw invalid(`"${name}" is ${JSON.stringify(value) ?? typeof value}: ${why}; use 'TLSv1.2' or 'TLSv1.3'`);
+  const use = dtls ? "'DTLSv1.2'" : "'TLSv1.2' or 'TLSv1.3'";
+  const foreign = other.has(value) ? `"options.method" is ${dtls ? 'of' : 'not of'} DTLS` : undefined;
+  const why = foreign ?? reasons.get(value) ?? 'no such version';
+  throw invalid(`"${name}" is ${JSON.stringify(value) ?? typeof value}: ${why}; use ${use}`);
 }
 
 export interface VersionRange {
@@ -42,11 +51,14 @@ export interface VersionRange {
 /** From TLS 1.2 on, unless the options or the method say otherwise. */
 export function versionRange(options: { minVersion?: unknown; maxVersion?: unknown }, method: Method): VersionRange {
   if (method.version !== undefined) return fixedVersion(options, method.version);
-  const min = versionNumber(options.minVersion, 'options.minVersion') ?? tls12;
-  const max = versionNumber(options.maxVersion, 'options.maxVersion') ?? 0;
-  if (max !== 0 && max < min) {
+  const { dtls } = method;
+  const min = versionNumber(options.minVersion, 'options.minVersion', dtls) ?? (dtls ? dtls12 : tls12);
+  const max = versionNumber(options.maxVersion, 'options.maxVersion', dtls) ?? 0;
+  // Newer versions of DTLS have lower numbers.
+  if (max !== 0 && (dtls ? max > min : max < min)) {
+    const lowest = dtls ? 'DTLSv1.2' : 'TLSv1.2';
     const advice =
-      options.minVersion === undefined ? "it is 'TLSv1.2' by default: set it too" : 'they leave no version';
+      options.minVersion === undefined ? `it is '${lowest}' by default: set it too` : 'they leave no version';
     throw invalid(`"options.maxVersion" '${options.maxVersion}' is below minVersion: ${advice}`);
   }
   return { min, max };

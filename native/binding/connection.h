@@ -21,8 +21,8 @@ class ConnectionHandle {
   static constexpr ClassId kClass = ClassId::Connection;
 
   static std::unique_ptr<ConnectionHandle> construct(const Call& call);
-  ConnectionHandle(std::shared_ptr<const openssl::Context> context, std::shared_ptr<ChannelAccess> access)
-      : context_(std::move(context)), access_(std::move(access)) {}
+  ConnectionHandle(std::shared_ptr<const openssl::Context> context, std::shared_ptr<ChannelAccess> access, bool dtls)
+      : context_(std::move(context)), access_(std::move(access)), dtls_(dtls) {}
   // A finalizer: nothing here runs JavaScript.
   ~ConnectionHandle() { access_->drop(); }
 
@@ -125,6 +125,7 @@ class ConnectionHandle {
   std::shared_ptr<const openssl::Context> context_;
   std::shared_ptr<ChannelAccess> access_;
   openssl::FailurePtr failure_;
+  const bool dtls_;
   // On an I/O thread: noted when the descriptor was given.
   bool has_socket_ = false;
   std::unique_ptr<const io::Address> local_address_;

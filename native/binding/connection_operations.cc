@@ -40,6 +40,8 @@ engine::ConnectionOptions read_options(OptionsReader& reader) {
       .read("verifyDepth", options.verify_depth)
       .read("ktls", options.ktls)
       .read("dynamicRecordSizing", options.dynamic_record_sizing)
+      .read("mtu", options.mtu)
+      .read("cookieVerified", options.cookie_verified)
       .read("outMark", options.limits.out_mark)
       .read("readAhead", options.limits.read_ahead)
       .read("keyUpdateLimit", options.limits.key_updates)
@@ -99,6 +101,7 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
   openssl::SslPtr ssl = context->context()->new_ssl(options.server);
   FailurePtr failure = ssl == nullptr ? nullptr : openssl::use_credentials(ssl.get(), credentials, true);
   if (pool != nullptr && !thread) failure = IoPoolHandle::closed_failure();
+  const bool dtls = ssl != nullptr && SSL_is_dtls(ssl.get()) != 0;
   std::shared_ptr<io::Channel> channel;
   if (!failure) {
     channel =
@@ -109,7 +112,7 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
     return nullptr;
   }
   auto access = std::make_shared<ChannelAccess>(delivery->shared_from_this(), std::move(channel), std::move(thread));
-  return std::make_unique<ConnectionHandle>(context->context(), std::move(access));
+  return std::make_unique<ConnectionHandle>(context->context(), std::move(access), dtls);
 }
 
 napi_value ConnectionHandle::fail(napi_env env, FailurePtr failure) {
@@ -149,7 +152,7 @@ napi_value ConnectionHandle::set_fd(const Call& call) {
   if (!call.read(0, "fd", fd) || !call.read(1, "close", take) || !call.read(2, "sole", sole)) return nullptr;
   FailurePtr failure = transport_refused();
   if (!failure) {
-    io::Fd owned = io::adopt_stream_socket(fd, take, failure);
+    io::Fd owned = dtls_ ? io::adopt_datagram_socket(fd, take, failure) : io::adopt_stream_socket(fd, take, failure);
     if (owned) {
       peer_ = io::peer_name(owned.get());
       failure = use_socket(owned, sole);

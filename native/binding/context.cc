@@ -50,6 +50,7 @@ void read_policy(napi_env env, OptionsReader& reader, openssl::ContextOptions& o
       .read("allowClientRenegotiation", options.allow_client_renegotiation)
       .read("quietShutdown", options.quiet_shutdown);
   read_dhparam(env, reader, options);
+  reader.read("dtls", options.dtls);
   read_sides(reader, options);
 }
 

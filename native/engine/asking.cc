@@ -160,7 +160,7 @@ Connection::Step Connection::read_in_job() {
   FailurePtr failure;
   const ReadResult result = read_some(inquiry_->target, count, failure, true);
   if (suspended()) return suspension();
-  read_ahead_.append(std::span(inquiry_->target).first(count));
+  keep_ahead(std::span(inquiry_->target).first(count));
   inquiry_->target = {};
   return conclude_read(result, std::move(failure), count != 0 || handshake_messages_ != messages_before);
 }

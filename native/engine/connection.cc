@@ -50,6 +50,10 @@ bool configure(SSL* ssl, const ConnectionOptions& options) {
       return false;
     }
   }
+  if (options.mtu != 0 && SSL_is_dtls(ssl) != 0) {
+    SSL_set_options(ssl, SSL_OP_NO_QUERY_MTU);
+    if (SSL_set_mtu(ssl, static_cast<long>(options.mtu)) == 0) return false;
+  }
   if (!options.servername.empty() && SSL_set_tlsext_host_name(ssl, options.servername.c_str()) != 1) return false;
   return options.verify_host.empty() || set_verify_host(ssl, options.verify_host);
 }
@@ -96,6 +100,12 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       ktls_wanted_(options.ktls),
       record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
       read_ahead_(pool) {
+  if (SSL_is_dtls(ssl_.get()) != 0) {
+    enc_.datagrams = std::make_shared<Datagrams>();
+    dtls_ = std::make_unique<Dtls>();
+    dtls_->cookie_verified = dtls_->listening = options.cookie_verified;
+    dtls_->mtu_given = options.mtu != 0;
+  }
   SSL_set_app_data(ssl_.get(), this);
   SSL_set_msg_callback(ssl_.get(), on_message);
   SSL_set_msg_callback_arg(ssl_.get(), this);
@@ -112,7 +122,7 @@ Connection::~Connection() {
 
 Connection* Connection::from(const SSL* ssl) { return static_cast<Connection*>(SSL_get_app_data(ssl)); }
 
-bool Connection::tls13() const { return !SSL_is_dtls(ssl_.get()) && SSL_version(ssl_.get()) >= TLS1_3_VERSION; }
+bool Connection::tls13() const { return !dtls_ && SSL_version(ssl_.get()) >= TLS1_3_VERSION; }
 
 bool Connection::only_close_notify_unsent() const {
   return close_notify_sent() && enc_.out.size() <= close_notify_size_;
@@ -158,6 +168,7 @@ Connection::Step Connection::step() {
 }
 
 Connection::Step Connection::drive_handshake() {
+  if (dtls_ && dtls_->listening) return listen();
   if (inquiry_) inquiry_->call = Inquiry::Call::none;
   ERR_clear_error();
   const JobMode mode(ssl_.get(), inquiry_ && server_ && (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0);
@@ -180,6 +191,8 @@ void Connection::handshake_complete() {
     // The library does so itself where it has noticed; without, a renegotiation would end the connection.
     if (enc_.ktls->active()) SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION);
   }
+  // It would ask for a cookie in each renegotiation.
+  if (dtls_) SSL_clear_options(ssl_.get(), SSL_OP_COOKIE_EXCHANGE);
   if (FailurePtr refused = check_resumption()) {
     fail(std::move(refused));
     return;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,10 @@ struct ConnectionOptions {
   int verify_depth = -1;  // -1: the context's
   bool ktls = false;
   bool dynamic_record_sizing = false;
+  // DTLS: bytes of one datagram, SSL_set_mtu(3); 0: what the transport says.
+  std::size_t mtu = 0;
+  // DTLS: the first ClientHello carries a cookie that the owner has found to be its own: DTLSv1_listen(3).
+  bool cookie_verified = false;
   Limits limits;
 };
 
@@ -80,6 +85,12 @@ class Connection {
   void use_ktls(std::shared_ptr<Ktls> ktls);
   std::uint32_t renegotiations() const { return renegotiations_; }
   bool tls13() const;
+  bool dtls() const { return dtls_ != nullptr; }
+
+  // DTLS: how long until what the peer has not answered must be sent again; none: nothing waits for an answer.
+  std::optional<std::chrono::microseconds> retransmit_in() const;
+  // That time is over. advance() is to follow.
+  void retransmit();
 
   // Operations. Those that fail at once do so by an operation_failed event, like all others.
   void start(Operation operation);
@@ -148,6 +159,7 @@ class Connection {
   void on_keylog(const char* line);
   void on_session(SSL_SESSION* session);
   int on_verify(X509_STORE_CTX* store);
+  bool cookie_verified() const { return dtls_ && dtls_->cookie_verified; }
 
  private:
   enum class Step { progress, blocked };
@@ -219,7 +231,6 @@ class Connection {
   ReadResult read_some(std::span<std::uint8_t> target, std::size_t& count, openssl::FailurePtr& failure,
                        bool in_job = false);
   Step conclude_read(ReadResult result, openssl::FailurePtr failure, bool moved);
-  bool may_read_ahead() const;
   openssl::FailurePtr after_read();
   openssl::FailurePtr answer_key_update();
   openssl::FailurePtr read_failure(int result);
@@ -235,6 +246,14 @@ class Connection {
   void settle_handshake_waits(bool resumed);
   void settle_certificate_wait(const PeerWait& wait, bool resumed);
   void client_hello_seen(bool sent);
+
+  // dtls.cc
+  Step listen();
+  std::size_t longest_message() const;
+  openssl::FailurePtr message_refused(std::size_t size) const;
+  bool may_read_ahead() const;
+  void keep_ahead(std::span<const std::uint8_t> message);
+  std::size_t take_ahead(std::span<std::uint8_t> target);
 
   // observing.cc
   static void on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL* ssl,
@@ -261,6 +280,15 @@ class Connection {
 
   // Null: this connection asks nothing.
   std::unique_ptr<Inquiry> inquiry_;
+
+  struct Dtls {
+    // Of what was read ahead: a read gives one message, or the rest of one.
+    Fifo<std::size_t> messages_ahead;
+    bool cookie_verified = false;
+    bool listening = false;  // DTLSv1_listen(3) comes before the handshake
+    bool mtu_given = false;
+  };
+  std::unique_ptr<Dtls> dtls_;  // null for TLS
 
   openssl::FailurePtr failure_;  // sticky
   openssl::Alert last_alert_;

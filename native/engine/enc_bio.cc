@@ -14,6 +14,7 @@ int read_enc(BIO* bio, char* to, std::size_t size, std::size_t* count) {
     return side.ktls->read(bio, {reinterpret_cast<std::uint8_t*>(to), size}, count, in);
   }
   *count = in.readable() == 0 ? 0 : in.read({reinterpret_cast<std::uint8_t*>(to), size});
+  if (side.datagrams && *count != 0) in.discard();
   if (*count != 0) return 1;
   if (!in.at_eof()) BIO_set_retry_read(bio);
   return 0;
@@ -24,6 +25,7 @@ int write_enc(BIO* bio, const char* from, std::size_t size, std::size_t* count) 
   EncSide& side = side_of(bio);
   side.out.append({reinterpret_cast<const std::uint8_t*>(from), size});
   if (side.ktls) side.ktls->wrote(size);
+  if (side.datagrams) side.datagrams->wrote(size);
   *count = size;
   return 1;
 }
@@ -44,8 +46,10 @@ long control_enc(BIO* bio, int command, long number, void* pointer) {
     case BIO_CTRL_PENDING:
       return static_cast<long>(side_of(bio).in.size());
     case BIO_CTRL_WPENDING:
-      return static_cast<long>(side_of(bio).out.size());
+      // libssl subtracts it from the MTU: what the next datagram holds already, and here each is complete.
+      return side_of(bio).datagrams ? 0 : static_cast<long>(side_of(bio).out.size());
     default:
+      if (side_of(bio).datagrams) return side_of(bio).datagrams->control(command, number);
       return control_socket(side_of(bio), command, number, pointer);
   }
 }

@@ -21,6 +21,11 @@ class EncIn {
   void reclaim();
   std::size_t size() const { return kept_.size() + lent_.size(); }
   std::size_t read(std::span<std::uint8_t> to);
+  // The rest of a datagram that was too long for its reader.
+  void discard() {
+    kept_.clear();
+    lent_ = {};
+  }
 
   void set_eof() { eof_ = true; }
   // Only what is behind the last byte counts as the end.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "engine/byte_queue.h"
+#include "engine/datagrams.h"
 #include "engine/enc_in.h"
 #include "engine/ktls.h"
 
@@ -18,9 +19,15 @@ struct EncSide {
   ByteQueue out;
   // Set on a socket whose kernel may take the keys; shared with its transport.
   std::shared_ptr<Ktls> ktls;
+  // Set for DTLS; shared with the transport.
+  std::shared_ptr<Datagrams> datagrams;
 
   // Bytes are here, or may be had from the socket itself.
   bool input_waits() const { return in.readable() != 0 || (ktls && ktls->readable()); }
+  void drop_output() {
+    out.clear();
+    if (datagrams) datagrams->clear();
+  }
   // True: OpenSSL may take so much from the socket itself, and nobody else may read there.
   bool let_read(std::size_t most) {
     if (!ktls || !ktls->reads_socket()) return false;

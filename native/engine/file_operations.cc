@@ -26,6 +26,11 @@ bool is_of_connection(int error) {
 }  // namespace
 
 Connection::Step Connection::run_send_file(Operation& operation) {
+  if (dtls_) {
+    return fail_operation(openssl::named_failure(
+        "ERR_TLS_DTLS",
+        "sendFile() makes a stream of bytes, and DTLS carries messages, which may be lost: write() them"));
+  }
   if (renegotiation_scheduled_) {
     begin_renegotiation();
     return Step::progress;

@@ -23,8 +23,14 @@ std::optional<int> verify(const SSL* ssl, X509_STORE_CTX* store) {
   return connection->on_verify(store);
 }
 
+// Who made the cookie has checked it, before there was a connection.
+int verify_cookie(SSL* ssl, const unsigned char*, unsigned int) {
+  const Connection* connection = Connection::from(ssl);
+  return connection != nullptr && connection->cookie_verified() ? 1 : 0;
+}
+
 }  // namespace
 
-openssl::ContextHooks context_hooks() { return {keylog, new_session, verify}; }
+openssl::ContextHooks context_hooks() { return {keylog, new_session, verify, verify_cookie}; }
 
 }  // namespace system_tls::engine

@@ -41,7 +41,8 @@ void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t>
     case SSL3_MT_HELLO_REQUEST:
       if (sent) {
         hello_request_sent_ = true;
-        ++requests_open_;
+        // With DTLS it may be the same one again.
+        requests_open_ = dtls_ ? 1 : requests_open_ + 1;
       }
       break;
     case SSL3_MT_CLIENT_HELLO:

@@ -155,6 +155,7 @@ Connection::Step Connection::run_write(Operation& operation) {
     fail(std::move(failure));
     return Step::progress;
   }
+  if (FailurePtr refused = message_refused(operation.length)) return fail_operation(std::move(refused));
   const std::size_t count = std::min(kWriteBatch, operation.length - operation.offset);
   if (write_clear(clear.subspan(operation.offset, count))) {
     operation.phase = Phase::running;
@@ -186,7 +187,7 @@ bool Connection::write_records(std::span<const std::uint8_t> clear) {
 
 std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
   if (dead() || suspended() || !established_ || !operations_.empty() || renegotiation_scheduled_ || renegotiating() ||
-      close_notify_sent()) {
+      close_notify_sent() || (dtls_ && clear.size() > longest_message())) {
     return 0;
   }
   std::size_t taken = 0;

@@ -1,5 +1,8 @@
 // The reading side: SSL_read for read operations, for the flow, and ahead of both when an operation waits for the peer.
+#include <openssl/ssl3.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "engine/connection.h"
@@ -52,8 +55,12 @@ Connection::Step Connection::step_reads() {
   }
   // Only what SSL_read itself makes (answers to KeyUpdates) can get this far above the mark.
   if (!input_may_be_there() || enc_.out.size() > 4 * limits_.out_mark) return Step::blocked;
-  std::span<std::uint8_t> target;
   if (read_may_ask()) return read_in_job();
+  if (dtls_ && !reads_wanted()) {
+    std::array<std::uint8_t, SSL3_RT_MAX_PLAIN_LENGTH> message;
+    return may_read_ahead() ? read_into(message) : Step::blocked;
+  }
+  std::span<std::uint8_t> target;
   const Target found = pick_target(target);
   if (found == Target::gone) return target_gone();
   return found == Target::ready ? read_into(target) : Step::blocked;
@@ -79,8 +86,10 @@ Connection::Target Connection::pick_target(std::span<std::uint8_t>& target) {
   return blocked_on_delivery_ || !reads_wanted() ? Target::none : Target::gone;
 }
 
-// For an operation that waits for the peer.
+// For an operation that waits for the peer. With DTLS always: a peer that lost our last flight repeats its own, and
+// waits for the answer, whether or not anybody reads here; and one message whatever the bound, lest it stop that.
 bool Connection::may_read_ahead() const {
+  if (dtls_) return read_ahead_.empty() || read_ahead_.size() < limits_.read_ahead;
   return (renegotiating() || !peer_waits_.empty()) && read_ahead_.size() < limits_.read_ahead;
 }
 
@@ -101,7 +110,7 @@ Connection::Step Connection::serve_read_ahead() {
   const Target found = pick_target(target);
   if (found == Target::gone) return target_gone();
   if (found == Target::none) return Step::blocked;
-  deliver(target.first(read_ahead_.take(target)));
+  deliver(target.first(take_ahead(target)));
   return Step::progress;
 }
 
@@ -129,7 +138,8 @@ void Connection::deliver_end() {
   }
 }
 
-// Fills the target with as many records as there are: one delivery, one crossing.
+// Fills the target with as many records as there are: one delivery, one crossing. With DTLS each is a message, and
+// stays one.
 Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
   const bool ahead = !reads_wanted();
   const std::uint32_t messages_before = handshake_messages_;
@@ -141,8 +151,10 @@ Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
     std::size_t count = 0;
     result = read_some(target.subspan(total), count, failure);
     total += count;
-  } while (result == ReadResult::some && !failure && total < target.size() && input_may_be_there());
-  if (ahead) {
+  } while (result == ReadResult::some && !failure && total < target.size() && !dtls_ && input_may_be_there());
+  if (ahead && dtls_) {
+    keep_ahead(target.first(total));
+  } else if (ahead) {
     read_ahead_.commit(total);
   } else if (total != 0) {
     deliver(target.first(total));

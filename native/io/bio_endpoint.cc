@@ -85,6 +85,10 @@ bool BioEndpoint::far_ended() const {
   return !partner || partner->ended_;
 }
 
+std::size_t BioEndpoint::room() const {
+  return paired_ ? BIO_ctrl_get_write_guarantee(bio_.get()) : std::numeric_limits<std::size_t>::max();
+}
+
 std::size_t BioEndpoint::pending() const { return BIO_ctrl_pending(bio_.get()); }
 
 }  // namespace system_tls::io

@@ -39,6 +39,8 @@ class BioEndpoint : public std::enable_shared_from_this<BioEndpoint> {
   // The other end of a pair will write no more.
   bool far_ended() const;
   std::size_t pending() const;
+  // Bytes that can be written now.
+  std::size_t room() const;
 
   // The connections that take their input from here, and put their output here.
   void set_reader(std::weak_ptr<Runnable> reader) { reader_ = std::move(reader); }

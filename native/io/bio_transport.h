@@ -51,7 +51,7 @@ class BioTransport : public Transport {
   void finish() override {}
   int fd() const override { return -1; }
 
- private:
+ protected:
   std::shared_ptr<BioEndpoint> read_;
   std::shared_ptr<BioEndpoint> write_;
 };

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "io/bio_transport.h"
+#include "io/datagram_bio_transport.h"
+#include "io/datagram_transport.h"
 #include "io/ktls_transport.h"
 #include "io/socket_transport.h"
 
@@ -41,6 +43,7 @@ void Channel::leave() {
     travelling_fd_ = transport_->release_fd();
     transport_.reset();
   }
+  retransmission_.reset();
   note_activity(false);
   note_job();
   waits_for_delivery_ = false;
@@ -78,7 +81,7 @@ FailurePtr Channel::has_transport_failure() {
 }
 
 FailurePtr Channel::set_socket(Fd& fd, bool sole) {
-  if (connection_->ktls_wanted()) {
+  if (connection_->ktls_wanted() && !connection_->dtls()) {
     std::string refused = KtlsTransport::refused(fd.get());
     if (refused.empty()) return set_ktls_socket(fd, sole);
     ktls_refused_ = std::make_unique<const std::string>(std::move(refused));
@@ -88,7 +91,11 @@ FailurePtr Channel::set_socket(Fd& fd, bool sole) {
 
 FailurePtr Channel::set_plain_socket(Fd& fd, bool sole) {
   FailurePtr failure;
-  transport_ = SocketTransport::open(*reactor_, fd, sole, *this, failure);
+  if (connection_->dtls()) {
+    transport_ = DatagramTransport::open(*reactor_, fd, *this, connection_->enc().datagrams, failure);
+  } else {
+    transport_ = SocketTransport::open(*reactor_, fd, sole, *this, failure);
+  }
   if (transport_) pump();
   return failure;
 }
@@ -119,7 +126,12 @@ Channel::KernelTls Channel::kernel_tls() const {
 }
 
 FailurePtr Channel::set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write) {
-  transport_ = std::make_unique<BioTransport>(std::move(read), std::move(write), weak_from_this());
+  if (connection_->dtls()) {
+    transport_ = std::make_unique<DatagramBioTransport>(std::move(read), std::move(write), weak_from_this(),
+                                                        connection_->enc().datagrams);
+  } else {
+    transport_ = std::make_unique<BioTransport>(std::move(read), std::move(write), weak_from_this());
+  }
   pump();
   return nullptr;
 }
@@ -212,6 +224,7 @@ void Channel::close() {
     if (connection_->close_notify_sent() && connection_->enc().out.empty()) transport_->finish();
   }
   note_activity(false);
+  retransmission_.reset();
   connection_.reset();
   note_job();
   transport_.reset();
@@ -253,6 +266,7 @@ void Channel::pump() {
         transport_ && transport_->always_readable() && connection_->wants_input() && connection_->enc().in.size() == 0;
     if (!more) break;
     const Moved moved = transport_->receive(reactor_->scratch());
+    if (moved.failure) connection_->fail(moved.failure);
     more = moved.bytes != 0 || (moved.eof && !connection_->enc().in.eof_seen());
     if (!more) break;
     connection_->enc().in.lend(reactor_->scratch().first(moved.bytes));
@@ -290,7 +304,7 @@ bool Channel::work_deferred() const {
 // The peer has closed. What it said last, perhaps an alert that gives the reason, is a better failure than EPIPE.
 void Channel::broken_output(const FailurePtr& failure) {
   const bool nothing_lost = connection_->dead() || connection_->only_close_notify_unsent();
-  connection_->enc().out.clear();
+  connection_->enc().drop_output();
   // Whoever still reads learns how the peer went; a goodbye that it cannot hear is no failure of its own.
   if (nothing_lost) return;
   if (connection_->enc().in.size() == 0) {
@@ -324,6 +338,20 @@ void Channel::settle() {
   const bool active = user_ref_ && (connection_->pending() || !enc.out.empty());
   transport_->set_ref(active);
   note_activity(active);
+  if (connection_->dtls()) arm_retransmission(active);
+}
+
+void Channel::arm_retransmission(bool active) {
+  const auto left = connection_->retransmit_in();
+  if (!retransmission_ && left) retransmission_ = std::make_unique<RetransmissionTimer>(*reactor_, *this);
+  if (retransmission_) retransmission_->arm(left, active);
+}
+
+void Channel::retransmit() {
+  const std::shared_ptr<Channel> self = shared_from_this();
+  const Turn turn(*reactor_);
+  connection_->retransmit();
+  pump();
 }
 
 // A handle keeps its own loop running, but this may not be the loop that keeps the process running.
@@ -359,7 +387,8 @@ void Channel::finish_dead() {
   if (!connection_->enc().out.empty()) transport_->send(connection_->enc().out);
   transport_->finish();
   transport_.reset();
-  connection_->enc().out.clear();
+  retransmission_.reset();
+  connection_->enc().drop_output();
 }
 
 void Channel::transport_ready(bool input, bool output) {

@@ -14,6 +14,7 @@
 #include "io/bio_endpoint.h"
 #include "io/fd.h"
 #include "io/reactor.h"
+#include "io/retransmission_timer.h"
 #include "io/transport.h"
 
 namespace system_tls::io {
@@ -22,6 +23,7 @@ class Channel : public engine::Events,
                 public TransportOwner,
                 public Resident,
                 public Runnable,
+                public RetransmissionTimer::Owner,
                 public std::enable_shared_from_this<Channel> {
  public:
   // How an operation ended that was started just now: without an event, if it could be completed at once.
@@ -93,6 +95,9 @@ class Channel : public engine::Events,
   void transport_ready(bool input, bool output) override;
   void transport_failed(openssl::FailurePtr failure) override;
 
+  // RetransmissionTimer::Owner
+  void retransmit() override;
+
   // engine::Events
   std::span<std::uint8_t> slab() override { return reactor_->recording().slab_room(); }
   bool may_fill() override { return !reactor_->fill_pending(); }
@@ -128,6 +133,7 @@ class Channel : public engine::Events,
   openssl::FailurePtr set_plain_socket(Fd& fd, bool sole);
   void note_activity(bool on);
   void note_job();
+  void arm_retransmission(bool active);
   void receive_input();
   void pump_input(std::span<const std::uint8_t> enc, bool eof);
   bool flush();
@@ -140,6 +146,7 @@ class Channel : public engine::Events,
   std::shared_ptr<Reactor> reactor_;
   std::unique_ptr<engine::Connection> connection_;
   std::unique_ptr<Transport> transport_;
+  std::unique_ptr<RetransmissionTimer> retransmission_;  // DTLS, from the first flight on
   std::unique_ptr<const std::string> ktls_refused_;
   const std::int32_t id_;
 

@@ -67,6 +67,22 @@ struct SocketName {
   socklen_t size = 0;
 };
 
+bool parse(const std::string& address, std::uint16_t port, SocketName& name) {
+  auto& v4 = reinterpret_cast<sockaddr_in&>(name.storage);
+  if (::inet_pton(AF_INET, address.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    name.size = sizeof v4;
+    return true;
+  }
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(name.storage);
+  if (::inet_pton(AF_INET6, address.c_str(), &v6.sin6_addr) != 1) return false;
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  name.size = sizeof v6;
+  return true;
+}
+
 bool parse(const ListenOptions& options, SocketName& name) {
   if (!options.path.empty()) {
     auto& un = reinterpret_cast<sockaddr_un&>(name.storage);
@@ -76,19 +92,7 @@ bool parse(const ListenOptions& options, SocketName& name) {
     name.size = sizeof un;
     return true;
   }
-  auto& v4 = reinterpret_cast<sockaddr_in&>(name.storage);
-  if (::inet_pton(AF_INET, options.address.c_str(), &v4.sin_addr) == 1) {
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(options.port);
-    name.size = sizeof v4;
-    return true;
-  }
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(name.storage);
-  if (::inet_pton(AF_INET6, options.address.c_str(), &v6.sin6_addr) != 1) return false;
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(options.port);
-  name.size = sizeof v6;
-  return true;
+  return parse(options.address, options.port, name);
 }
 
 bool set_option(int fd, int level, int option, int value) {
@@ -107,16 +111,15 @@ const char* bind_and_listen(int fd, const SocketName& name, const ListenOptions&
   return nullptr;
 }
 
-}  // namespace
-
-Fd adopt_stream_socket(int fd, bool take, FailurePtr& failure) {
+// `wanted`: SOCK_STREAM or SOCK_DGRAM.
+Fd adopt_socket(int fd, int wanted, bool take, FailurePtr& failure) {
   int type = 0;
   socklen_t size = sizeof type;
   if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
     failure = system_failure(errno, "getsockopt");
     return {};
   }
-  if (type != SOCK_STREAM) {
+  if (type != wanted) {
     failure = system_failure(EPROTOTYPE, "setFd");
     return {};
   }
@@ -129,6 +132,20 @@ Fd adopt_stream_socket(int fd, bool take, FailurePtr& failure) {
   }
   suppress_sigpipe(owned.get());
   return owned;
+}
+
+}  // namespace
+
+Fd adopt_stream_socket(int fd, bool take, FailurePtr& failure) { return adopt_socket(fd, SOCK_STREAM, take, failure); }
+
+Fd adopt_datagram_socket(int fd, bool take, FailurePtr& failure) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0 || errno != ENOTCONN) {
+    return adopt_socket(fd, SOCK_DGRAM, take, failure);
+  }
+  failure = system_failure(ENOTCONN, "setFd");
+  return {};
 }
 
 std::optional<Address> local_address(int fd) {
@@ -200,6 +217,37 @@ Fd listen_socket(const ListenOptions& options, FailurePtr& failure) {
     }
   }
   if (failed == nullptr && ::listen(fd.get(), options.backlog) != 0) failed = "listen";
+  if (failed == nullptr) return fd;
+  failure = system_failure(errno, failed);
+  return {};
+}
+
+Fd connect_datagram(const DatagramOptions& options, FailurePtr& failure) {
+  SocketName peer;
+  SocketName local;
+  const bool bound = !options.local_address.empty() || options.local_port != 0;
+  if (!parse(options.address, options.port, peer)) {
+    failure = system_failure(EINVAL, "connect");
+    return {};
+  }
+  const bool ipv6 = peer.storage.ss_family == AF_INET6;
+  const std::string any = ipv6 ? "::" : "0.0.0.0";
+  if (bound && !parse(options.local_address.empty() ? any : options.local_address, options.local_port, local)) {
+    failure = system_failure(EINVAL, "bind");
+    return {};
+  }
+  const auto name_of = [](SocketName& name) { return reinterpret_cast<const sockaddr*>(&name.storage); };
+  const char* failed = nullptr;
+  Fd fd(::socket(peer.storage.ss_family, SOCK_DGRAM, 0));
+  if (!fd) {
+    failed = "socket";
+  } else if (::fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0 || set_non_blocking(fd.get()) != 0) {
+    failed = "fcntl";
+  } else if (bound && ::bind(fd.get(), name_of(local), local.size) != 0) {
+    failed = "bind";
+  } else if (::connect(fd.get(), name_of(peer), peer.size) != 0) {
+    failed = "connect";
+  }
   if (failed == nullptr) return fd;
   failure = system_failure(errno, failed);
   return {};

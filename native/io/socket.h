@@ -41,6 +41,8 @@ int set_non_blocking(int fd);
 // Takes `fd` over, or, if not `take`, a duplicate: the caller may close its own whenever it likes, and a descriptor
 // that is polled after its number was given to another socket would hang that one. Refuses what is no stream socket.
 Fd adopt_stream_socket(int fd, bool take, openssl::FailurePtr& failure);
+// The same for a datagram socket, which must be connected to its peer.
+Fd adopt_datagram_socket(int fd, bool take, openssl::FailurePtr& failure);
 
 std::optional<Address> local_address(int fd);
 
@@ -58,5 +60,15 @@ struct ListenOptions {
 };
 
 Fd listen_socket(const ListenOptions& options, openssl::FailurePtr& failure);
+
+// Addresses are numeric; no local one: the system chooses.
+struct DatagramOptions {
+  std::string address;
+  std::uint16_t port = 0;
+  std::string local_address;
+  std::uint16_t local_port = 0;
+};
+
+Fd connect_datagram(const DatagramOptions& options, openssl::FailurePtr& failure);
 
 }  // namespace system_tls::io

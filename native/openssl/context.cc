@@ -52,22 +52,23 @@ void apply_post_handshake_auth(SSL_CTX* context) {
   if (SSL_CTX_get0_certificate(context) != nullptr) SSL_CTX_set_post_handshake_auth(context, 1);
 }
 
-const SSL_METHOD* method_for(Sides sides) {
+const SSL_METHOD* method_for(Sides sides, bool dtls) {
   switch (sides) {
     case Sides::server:
-      return TLS_server_method();
+      return dtls ? DTLS_server_method() : TLS_server_method();
     case Sides::client:
-      return TLS_client_method();
+      return dtls ? DTLS_client_method() : TLS_client_method();
     case Sides::both:
       break;
   }
-  return TLS_method();
+  return dtls ? DTLS_method() : TLS_method();
 }
 
 FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const ContextHooks& hooks) {
   if (!attach(context, Attachment{hooks, {}, {}})) return openssl_failure("the context cannot be made");
   Attachment& attachment = *attachment_of(context);
   apply_modes(context);
+  if (options.dtls) SSL_CTX_set_cookie_verify_cb(context, hooks.verify_cookie);
   if (FailurePtr failure = apply_options(context, options)) return failure;
   // Before any certificate, since the security level judges them.
   if (FailurePtr failure = apply_negotiation(context, options, attachment)) return failure;
@@ -81,7 +82,7 @@ FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const Cont
 
 ContextResult Context::create(const ContextOptions& options, const ContextHooks& hooks) {
   const ErrorScope scope;
-  SslContextPtr context(SSL_CTX_new(method_for(options.sides)));
+  SslContextPtr context(SSL_CTX_new(method_for(options.sides, options.dtls)));
   if (context == nullptr) return {nullptr, openssl_failure("the context cannot be made")};
   if (FailurePtr failure = configure(context.get(), options, hooks)) return {nullptr, std::move(failure)};
   return {std::make_shared<const Context>(std::move(context)), nullptr};

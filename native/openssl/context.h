@@ -22,6 +22,8 @@ struct ContextHooks {
   int (*new_session)(SSL* ssl, SSL_SESSION* session) = nullptr;
   // SSL_CTX_set_cert_verify_callback(3). Nothing: X509_verify_cert(3) decides.
   std::optional<int> (*verify)(const SSL* ssl, X509_STORE_CTX* store) = nullptr;
+  // SSL_CTX_set_cookie_verify_cb(3), for DTLS: 1 if the ClientHello carries the right one.
+  int (*verify_cookie)(SSL* ssl, const unsigned char* cookie, unsigned int size) = nullptr;
 };
 
 class Context;

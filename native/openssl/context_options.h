@@ -49,6 +49,8 @@ enum class CrlCheck { leaf, chain };
 
 struct ContextOptions {
   Sides sides = Sides::both;
+  // DTLS_method(3) and the like instead.
+  bool dtls = false;
   // 0 leaves what the library and openssl.cnf say.
   int min_version = 0;
   int max_version = 0;

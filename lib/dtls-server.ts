@@ -1,0 +1,351 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { EventEmitter, once } from 'node:events';
+import { type AddressInfo, isIP } from 'node:net';
+import { contextArgument, SslContext, type SslContextOptions } from './context.ts';
+import { invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
+import { type DatagramPeer, send } from './internal/datagram-socket.ts';
+import { DatagramTransport } from './internal/datagram-transport.ts';
+import { throwLater } from './internal/dispatch.ts';
+import { defaultHandshakeTimeout } from './internal/handshake.ts';
+import { type ClientHello, Cookies, makeHelloVerifyRequest, parseClientHello } from './internal/hello-verify.ts';
+import { assertMethodCarries, assertMethodSide } from './internal/methods.ts';
+import { ServerHandshakes } from './internal/server-handshakes.ts';
+import { ConnectionSettings } from './internal/ssl-options.ts';
+import {
+  optionalBoolean,
+  optionalFunction,
+  optionalInteger,
+  optionalString,
+  validateObject,
+  validateText,
+  validateTimeout,
+} from './internal/validate.ts';
+import { Ssl } from './ssl.ts';
+import type { SslListeners } from './ssl-events.ts';
+import { connectionOf } from './ssl-state.ts';
+
+export interface DtlsServerOptions extends SslContextOptions {
+  /** A ready context, of a method of DTLS, instead of the options that would make one. */
+  readonly secureContext?: SslContext | undefined;
+  /** Milliseconds for a handshake; default 120000, Infinity for no limit. `'tlsClientError'` tells of it. */
+  readonly handshakeTimeout?: number | undefined;
+  /** More are not accepted, in their handshake or after it; default 10000. */
+  readonly maxConnections?: number | undefined;
+  /** See {@link SslOptions.mtu}. */
+  readonly mtu?: number | undefined;
+  /** See {@link SslOptions.readAhead}: clear bytes kept for each connection that nobody reads from. */
+  readonly readAhead?: number | undefined;
+  /** Listeners that hear the handshakes of all connections too. */
+  readonly on?: SslListeners | undefined;
+}
+
+export interface DtlsListenOptions {
+  /** Default 0: any that is free; see `address()`. */
+  readonly port?: number | undefined;
+  /** Name or address; default: all addresses, IPv6 and IPv4. */
+  readonly host?: string | undefined;
+  /** Only IPv6 on `'::'`; default false. */
+  readonly ipv6Only?: boolean | undefined;
+}
+
+/** `secureConnection`: after its handshake. `tlsClientError`: a handshake failed. `error`: the socket did. */
+export interface DtlsServerEvents {
+  listening: [];
+  secureConnection: [ssl: Ssl, peer: DatagramPeer];
+  tlsClientError: [error: Error, peer: DatagramPeer];
+  error: [error: Error];
+  close: [];
+}
+
+const defaultMaxConnections = 10_000;
+
+/** A client that has shown that it is where it says. */
+interface Peer {
+  readonly ssl: Ssl;
+  readonly transport: DatagramTransport;
+  readonly address: DatagramPeer;
+  /** Of its ClientHello: another one begins another connection, in the place of this. */
+  readonly random: Buffer;
+}
+
+function contextOf(options: DtlsServerOptions): SslContext {
+  const { secureContext } = options;
+  if (secureContext !== undefined && secureContext !== null && !(secureContext instanceof SslContext)) {
+    throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
+  }
+  const context = secureContext ?? new SslContext({ ...options, method: options.method ?? 'DTLS_server' });
+  const { method } = contextArgument(context, 'options.secureContext').policy;
+  assertMethodCarries(method, 'messages', 'createDtlsServer()');
+  assertMethodSide(method, 'server');
+  return context;
+}
+
+const keyOf = ({ address, port }: DatagramPeer): string => `${address} ${port}`;
+
+let own: (server: unknown) => DtlsServer;
+
+/**
+ * Accepts connections of DTLS, many on one socket of UDP. Made by {@link createDtlsServer}.
+ *
+ * Nothing is kept about a client that has not returned a cookie, which is sent to the address that it claims to have:
+ * RFC 6347 section 4.2.1.
+ */
+export class DtlsServer extends EventEmitter<DtlsServerEvents> {
+  /** As the option; may be changed at any time. */
+  maxConnections: number;
+  readonly #context: SslContext;
+  readonly #settings: ConnectionSettings;
+  readonly #handshakes: ServerHandshakes;
+  readonly #cookies = new Cookies();
+  readonly #peers = new Map<string, Peer>();
+  readonly #bySsl = new Map<object, Peer>();
+  #socket: Socket | null = null;
+  #accepting = false;
+  #closing: { readonly ended: Promise<void>; resolve(): void } | null = null;
+  #dropped = 0;
+
+  /** @internal */
+  constructor(options: DtlsServerOptions, onConnection?: (ssl: Ssl, peer: DatagramPeer) => void) {
+    super();
+    validateObject(options, 'options');
+    this.maxConnections =
+      optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1) ?? defaultMaxConnections;
+    this.#context = contextOf(options);
+    const { mtu, readAhead, on } = options;
+    this.#settings = new ConnectionSettings(
+      contextArgument(this.#context, 'context'),
+      { side: 'server', mtu, readAhead, on },
+      { cookieVerified: true },
+    );
+    this.#handshakes = new ServerHandshakes(
+      { succeeded: ssl => this.#handOut(ssl), failed: (ssl, error) => this.#handshakeFailed(ssl, error) },
+      validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout'),
+    );
+    if (optionalFunction(onConnection, 'onConnection') !== undefined)
+      this.on('secureConnection', onConnection as () => void);
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @throws Error with the code of the system call: `EADDRINUSE`, `EACCES`; `ERR_TLS_SERVER_LISTENING` if it listens,
+   * `ERR_TLS_SERVER_CLOSING` while close() waits for connections
+   */
+  async listen(options: DtlsListenOptions = {}): Promise<this> {
+    const server = own(this);
+    validateObject(options, 'options');
+    const port = optionalInteger(options.port, 'options.port', 0, 65535) ?? 0;
+    const host = optionalString(options.host, 'options.host') || '::';
+    const ipv6Only = optionalBoolean(options.ipv6Only, 'options.ipv6Only', false);
+    if (server.#accepting) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server listens already');
+    if (server.#closing !== null && server.#peers.size > 0) {
+      throw tlsError('ERR_TLS_SERVER_CLOSING', 'the server waits for its last connection to end: await close() first');
+    }
+    server.#accepting = true;
+    server.#closing = null;
+    try {
+      const address = isIP(host) === 0 ? (await lookup(validateText(host, 'options.host'))).address : host;
+      const socket = createSocket({ type: isIP(address) === 6 ? 'udp6' : 'udp4', ipv6Only });
+      server.#socket = socket;
+      const bound = once(socket, 'listening');
+      socket.bind({ address, port });
+      await bound;
+      if (server.#socket !== socket) throw tlsError('ERR_TLS_CLOSED', 'the server was closed before it listened');
+      socket.on('message', (datagram, from) => server.#received(datagram, from));
+      socket.on('error', error => server.#tell(() => server.emit('error', error)));
+    } catch (error) {
+      server.#accepting = false;
+      server.#closeSocket();
+      throw error;
+    }
+    server.emit('listening');
+    return this;
+  }
+
+  /** Whether it accepts connections. */
+  get listening(): boolean {
+    return this.address() !== null;
+  }
+
+  /** Where it listens; null if it does not. */
+  address(): AddressInfo | null {
+    const server = own(this);
+    if (!server.#accepting || server.#socket === null) return null;
+    try {
+      return server.#socket.address();
+    } catch {
+      return null; // not bound yet
+    }
+  }
+
+  /** Connections that are open, in their handshake or after it. */
+  get connections(): number {
+    return own(this).#peers.size;
+  }
+
+  /**
+   * Datagrams that were for no connection and began none, or for one that had too much to read: whatever a flood is
+   * made of.
+   */
+  get dropped(): number {
+    return own(this).#dropped;
+  }
+
+  /** Accepts no more; resolves when the last connection has ended, with which the socket is closed. Idempotent. */
+  async close(): Promise<void> {
+    const server = own(this);
+    server.#accepting = false;
+    if (server.#closing === null) {
+      let resolve!: () => void;
+      const ended = new Promise<void>(onResolve => {
+        resolve = onResolve;
+      });
+      server.#closing = { ended, resolve };
+      server.#closeIfIdle();
+    }
+    return server.#closing.ended;
+  }
+
+  /** Destroys all connections, also those in their handshake. */
+  closeAllConnections(): void {
+    for (const { ssl } of [...own(this).#peers.values()]) ssl.close();
+  }
+
+  /** Closes the server and all its connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const server = own(this);
+    const closed = server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+
+  /** Listening keeps the process running again. */
+  ref(): this {
+    own(this).#socket?.ref();
+    return this;
+  }
+
+  /** Listening no longer keeps the process running. */
+  unref(): this {
+    own(this).#socket?.unref();
+    return this;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // A datagram's way
+
+  #received(datagram: Buffer, { address, port }: RemoteInfo): void {
+    const from = { address, port };
+    const peer = this.#peers.get(keyOf(from));
+    const hello = parseClientHello(datagram);
+    // A ClientHello in the clear that is not the connection's own: the client has begun anew (RFC 6347 section 4.2.8).
+    const another = hello !== undefined && peer?.random.equals(hello.random) !== true;
+    if (peer !== undefined && !another) {
+      if (!peer.transport.receive(datagram)) this.#dropped++;
+    } else if (hello === undefined || !this.#accepting) {
+      this.#dropped++;
+    } else {
+      this.#greet(hello, from, datagram);
+    }
+  }
+
+  #greet(hello: ClientHello, from: DatagramPeer, datagram: Buffer): void {
+    if (!this.#cookies.verify(hello, from)) {
+      this.#send(makeHelloVerifyRequest(hello, this.#cookies.make(hello, from)), from);
+      return;
+    }
+    this.#peers.get(keyOf(from))?.ssl.close();
+    if (this.#peers.size >= this.maxConnections) this.#dropped++;
+    else this.#accept(hello, from, datagram);
+  }
+
+  #accept({ random }: ClientHello, address: DatagramPeer, datagram: Buffer): void {
+    const ssl = new Ssl(this.#context, { side: 'server' }, this.#settings);
+    const transport = new DatagramTransport(ssl, answer => this.#send(answer, address));
+    const connection = connectionOf(ssl);
+    connection.peerName = `${address.address}:${address.port}`;
+    const peer = { ssl, transport, address, random: Buffer.from(random) };
+    this.#peers.set(keyOf(address), peer);
+    this.#bySsl.set(ssl, peer);
+    connection.ended = this.#ended;
+    transport.receive(datagram);
+    this.#handshakes.begin(ssl);
+  }
+
+  #send(datagram: Buffer, to: DatagramPeer): void {
+    if (this.#socket !== null) send(this.#socket, datagram, to);
+  }
+
+  #handOut(ssl: Ssl): void {
+    const peer = this.#bySsl.get(ssl);
+    if (peer !== undefined && !ssl.closed) this.#tell(() => this.emit('secureConnection', ssl, peer.address));
+  }
+
+  #handshakeFailed(ssl: Ssl, error: Error): void {
+    const peer = this.#bySsl.get(ssl);
+    ssl.close();
+    // Closed by the server's own wish, or by a user's.
+    if (peer === undefined || (error as NodeJS.ErrnoException).code === 'ERR_TLS_CLOSED') return;
+    this.#tell(() => this.emit('tlsClientError', error, peer.address));
+  }
+
+  /** A handler that throws is an uncaught exception, and not the end of the datagrams behind. */
+  #tell(emit: () => void): void {
+    try {
+      emit();
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+
+  /** One for all connections. */
+  readonly #ended = (ssl: object): void => {
+    const peer = this.#bySsl.get(ssl);
+    this.#bySsl.delete(ssl);
+    // Another connection may have taken its place.
+    if (peer !== undefined && this.#peers.get(keyOf(peer.address)) === peer) this.#peers.delete(keyOf(peer.address));
+    this.#closeIfIdle();
+  };
+
+  #closeIfIdle(): void {
+    if (this.#closing === null || this.#bySsl.size > 0) return;
+    const { resolve } = this.#closing;
+    // What the last connection said last is sent first.
+    setImmediate(() => {
+      this.#closeSocket();
+      resolve();
+      this.emit('close');
+    });
+  }
+
+  #closeSocket(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    try {
+      socket?.close();
+    } catch {
+      // It was closed already: it failed.
+    }
+  }
+
+  static {
+    own = server => {
+      if (typeof server !== 'object' || server === null || !(#settings in server)) throw invalidThis('DtlsServer');
+      return server;
+    };
+  }
+}
+
+/**
+ * Makes a server of DTLS over UDP; `await server.listen({ port })` starts it.
+ *
+ * @param onConnection - called with each connection after its handshake (event `'secureConnection'`), and with its
+ * client's address
+ */
+export function createDtlsServer(
+  options: DtlsServerOptions,
+  onConnection?: (ssl: Ssl, peer: DatagramPeer) => void,
+): DtlsServer {
+  return new DtlsServer(options, onConnection);
+}
