@@ -99,7 +99,8 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
   readonly #handshakes: ServerHandshakes;
   readonly #cookies = new Cookies();
   readonly #peers = new Map<string, Peer>();
-  readonly #bySsl = new Map<object, Peer>();
+  /** Also of connections that have ended: how, is told afterwards. */
+  readonly #bySsl = new WeakMap<object, Peer>();
   #socket: Socket | null = null;
   #accepting = false;
   #closing: { readonly ended: Promise<void>; resolve(): void } | null = null;
@@ -302,14 +303,13 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
   /** One for all connections. */
   readonly #ended = (ssl: object): void => {
     const peer = this.#bySsl.get(ssl);
-    this.#bySsl.delete(ssl);
     // Another connection may have taken its place.
     if (peer !== undefined && this.#peers.get(keyOf(peer.address)) === peer) this.#peers.delete(keyOf(peer.address));
     this.#closeIfIdle();
   };
 
   #closeIfIdle(): void {
-    if (this.#closing === null || this.#bySsl.size > 0) return;
+    if (this.#closing === null || this.#peers.size > 0) return;
     const { resolve } = this.#closing;
     // What the last connection said last is sent first.
     setImmediate(() => {

@@ -12,7 +12,7 @@ constexpr std::size_t kPrefix = 2;
 Moved DatagramBioTransport::send(engine::ByteQueue& out) {
   Moved moved;
   for (std::size_t size = datagrams_->next(); size != 0; size = datagrams_->next()) {
-    if (write_->ended()) {
+    if (write_->ended() || write_->unread()) {
       moved.failure = openssl::system_failure(EPIPE, "write");
       break;
     }
@@ -33,6 +33,12 @@ Moved DatagramBioTransport::send(engine::ByteQueue& out) {
   return moved;
 }
 
+// As recv(2) does with what its caller has no room for: no record is that long.
+void DatagramBioTransport::discard(std::size_t count) {
+  std::array<std::uint8_t, 1024> nowhere{};
+  while (count != 0) count -= read_->read(std::span(nowhere).first(std::min(nowhere.size(), count)));
+}
+
 Moved DatagramBioTransport::receive(std::span<std::uint8_t> to) {
   Moved moved;
   while (moved.bytes == 0) {
@@ -44,7 +50,8 @@ Moved DatagramBioTransport::receive(std::span<std::uint8_t> to) {
       if (expected_ == 0) continue;  // an empty one says nothing
     }
     if (read_->pending() < expected_) break;
-    moved.bytes = read_->read(to.first(expected_));
+    moved.bytes = read_->read(to.first(std::min(to.size(), expected_)));
+    discard(expected_ - moved.bytes);
     expected_ = 0;
   }
   moved.eof = moved.bytes == 0 && read_->at_end();

@@ -22,6 +22,7 @@ class DatagramBioTransport : public BioTransport {
   Moved receive(std::span<std::uint8_t> to) override;
 
  private:
+  void discard(std::size_t count);
   std::shared_ptr<engine::Datagrams> datagrams_;
   // Of the datagram whose length was read, and which has not arrived whole.
   std::size_t expected_ = 0;
