@@ -1,0 +1,309 @@
+// A server of DTLS and those who mean it no good: floods, forged addresses, garbage, loss, silence.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createDtlsServer, openssl, type Ssl } from 'system-tls';
+import { needs } from './support/capabilities.ts';
+import { certificates } from './support/certificates.ts';
+import { connectDtlsTo, echo, Relay, startDtls, udp } from './support/dtls.ts';
+import { rejected, thrown } from './support/errors.ts';
+import { sleep, until, watch, within } from './support/wait.ts';
+
+const { server: serverIdentity } = certificates();
+const serverOptions = { cert: serverIdentity.cert, key: serverIdentity.key };
+
+/** Where the fields of the first ClientHello in a datagram are: records have 13 bytes before them, messages 12. */
+const randomAt = 27;
+const cookieLengthAt = (hello: Buffer): number => 60 + (hello[59] as number);
+const cookieOf = (hello: Buffer): Buffer => {
+  const at = cookieLengthAt(hello);
+  return hello.subarray(at + 1, at + 1 + (hello[at] as number));
+};
+const isClientHello = (datagram: Buffer): boolean =>
+  datagram[0] === 22 && datagram[13] === 1 && datagram.readUInt16BE(3) === 0;
+
+/** From 0 to 1, the same in every run. */
+function randomNumbers(): () => number {
+  let state = 4711;
+  return () => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    return state / 0x7fffffff;
+  };
+}
+
+/** The ClientHellos of a client, without and with cookie. */
+async function captureHellos(port: number): Promise<{ relay: Relay; first: Buffer; second: Buffer; client: Ssl }> {
+  const relay = await Relay.open(port);
+  const client = await connectDtlsTo(relay.port);
+  const [first, second] = relay.seen.filter(({ datagram }) => isClientHello(datagram)).map(({ datagram }) => datagram);
+  assert.ok(first && second);
+  return { relay, first, second, client };
+}
+
+describe('a DTLS server', function () {
+  this.timeout(60_000);
+
+  before(function () {
+    needs(this, openssl.features.dtls, 'this OpenSSL was built without DTLS');
+  });
+
+  it('serves many peers on one socket, and forgets those that are gone', async () => {
+    const { server, port } = await startDtls({}, ssl => void echo(ssl));
+    const clients = await Promise.all(Array.from({ length: 20 }, () => connectDtlsTo(port)));
+    assert.equal(server.connections, 20);
+    await Promise.all(
+      clients.map(async (client, index) => {
+        for (let i = 0; i < 20; i++) {
+          await client.write(`client ${index} message ${i}`);
+          assert.equal(String(await within(client.read(), 'the echo')), `client ${index} message ${i}`);
+        }
+        await client.shutdown({ wait: true, timeout: 5000 });
+      }),
+    );
+    await until(() => server.connections === 0, 'all to be forgotten');
+  });
+
+  it('keeps nothing about a client before its cookie is back, and answers with less than it got', async () => {
+    const { server, port } = await startDtls();
+    const { first, client } = await captureHellos(port);
+    client.close();
+    server.closeAllConnections();
+    await until(() => server.connections === 0, 'the end');
+    const flood = await udp();
+    const answers: Buffer[] = [];
+    flood.on('message', answer => answers.push(answer));
+    for (let i = 0; i < 500; i++) {
+      const hello = Buffer.from(first);
+      randomBytes(32).copy(hello, randomAt);
+      flood.send(hello, port, '127.0.0.1');
+      if (i % 50 === 0) await sleep(1);
+    }
+    await until(() => answers.length > 100, 'answers');
+    assert.equal(server.connections, 0);
+    for (const answer of answers) {
+      assert.equal(answer[13], 3, 'HelloVerifyRequest');
+      assert.ok(answer.length < first.length);
+    }
+  });
+
+  it('takes a cookie from the address that it was made for alone, and for that ClientHello', async () => {
+    const { server, port } = await startDtls();
+    const { second, client } = await captureHellos(port);
+    assert.equal(cookieOf(second).length, 32);
+    client.close();
+    server.closeAllConnections();
+    await until(() => server.connections === 0, 'the end');
+    const thief = await udp();
+    thief.send(second, port, '127.0.0.1');
+    const [answer] = (await within(once(thief, 'message'), 'a cookie of its own')) as [Buffer];
+    assert.equal(answer[13], 3);
+    const cookie = answer.subarray(28);
+    assert.notDeepEqual(cookie, cookieOf(second));
+    const changed = Buffer.from(second);
+    cookie.copy(changed, cookieLengthAt(changed) + 1);
+    changed[randomAt] = (changed[randomAt] as number) ^ 1;
+    thief.send(changed, port, '127.0.0.1');
+    const [again] = (await within(once(thief, 'message'), 'another cookie')) as [Buffer];
+    assert.equal(again[13], 3);
+    assert.equal(server.connections, 0);
+    const own = Buffer.from(second);
+    cookie.copy(own, cookieLengthAt(own) + 1);
+    thief.send(own, port, '127.0.0.1');
+    await until(() => server.connections === 1, 'the handshake to begin');
+  });
+
+  it('drops garbage, and counts it', async () => {
+    const { server, port } = await startDtls({}, ssl => void echo(ssl));
+    const { first, second, client } = await captureHellos(port);
+    const stranger = await udp();
+    let answers = 0;
+    stranger.on('message', () => answers++);
+    const before = server.dropped;
+    const cut = Array.from({ length: first.length - 1 }, (_, size) => first.subarray(0, size + 1));
+    const wrong = [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(60_000, 22), randomBytes(1400)];
+    const longCookie = Buffer.from(second);
+    longCookie[cookieLengthAt(second)] = 255;
+    longCookie.writeUInt16BE(second.length, 11);
+    let sent = 0;
+    for (const datagram of [...cut, ...wrong, longCookie]) {
+      stranger.send(datagram, port, '127.0.0.1');
+      if (++sent % 20 === 0) await sleep(2);
+    }
+    await until(() => server.dropped === before + sent, `${sent} to be counted`);
+    assert.equal(answers, 0);
+    assert.equal(server.connections, 1);
+    await client.write('still there');
+    assert.equal(String(await within(client.read(), 'the echo')), 'still there');
+  });
+
+  it('bounds its connections', async () => {
+    const { server, port } = await startDtls({ maxConnections: 1 }, ssl => void echo(ssl));
+    const client = await connectDtlsTo(port);
+    await rejected(connectDtlsTo(port, { handshakeTimeout: 1500 }), 'ERR_TLS_HANDSHAKE_TIMEOUT');
+    assert.equal(server.connections, 1);
+    assert.ok(server.dropped > 0);
+    await client.shutdown({ wait: true, timeout: 3000 });
+    await until(() => server.connections === 0, 'room');
+    await connectDtlsTo(port);
+  });
+
+  it('bounds what it keeps for a connection that nobody reads', async () => {
+    const { server, port, next } = await startDtls({ readAhead: 10_000 });
+    const client = await connectDtlsTo(port);
+    const peer = await next();
+    for (let i = 0; i < 2000; i++) {
+      await client.write(Buffer.alloc(1000, i));
+      if (i % 20 === 0) await sleep(1);
+    }
+    await until(() => server.dropped > 0, 'what is too much to be dropped');
+    assert.ok(peer.readableAmount <= 11_000, `${peer.readableAmount}`);
+    assert.equal((await peer.read())?.length, 1000);
+  });
+
+  it('gives up a client that vanishes in its handshake', async () => {
+    const { server, port } = await startDtls({ handshakeTimeout: 700 });
+    const relay = await Relay.open(port);
+    let hellos = 0;
+    relay.treat = (datagram, direction) => {
+      if (isClientHello(datagram)) hellos++;
+      return direction === 'to client' && hellos >= 2 ? [] : [datagram];
+    };
+    const told = once(server, 'tlsClientError');
+    await rejected(connectDtlsTo(relay.port, { handshakeTimeout: 500 }), 'ERR_TLS_HANDSHAKE_TIMEOUT');
+    const [error, peer] = (await within(told, 'its end')) as [NodeJS.ErrnoException, { port: number }];
+    assert.equal(error.code, 'ERR_TLS_HANDSHAKE_TIMEOUT');
+    assert.equal(typeof peer.port, 'number');
+    assert.equal(server.connections, 0);
+  });
+
+  it('lets a client begin anew from the same port, and nobody else end its connection', async () => {
+    const { server, port, accepted } = await startDtls({}, ssl => void echo(ssl));
+    const local = await udp();
+    const { port: localPort } = local;
+    local.close();
+    const old = await connectDtlsTo(port, { localAddress: '127.0.0.1', localPort });
+    await old.write('one');
+    assert.equal(String(await old.read()), 'one');
+    // The client's own ClientHello again, late, and a forged one: neither is the end of anything.
+    const { relay, first, second, client } = await captureHellos(port);
+    relay.send(first, 'to server');
+    relay.send(second, 'to server');
+    const forged = Buffer.from(first);
+    randomBytes(32).copy(forged, randomAt);
+    relay.send(forged, 'to server');
+    await sleep(100);
+    await client.write('two');
+    assert.equal(String(await within(client.read(), 'the echo')), 'two');
+    assert.equal(accepted.length, 2);
+    // It goes, and says nothing of it.
+    const closed = once(accepted[0] as Ssl, 'close');
+    old.close();
+    const anew = await connectDtlsTo(port, { localAddress: '127.0.0.1', localPort });
+    await within(closed, 'the old connection to be closed');
+    await anew.write('three');
+    assert.equal(String(await within(anew.read(), 'the echo')), 'three');
+    assert.equal(server.connections, 2);
+  });
+
+  for (const [what, rate] of [
+    ['a fifth lost', { lose: 0.2, twice: 0, late: 0 }],
+    ['all twice', { lose: 0, twice: 1, late: 0 }],
+    ['out of order', { lose: 0, twice: 0, late: 0.5 }],
+    ['all of it', { lose: 0.15, twice: 0.2, late: 0.3 }],
+  ] as const) {
+    it(`completes its handshake whatever the way does: ${what}`, async () => {
+      const { port } = await startDtls({ mtu: 400 }, ssl => void echo(ssl));
+      const relay = await Relay.open(port);
+      const random = randomNumbers();
+      relay.treat = (datagram, direction) => {
+        if (random() < rate.lose) return [];
+        const copies = random() < rate.twice ? [datagram, datagram] : [datagram];
+        if (random() >= rate.late) return copies;
+        setTimeout(() => {
+          for (const copy of copies) relay.send(copy, direction);
+        }, 5);
+        return [];
+      };
+      const client = await connectDtlsTo(relay.port, { mtu: 400, timeout: 50_000 });
+      // Messages may be lost now: say it until there is an answer.
+      let answer: string | undefined;
+      while (answer === undefined) {
+        await client.write('hello');
+        answer = await client.read({ timeout: 200 }).then(String, () => undefined);
+      }
+      assert.equal(answer, 'hello');
+    });
+  }
+
+  it('close() during everything', async () => {
+    for (const delay of [0, 1, 2, 3, 5, 8, 12]) {
+      const server = createDtlsServer(serverOptions, ssl => void echo(ssl));
+      await server.listen({ host: '127.0.0.1' });
+      const port = server.address()?.port ?? 0;
+      const connecting = Array.from({ length: 4 }, () => watch(connectDtlsTo(port, { handshakeTimeout: 200 })));
+      await sleep(delay);
+      await within(server[Symbol.asyncDispose](), 'the end');
+      assert.equal(server.connections, 0);
+      assert.equal(server.listening, false);
+      for (const { promise } of connecting) {
+        await promise.then(
+          client => client.close(),
+          error => assert.match(error.code, /ECONNREFUSED|HANDSHAKE_TIMEOUT/),
+        );
+      }
+    }
+  });
+
+  it('close() waits for connections; a client that closes in its handshake leaves nothing', async () => {
+    const { server, port, next } = await startDtls();
+    const client = await connectDtlsTo(port);
+    const peer = await next();
+    const closed = watch(server.close());
+    await sleep(20);
+    assert.equal(closed.outcome.status, 'pending');
+    await rejected(connectDtlsTo(port, { handshakeTimeout: 300 }), 'ERR_TLS_HANDSHAKE_TIMEOUT');
+    await rejected(server.listen(), 'ERR_TLS_SERVER_CLOSING');
+    await client.write('last');
+    assert.equal(String(await within(peer.read(), 'what was said before the end')), 'last');
+    peer.close();
+    await within(closed.promise, 'the end');
+    assert.equal(server.address(), null);
+    const controller = new AbortController();
+    const aborted = rejected(connectDtlsTo((await udp()).port, { signal: controller.signal }), 'ABORT_ERR');
+    setTimeout(() => controller.abort(), 20);
+    await aborted;
+    await rejected(connectDtlsTo((await udp()).port, { timeout: 50 }), 'ERR_TLS_TIMEOUT');
+  });
+
+  it('names what cannot be: a port in use, a second listen(), nobody there, wrong options', async () => {
+    const { server, port } = await startDtls();
+    await rejected(server.listen(), 'ERR_TLS_SERVER_LISTENING');
+    const other = createDtlsServer(serverOptions);
+    await rejected(other.listen({ host: '127.0.0.1', port }), 'EADDRINUSE');
+    assert.equal(other.listening, false);
+    await other.listen({ host: 'localhost' });
+    await other.close();
+    await other.close();
+    const free = await udp();
+    const { port: freePort } = free;
+    free.close();
+    await once(free, 'close');
+    const error = await rejected(connectDtlsTo(freePort), 'ECONNREFUSED');
+    assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${freePort}`));
+    thrown(() => createDtlsServer({ ...serverOptions, maxConnections: -1 }), 'ERR_OUT_OF_RANGE');
+    thrown(() => createDtlsServer({ ...serverOptions, mtu: 10 }), 'ERR_OUT_OF_RANGE');
+    thrown(() => createDtlsServer({ ...serverOptions, handshakeTimeout: -1 }), 'ERR_OUT_OF_RANGE');
+    await rejected(connectDtlsTo(0), 'ERR_OUT_OF_RANGE');
+    await rejected(connectDtlsTo(9, { localAddress: 'nowhere' }), 'EINVAL');
+  });
+
+  it('a peer that goes away later: ECONNREFUSED for who reads', async () => {
+    const { server, port } = await startDtls();
+    const client = await connectDtlsTo(port);
+    const reading = watch(client.read());
+    await server[Symbol.asyncDispose]();
+    await client.write('anybody there?');
+    await rejected(reading.promise, 'ECONNREFUSED');
+    await rejected(client.write('?'), 'ECONNREFUSED');
+  });
+});
