@@ -58,6 +58,16 @@ describe('examples', function () {
     assert.match(refused.output, /DEPTH_ZERO_SELF_SIGNED_CERT/);
   });
 
+  it('dtls: messages there and back', async () => {
+    const output = await succeeds(example('dtls'));
+    assert.deepEqual(output.trim().split('\n'), [
+      'server: 127.0.0.1 is back with its cookie, DTLSv1.2',
+      'client: one',
+      'client: two',
+      'client: three',
+    ]);
+  });
+
   it('https-server: fetched with curl, which trusts its CA', async function () {
     needsProgram(this, 'curl');
     const server = example('https-server');

@@ -34,7 +34,7 @@ Identity make_identity() {
 }
 
 openssl::SslContextPtr make_context(int version) {
-  openssl::SslContextPtr context(SSL_CTX_new(TLS_method()));
+  openssl::SslContextPtr context(SSL_CTX_new((version >> 8) == DTLS1_VERSION_MAJOR ? DTLS_method() : TLS_method()));
   SSL_CTX_set_min_proto_version(context.get(), version);
   SSL_CTX_set_max_proto_version(context.get(), version);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
