@@ -149,10 +149,12 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
       const address = isIP(host) === 0 ? (await lookup(validateText(host, 'options.host'))).address : host;
       const socket = createSocket({ type: isIP(address) === 6 ? 'udp6' : 'udp4', ipv6Only });
       server.#socket = socket;
-      const bound = once(socket, 'listening');
+      // Closed meanwhile, it never listens.
+      const bound = Promise.race([once(socket, 'listening'), once(socket, 'close')]);
       socket.bind({ address, port });
       await bound;
-      if (server.#socket !== socket) throw tlsError('ERR_TLS_CLOSED', 'the server was closed before it listened');
+      if (server.#socket !== socket || !server.#accepting)
+        throw tlsError('ERR_TLS_CLOSED', 'the server was closed before it listened');
       socket.on('message', (datagram, from) => server.#received(datagram, from));
       socket.on('error', error => server.#tell(() => server.emit('error', error)));
     } catch (error) {

@@ -284,6 +284,12 @@ describe('a DTLS server', function () {
     await other.listen({ host: 'localhost' });
     await other.close();
     await other.close();
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const listening = rejected(other.listen({ host }), 'ERR_TLS_CLOSED');
+      await within(other.close(), 'the end of what had not begun');
+      await listening;
+      assert.equal(other.listening, false);
+    }
     const free = await udp();
     const { port: freePort } = free;
     free.close();

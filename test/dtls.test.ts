@@ -19,7 +19,7 @@ import { certificates } from './support/certificates.ts';
 import { packageFolder } from './support/child.ts';
 import { connectDtlsTo, echo, Relay, startDtls, udp } from './support/dtls.ts';
 import { rejected, thrown } from './support/errors.ts';
-import { turns, until, watch, within } from './support/wait.ts';
+import { sleep, turns, until, watch, within } from './support/wait.ts';
 
 const { ca, server: serverIdentity, client: clientIdentity } = certificates();
 const serverOptions = { cert: serverIdentity.cert, key: serverIdentity.key };
@@ -193,6 +193,20 @@ describe('DTLS', function () {
     pair.collect();
     assert.ok((pair.toServer[0]?.length ?? 0) <= mtu);
     pair.close();
+  });
+
+  it('a callback that takes longer than a retransmission decides about the peer, on either side', async () => {
+    const verify = async (): Promise<boolean> => {
+      await sleep(1500);
+      return true;
+    };
+    const { port, next } = await startDtls({ ca: ca.cert, requestCert: true, verify });
+    const identity = { cert: clientIdentity.cert, key: clientIdentity.key };
+    const client = await connectDtlsTo(port, { ...identity, verify });
+    const peer = await next();
+    assert.equal(peer.peerCertificate?.subject, 'CN=client');
+    await client.write('verified');
+    assert.equal(String(await within(peer.read(), 'the message')), 'verified');
   });
 
   it('sends a lost flight again, when its time is over', async () => {
