@@ -1,7 +1,6 @@
 #include "binding/delivery.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -139,7 +138,8 @@ bool Delivery::open(napi_value dispatch) {
 // Views of slabs are lent to users, who can detach them, while a thread writes there: the memory belongs to whoever is
 // left. Null: this runtime permits no memory from outside.
 napi_value Delivery::lendable_memory(io::Slab& slab) {
-  const std::shared_ptr<void> memory(std::calloc(1, kSlab), std::free);
+  // Cleared: who is lent a part can see all of it.
+  const std::shared_ptr<std::uint8_t[]> memory(new std::uint8_t[kSlab]());
   auto share = std::make_unique<std::shared_ptr<void>>(memory);
   const auto drop = [](napi_env, void*, void* shared) {
     const std::unique_ptr<std::shared_ptr<void>> owner(static_cast<std::shared_ptr<void>*>(shared));
@@ -148,7 +148,7 @@ napi_value Delivery::lendable_memory(io::Slab& slab) {
   if (!memory || napi_create_external_arraybuffer(env_, memory.get(), kSlab, drop, share.get(), &buffer) != napi_ok)
     return nullptr;
   share.release();
-  slab.bytes = {static_cast<std::uint8_t*>(memory.get()), kSlab};
+  slab.bytes = {memory.get(), kSlab};
   slab.owner = memory;
   return buffer;
 }

@@ -57,6 +57,7 @@ Connection::Step Connection::step_reads() {
   if (!input_may_be_there() || enc_.out.size() > 4 * limits_.out_mark) return Step::blocked;
   if (read_may_ask()) return read_in_job();
   if (dtls_ && !reads_wanted()) {
+    // Written before it is read. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
     std::array<std::uint8_t, SSL3_RT_MAX_PLAIN_LENGTH> message;
     return may_read_ahead() ? read_into(message) : Step::blocked;
   }

@@ -7,7 +7,8 @@ namespace system_tls::io {
 
 using openssl::FailurePtr;
 
-std::shared_ptr<IoThread> IoThread::open(std::weak_ptr<Owner> owner, std::span<const Slab> slabs, FailurePtr& failure) {
+std::shared_ptr<IoThread> IoThread::open(const std::weak_ptr<Owner>& owner, std::span<const Slab> slabs,
+                                         FailurePtr& failure) {
   const std::shared_ptr<Owner> living = owner.lock();
   std::shared_ptr<IoThread> thread(new IoThread(owner, living->activity()));
   failure = thread->start(slabs);

@@ -37,7 +37,7 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
   };
 
   // Null: `failure` says why. `slabs` stay valid until stop() has returned.
-  static std::shared_ptr<IoThread> open(std::weak_ptr<Owner> owner, std::span<const Slab> slabs,
+  static std::shared_ptr<IoThread> open(const std::weak_ptr<Owner>& owner, std::span<const Slab> slabs,
                                         openssl::FailurePtr& failure);
   // The owner's thread.
   ~IoThread() override { stop(); }

@@ -17,7 +17,8 @@ struct Contexts {
   openssl::SslContextPtr client;
 };
 
-// `version`: TLS1_2_VERSION, TLS1_3_VERSION or DTLS1_2_VERSION, for both. The client trusts the server's certificate for "localhost".
+// `version`: TLS1_2_VERSION, TLS1_3_VERSION or DTLS1_2_VERSION, for both. The client trusts the server's certificate
+// for "localhost".
 Contexts make_contexts(int version);
 
 // Records what a connection says, and gives it a slab that is emptied at once.
