@@ -89,6 +89,7 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
   // Reactor::Receiver; on this thread.
   void deliver(std::unique_ptr<EventBatch> batch) override;
   std::unique_ptr<EventBatch> returned() override;
+  bool gathers() const override { return true; }
 
  private:
   class Signal {

@@ -43,18 +43,31 @@ bool Reactor::open_handles() {
   if (check_.open(lease_, this, [this](uv_check_t* check) { return uv_check_init(loop_, check); }) != 0) return false;
   if (idle_.open(lease_, this, [this](uv_idle_t* idle) { return uv_idle_init(loop_, idle); }) != 0) return false;
   if (deferring_.open(lease_, this, [this](uv_idle_t* idle) { return uv_idle_init(loop_, idle); }) != 0) return false;
-  uv_check_start(check_.get(), [](uv_check_t* check) {
-    auto& reactor = *static_cast<Reactor*>(check->data);
-    // Before JavaScript, which can end the environment. What it starts belongs to the next iteration.
-    ++reactor.iteration_;
-    reactor.deliver();
-  });
+  uv_check_start(check_.get(), [](uv_check_t* check) { static_cast<Reactor*>(check->data)->checked(); });
   // Delivery alone keeps no process alive; undelivered events do, through the idle handle.
   check_.set_ref(false);
   return true;
 }
 
 Reactor::~Reactor() { close(); }
+
+void Reactor::checked() {
+  // Before JavaScript, which can end the environment. What it starts belongs to the next iteration.
+  ++iteration_;
+  if (receiver_.gathers() && worth_gathering()) {
+    set_idle(true);
+  } else {
+    deliver();
+  }
+}
+
+// Bulk data has grown since the last poll: one poll more, which does not wait, costs less than waking somebody twice.
+bool Reactor::worth_gathering() {
+  constexpr std::size_t kBulk = 32 * 1024;
+  const std::size_t size = recording_->filled().size();
+  const bool grows = size > std::exchange(gathered_, size);
+  return grows && size >= kBulk && size < recording_->slab().size() / 2;
+}
 
 void Reactor::close() {
   if (std::exchange(closed_, true)) return;
@@ -84,6 +97,7 @@ void Reactor::start_recording() {
   recording_ = std::move(free_.back());
   free_.pop_back();
   recording_->number = ++last_number_;
+  gathered_ = 0;
 }
 
 // What had no slab is not worth keeping.

@@ -68,6 +68,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
     // A batch that was handled and lies ready, on this reactor's thread. Null: there is none, and the next one shall be
     // given back by recycle().
     virtual std::unique_ptr<EventBatch> returned() { return nullptr; }
+    // Does each delivery wake a thread? Then bulk data is gathered first, as long as more keeps coming.
+    virtual bool gathers() const { return false; }
   };
 
   // One batch for each slab: two at the least, since events are recorded while others are being delivered. `closed`
@@ -131,6 +133,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
 
   Reactor(uv_loop_t* loop, Receiver& receiver) : loop_(loop), receiver_(receiver) {}
   bool open_handles();
+  void checked();
+  bool worth_gathering();
   void start_recording();
   void keep(std::unique_ptr<EventBatch> batch);
   void take_returned();
@@ -155,6 +159,7 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::unique_ptr<EventBatch> recording_;
   std::vector<std::unique_ptr<EventBatch>> free_;
   std::uint64_t last_number_ = 0;
+  std::size_t gathered_ = 0;  // bytes in the batch at the last check
   std::uint64_t delivered_number_ = 0;
   std::uint64_t last_fill_ = 0;
   bool delivering_ = false;
