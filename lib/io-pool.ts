@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { NativeIoPool } from '../types/binding.d.ts';
-import { invalidArgType, invalidThis } from './internal/coded-error.ts';
+import { invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
 import { EventKind } from './internal/constants.ts';
 import { type DispatchTarget, keepAlive, nextId, register, unregister } from './internal/dispatch.ts';
 import { binding } from './internal/load-binding.ts';
@@ -15,21 +15,26 @@ export interface IoPoolOptions {
 const maxThreads = 256;
 
 /** What ends with the process, if nobody closes it: a native thread must not outlive the library that it runs in. */
-const open = new Set<NativeIoPool>();
+const open = new Set<WeakRef<NativeIoPool>>();
+/** One that nobody refers to, nor any of its connections, ends with its collection. */
+const collected = new FinalizationRegistry<WeakRef<NativeIoPool>>(forget);
 
 function stopAll(): void {
-  for (const native of open) native.stop();
+  for (const native of open) native.deref()?.stop();
   open.clear();
 }
 
-function track(native: NativeIoPool): void {
+function track(native: NativeIoPool): WeakRef<NativeIoPool> {
   // process.exit() runs no other hook on the main thread.
   if (open.size === 0) process.on('exit', stopAll);
-  open.add(native);
+  const reference = new WeakRef(native);
+  open.add(reference);
+  collected.register(native, reference);
+  return reference;
 }
 
-function forget(native: NativeIoPool): void {
-  if (open.delete(native) && open.size === 0) process.off('exit', stopAll);
+function forget(reference: WeakRef<NativeIoPool>): void {
+  if (open.delete(reference) && open.size === 0) process.off('exit', stopAll);
 }
 
 let own: (pool: unknown) => IoPool;
@@ -46,6 +51,7 @@ export let nativePool: (value: unknown, name: string) => NativeIoPool | undefine
  */
 export class IoPool {
   readonly #native: NativeIoPool;
+  readonly #tracked: WeakRef<NativeIoPool>;
   readonly #threads: number;
   readonly #closing: DispatchTarget & { readonly ended: Promise<void> };
   #closed = false;
@@ -53,12 +59,12 @@ export class IoPool {
   /** @throws RangeError `ERR_OUT_OF_RANGE` for fewer than 1 or more than 256 threads; Error if the system refuses one */
   constructor(options: IoPoolOptions = {}) {
     validateObject(options, 'options');
-    const threads = options.threads ?? Math.max(1, availableParallelism() - 1);
+    const threads = options.threads ?? Math.min(maxThreads, Math.max(1, availableParallelism() - 1));
     validateInteger(threads, 'options.threads', 1, maxThreads);
     this.#threads = threads;
     this.#closing = makeClosing();
     this.#native = new binding.NativeIoPool(this.#closing.id, threads);
-    track(this.#native);
+    this.#tracked = track(this.#native);
   }
 
   get threads(): number {
@@ -84,7 +90,7 @@ export class IoPool {
     }
     await pool.#closing.ended;
     pool.#native.stop();
-    forget(pool.#native);
+    forget(pool.#tracked);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -99,6 +105,7 @@ export class IoPool {
     nativePool = (value, name) => {
       if (value === undefined || value === null) return undefined;
       if (typeof value !== 'object' || !(#native in value)) throw invalidArgType(name, 'an IoPool', value);
+      if ((value as IoPool).#closed) throw tlsError('ERR_TLS_CLOSED', `"${name}" is an IoPool that is closed`);
       return (value as IoPool).#native;
     };
   }

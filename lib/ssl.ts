@@ -104,8 +104,10 @@ export class Ssl extends SslState implements Sink {
   constructor(context: SslContext, options: SslOptions, shared?: ConnectionSettings) {
     const internals = contextArgument(context, 'context');
     const settings = shared ?? new ConnectionSettings(internals, options);
-    super(internals.native, settings.native, nativePool(options.io, 'options.io'));
+    const pool = nativePool(options.io, 'options.io');
+    super(internals.native, settings.native, pool);
     const connection = connectionOf(this);
+    connection.pool = pool;
     connection.sink = this;
     connection.peerName = settings.host ?? '';
     this.#context = context;

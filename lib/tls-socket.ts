@@ -112,22 +112,30 @@ export class TlsSocket extends TlsSocketState implements Flow {
   }
 
   #releaseHeld(): void {
-    if (this.destroyed || !this.#receiver.release() || this.#receiver.holds) return;
+    if (this.destroyed) return;
+    const goOn = this.#receiver.release();
+    if (this.#receiver.holds) return;
     if (this.#peerEnded) this.#emitEnd();
-    else this.#connection.startFlow();
+    else if (goOn) this.#connection.startFlow();
   }
 
   /** With `onread` the stream has nothing to pause: reading itself stops. */
   override pause(): this {
     const socket = socketOf(this) as TlsSocket;
-    if (socket.#ownBuffer) socket.#connection.stopFlow();
+    if (socket.#ownBuffer) {
+      socket.#connection.stopFlow();
+      socket.#receiver.stop();
+    }
     return super.pause();
   }
 
   override resume(): this {
     const socket = socketOf(this) as TlsSocket;
     if (socket.#receiver.holds) process.nextTick(() => socket.#releaseHeld());
-    else if (socket.#ownBuffer && !socket.#peerEnded) socket.#connection.startFlow();
+    else if (socket.#ownBuffer && !socket.#peerEnded) {
+      socket.#receiver.release();
+      socket.#connection.startFlow();
+    }
     return super.resume();
   }
 

@@ -24,7 +24,7 @@ function makePool(threads = 2): IoPool {
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
-function script(code: string): ReturnType<typeof nodeScript> {
+function script(code: string, flags: readonly string[] = []): ReturnType<typeof nodeScript> {
   const { server, ca } = certificates();
   const preamble = `
     import { readFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ function script(code: string): ReturnType<typeof nodeScript> {
     const ignore = () => {};
     const there = { host: '127.0.0.1', ca, servername: 'localhost' };
   `;
-  return nodeScript(preamble + code, { args: [server.certFile, server.keyFile, ca.certFile] });
+  return nodeScript(preamble + code, { flags, args: [server.certFile, server.keyFile, ca.certFile] });
 }
 
 describe('IoPool', () => {
@@ -171,6 +171,23 @@ describe('IoPool', () => {
       server.close();
     });
 
+    it('an aborted write leaves no hole: what was begun ends the connection, what was not is withdrawn', async () => {
+      const { client, server } = await pair(makePool());
+      const begun = client.write(Buffer.alloc(20 << 20, 'a'), { timeout: 50 });
+      const queued = client.write(Buffer.alloc(1 << 20, 'b'), { timeout: 20 });
+      await rejected(queued, 'ERR_TLS_TIMEOUT');
+      await rejected(begun, 'ERR_TLS_TIMEOUT');
+      await rejected(client.write('after'), 'ERR_TLS_CLOSED');
+      let received = '';
+      const reading = (async () => {
+        for await (const chunk of server) received = `${received}${chunk}`.slice(-10);
+      })();
+      await sleep(200);
+      assert.match(received, /^a+$/);
+      server.close();
+      await rejected(reading, 'ERR_TLS_CLOSED');
+    });
+
     it('a read is withdrawn without loss; close() rejects what is pending', async () => {
       const { client, server } = await pair(makePool());
       await rejected(server.read({ timeout: 20 }), 'ERR_TLS_TIMEOUT');
@@ -238,6 +255,106 @@ describe('IoPool', () => {
     client.resume();
     await until(() => ended, 'the end');
     assert.equal(sha256(Buffer.concat(got)), sha256(data));
+  });
+
+  for (const [name, options] of [
+    ['buffer', { buffer: Buffer.alloc(1000) }],
+    ['lent memory', {}],
+  ] as const) {
+    describe(`onread with ${name}: a callback that`, () => {
+      async function calls(
+        size: number,
+        act: (client: () => TlsSocket, count: number) => void,
+      ): Promise<{ client: TlsSocket; count: () => number; bytes: () => number }> {
+        const { port, next } = await startServer({ io: makePool() });
+        let count = 0;
+        let bytes = 0;
+        let client: TlsSocket | undefined;
+        const callback = (length: number): boolean => {
+          bytes += length;
+          count++;
+          act(() => client as TlsSocket, count);
+          return true;
+        };
+        client = await connectTo(port, { io: makePool(), onread: { ...options, callback }, pauseOnConnect: true });
+        const server = await next();
+        server.end(pattern(size));
+        client.resume();
+        return { client, count: () => count, bytes: () => bytes };
+      }
+
+      it('destroys the socket is not called again', async () => {
+        const { count } = await calls(1 << 20, client => client().destroy());
+        await until(() => count() > 0, 'the first call');
+        await sleep(50);
+        assert.equal(count(), 1);
+      });
+
+      it('pauses is called again after resume()', async () => {
+        const { client, count, bytes } = await calls(1 << 20, (socket, number) => {
+          if (number === 1) socket().pause();
+        });
+        await until(() => count() > 0, 'the first call');
+        await sleep(50);
+        assert.equal(count(), 1);
+        client.resume();
+        await until(() => bytes() === 1 << 20, 'the rest');
+      });
+    });
+  }
+
+  it('a callback of onread that throws loses nothing', async () => {
+    const child = script(`
+      let thrown = 0, bytes = 0;
+      process.on('uncaughtException', () => thrown++);
+      const io = new IoPool({ threads: 2 });
+      const server = createServer({ cert, key, io }, socket => socket.on('error', ignore).end(Buffer.alloc(1 << 20)));
+      await server.listen({ port: 0, host: '127.0.0.1' });
+      const callback = length => { bytes += length; throw new Error('on purpose'); };
+      const socket = await connect({ ...server.address(), ...there, io, onread: { buffer: Buffer.alloc(4096), callback } });
+      await new Promise(resolve => socket.once('end', resolve));
+      console.log(bytes === 1 << 20, thrown > 100);
+      process.exit(0);
+    `);
+    await child.exited;
+    assert.match(child.output, /true true/);
+  });
+
+  it('ends with its collection when nobody holds it, and not before its connections', async () => {
+    const child = script(
+      `
+      import { readdirSync } from 'node:fs';
+      const threads = () => readdirSync('/proc/self/task').length;
+      const collect = async () => { for (let i = 0; i < 10; i++) { gc(); await new Promise(resolve => setTimeout(resolve, 10)); } };
+      const server = createServer({ cert, key }, socket => socket.on('error', ignore).pipe(socket));
+      await server.listen({ port: 0, host: '127.0.0.1' });
+      const before = threads();
+      for (let i = 0; i < 5; i++) new IoPool({ threads: 4 });
+      const socket = await connect({ ...server.address(), ...there, io: new IoPool({ threads: 1 }) });
+      await collect();
+      socket.write('alive');
+      const [chunk] = await new Promise(resolve => socket.once('data', (...args) => resolve(args)));
+      console.log(String(chunk), threads() - before);
+      process.exit(0);
+    `,
+      ['--expose-gc'],
+    );
+    await child.exited;
+    assert.match(child.output, /alive 1$/m, child.output);
+  });
+
+  it('has no more threads by default than it may have', async () => {
+    const child = script(`
+      import os from 'node:os';
+      import { syncBuiltinESMExports } from 'node:module';
+      os.availableParallelism = () => 1000;
+      syncBuiltinESMExports();
+      const pool = new IoPool();
+      console.log('threads', pool.threads);
+      await pool.close();
+    `);
+    await child.exited;
+    assert.match(child.output, /threads 256/);
   });
 
   describe("createServer({ io, data: 'loop' })", () => {

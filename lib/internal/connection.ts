@@ -85,6 +85,8 @@ export class Connection implements DispatchTarget {
   readonly id = nextId();
   readonly native: NativeConnection;
   readonly server: boolean;
+  /** Only kept: threads of a pool that nobody holds end. */
+  pool: NativeIoPool | undefined;
   sink: Sink | null = null;
   flow: Flow | null = null;
   /** Called once, when the event `'close'` is due: bookkeeping must not depend on listeners that users can remove. */

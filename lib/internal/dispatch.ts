@@ -99,11 +99,14 @@ export function batchHas(id: number, kind: number): boolean {
 }
 
 function dispatch(count: number): void {
-  const { events, slab } = binding.batch();
+  const { events, slab: first } = binding.batch();
+  let slab = first;
   current = { events, end: count * integersPerEvent };
   const delivered = held;
   held = [];
   for (let i = 0, end = count * integersPerEvent; i < end; i += integersPerEvent) {
+    // A handler that was lent memory has detached it: what is left for others comes as a copy.
+    if (slab.length === 0) slab = binding.batch().slab;
     try {
       // The cast is free of risk: the loop stays inside what the binding says is there.
       find(events[i] as number)?.handle(

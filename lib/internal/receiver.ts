@@ -31,6 +31,8 @@ export interface Receiver {
   receive(bytes: Uint8Array, offset: number, length: number): boolean;
   /** Came, but was not wanted yet. */
   readonly holds: boolean;
+  /** Nothing is wanted until {@link release}. */
+  stop(): void;
   /** Gives out what it holds, as far as it is wanted; whether reading should go on. */
   release(): boolean;
 }
@@ -63,6 +65,8 @@ export class ChunkReceiver implements Receiver {
     return false;
   }
 
+  stop(): void {}
+
   release(): boolean {
     return true;
   }
@@ -92,6 +96,7 @@ abstract class HoldingReceiver implements Receiver {
   protected readonly connection: Connection;
   protected readonly options: OnReadOptions;
   #held: Buffer[] = [];
+  #stopped = false;
 
   constructor(connection: Connection, options: OnReadOptions) {
     this.connection = connection;
@@ -99,29 +104,47 @@ abstract class HoldingReceiver implements Receiver {
   }
 
   abstract receive(bytes: Uint8Array, offset: number, length: number): boolean;
-  /** How many bytes were given out, and whether more are wanted. */
-  protected abstract give(bytes: Uint8Array): { readonly given: number; readonly goOn: boolean };
+  /** Gives out as much as is {@link wanted}; how many bytes that were. */
+  protected abstract give(bytes: Uint8Array): number;
+
+  /** Nobody paused it, and nobody closed the connection. */
+  protected get wanted(): boolean {
+    return !this.#stopped && !this.connection.closed;
+  }
+
+  /** A callback that throws at one piece must not lose the next. */
+  protected tell(length: number, buffer: Uint8Array): void {
+    try {
+      if (this.options.callback(length, buffer) === false) this.#stopped = true;
+    } catch (error) {
+      throwLater(error);
+    }
+  }
 
   protected offer(bytes: Uint8Array): boolean {
-    const { given, goOn } = this.holds ? { given: 0, goOn: false } : this.give(bytes);
+    const given = this.holds ? 0 : this.give(bytes);
     if (given < bytes.length && !this.connection.closed) this.#held.push(Buffer.from(bytes.subarray(given)));
-    return goOn;
+    return this.wanted;
   }
 
   get holds(): boolean {
     return this.#held.length > 0;
   }
 
+  stop(): void {
+    this.#stopped = true;
+  }
+
   release(): boolean {
-    for (;;) {
-      const next = this.#held.shift();
+    this.#stopped = false;
+    while (this.wanted) {
+      const next = this.#held[0];
       if (next === undefined) return true;
-      const later = this.#held;
-      this.#held = [];
-      const goOn = this.offer(next);
-      this.#held.push(...later);
-      if (!goOn) return false;
+      const given = this.give(next);
+      if (given < next.length) this.#held[0] = next.subarray(given);
+      else this.#held.shift();
     }
+    return false;
   }
 }
 
@@ -132,9 +155,11 @@ class LendingReceiver extends HoldingReceiver {
     return this.offer(lendsMemory ? lent : lent.slice());
   }
 
-  protected give(bytes: Uint8Array): { readonly given: number; readonly goOn: boolean } {
-    const goOn = this.options.callback(bytes.length, bytes) !== false;
-    return { given: bytes.length, goOn };
+  protected give(bytes: Uint8Array): number {
+    if (!this.wanted) return 0;
+    const { length } = bytes;
+    this.tell(length, bytes);
+    return length;
   }
 }
 
@@ -150,26 +175,24 @@ class BufferReceiver extends HoldingReceiver {
   }
 
   receive(bytes: Uint8Array, offset: number, length: number): boolean {
-    const buffer = this.#buffer;
     // From an I/O thread, or before the buffer was set.
     if (offset >= 0) return this.offer(bytes.subarray(offset, offset + length));
-    const goOn = this.options.callback(length, buffer) !== false;
+    this.tell(length, this.#buffer);
     this.#replace();
-    return goOn;
+    return this.wanted;
   }
 
-  /** A buffer at a time, until the callback has enough. */
-  protected give(bytes: Uint8Array): { readonly given: number; readonly goOn: boolean } {
+  /** A buffer at a time. */
+  protected give(bytes: Uint8Array): number {
     let given = 0;
-    let goOn = true;
-    while (goOn && given < bytes.length) {
+    while (this.wanted && given < bytes.length) {
       const part = bytes.subarray(given, given + this.#buffer.length);
       this.#buffer.set(part);
       given += part.length;
-      goOn = this.options.callback(part.length, this.#buffer) !== false;
+      this.tell(part.length, this.#buffer);
       this.#replace();
     }
-    return { given, goOn };
+    return given;
   }
 
   #next(): Uint8Array {
@@ -178,7 +201,11 @@ class BufferReceiver extends HoldingReceiver {
 
   #replace(): void {
     if (typeof this.#source !== 'function' || this.connection.closed) return;
-    this.#buffer = this.#next();
+    try {
+      this.#buffer = this.#next();
+    } catch (error) {
+      throwLater(error);
+    }
     this.connection.native.setReadBuffer(this.#buffer);
   }
 }

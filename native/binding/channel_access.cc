@@ -33,12 +33,18 @@ void ChannelAccess::arrive(engine::OperationId id) {
   thread_->add_load(-1);
   thread_ = nullptr;
   moving_ = false;
-  if (closed_ || delivery_->reactor()->closed()) {
+  // The environment is going: its threads have ended before.
+  if (delivery_->reactor()->closed()) {
     channel_->close();
     return;
   }
   const Entry entry(*delivery_);
+  // Also to be closed: what it holds must not go back to the pool of the thread that it has left.
   channel_->join(delivery_->reactor());
+  if (closed_) {
+    channel_->close();
+    return;
+  }
   for (const std::unique_ptr<io::Task>& task : std::exchange(deferred_, {})) task->run();
   channel_->operation_done(id, 0);
 }

@@ -259,20 +259,15 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
 napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear) {
   const std::shared_ptr<WriteAhead>& ahead = access_->write_ahead();
   const bool told = !ahead->permits(clear.size());
-  bool sent = true;
-  for (std::span<const std::uint8_t> rest = clear; sent && !rest.empty();) {
-    const std::span<const std::uint8_t> piece = rest.first(std::min(rest.size(), BlockPool::kBlock));
-    rest = rest.subspan(piece.size());
-    engine::Operation operation;
-    operation.id = told && rest.empty() ? id : engine::kUntold;
-    operation.kind = Kind::write;
-    operation.length = piece.size();
-    operation.source = std::make_unique<CopiedBytes>(piece, access_->delivery().blocks(), ahead);
-    sent = access_->run([operation = std::move(operation), ahead](io::Channel& channel) mutable {
-      channel.start(std::move(operation), false);
-      ahead->set_open(channel.connection() != nullptr && channel.connection()->open_for_writing());
-    });
-  }
+  engine::Operation operation;
+  operation.id = told ? id : engine::kUntold;
+  operation.kind = Kind::write;
+  operation.length = clear.size();
+  operation.source = std::make_unique<CopiedBytes>(clear, access_->delivery().blocks(), ahead);
+  const bool sent = access_->run([operation = std::move(operation), ahead](io::Channel& channel) mutable {
+    channel.start(std::move(operation), false);
+    ahead->set_open(channel.connection() != nullptr && channel.connection()->open_for_writing());
+  });
   if (!sent) return fail(env, IoPoolHandle::closed_failure());
   return status(env, told ? Status::pending : Status::done);
 }

@@ -54,7 +54,6 @@ class WriteAhead {
 
 class CopiedBytes : public engine::ClearSource {
  public:
-  // At most BlockPool::kBlock bytes.
   CopiedBytes(std::span<const std::uint8_t> bytes, std::shared_ptr<BlockPool> pool, std::shared_ptr<WriteAhead> ahead);
   ~CopiedBytes() override;
   CopiedBytes(const CopiedBytes&) = delete;
@@ -63,7 +62,8 @@ class CopiedBytes : public engine::ClearSource {
   std::span<const std::uint8_t> bytes() override { return {block_.get(), size_}; }
 
  private:
-  bool pooled() const { return size_ > kSmall; }
+  // The others are rare, or cheap.
+  bool pooled() const { return size_ > kSmall && size_ <= BlockPool::kBlock; }
   static constexpr std::size_t kSmall = 4 * 1024;
 
   const std::size_t size_;

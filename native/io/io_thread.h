@@ -8,7 +8,6 @@
 
 #include <uv.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
