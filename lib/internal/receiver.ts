@@ -10,7 +10,8 @@ export interface OnReadOptions {
   /**
    * Where data goes: memory of the caller's. Without it the callback sees the memory that all connections share: nothing
    * is copied, which on I/O threads is by far the least work for JavaScript, but it must be left alone, and is
-   * overwritten, once the callback has returned.
+   * overwritten, once the callback has returned. Its ArrayBuffer holds clear text of other connections too: lend it to
+   * nobody who must not see that.
    */
   readonly buffer?: Uint8Array | (() => Uint8Array) | undefined;
   /** Told how many bytes lie at the beginning of the buffer. Returning `false` stops reading until `resume()`. */
