@@ -2,10 +2,28 @@ import assert from 'node:assert/strict';
 import { pattern, readAtLeast, readToEnd } from './support/bytes.ts';
 import { codes } from './support/codes.ts';
 import { rejected } from './support/errors.ts';
-import { all, connectedPair, makePair, versions } from './support/memory-pair.ts';
+import { all, connectedPair, makePair, tls13, versions } from './support/memory-pair.ts';
 import { turns, watch, within } from './support/wait.ts';
 
 describe('shutdown', () => {
+  it('TLSv1.3: nothing follows our close_notify, not even the answer to a key update', async () => {
+    const pair = await connectedPair({ both: tls13 });
+    await pair.server.shutdown();
+    await pair.pump();
+    assert.equal(await pair.client.read(), null);
+    // OpenSSL answers by itself when a second one comes.
+    for (let i = 0; i < 3; i++) await pair.client.keyUpdate({ requestPeer: true });
+    await pair.client.write('still read');
+    const read = pair.server.read();
+    for (let i = 0; i < 5; i++) {
+      pair.toServer.step(all);
+      await turns(1);
+    }
+    assert.equal(String(await within(read, 'the data')), 'still read');
+    await turns(3);
+    assert.equal(pair.toClient.step(all), 0);
+  });
+
   for (const [version, both] of versions) {
     describe(version, () => {
       it('one-way: the peer reads the end and can go on writing', async () => {

@@ -350,6 +350,9 @@ Connection::Step Connection::run_shutdown(Operation& operation) {
   const std::size_t before = enc_.out.size();
   const int result = SSL_shutdown(ssl_.get());
   close_notify_size_ = enc_.out.size() - before;
+  // OpenSSL answers a KeyUpdate inside SSL_read even then, when another message of the handshake follows it. A peer
+  // that has closed does not read that, and its system would reset the connection, with what we have not read yet.
+  if (result >= 0 && tls13()) enc_.muted = true;
   if (result < 0) fail(failure_after(result, "The shutdown failed"));
   heed_shutdown_state();
   return Step::progress;
