@@ -10,9 +10,9 @@
 #include "binding/options_reader.h"
 #include "binding/pinned.h"
 #include "binding/session.h"
+#include "io/fd_poll.h"
 #include "io/file.h"
 #include "io/socket.h"
-#include "io/socket_transport.h"
 #include "openssl/identity.h"
 #include "openssl/negotiation.h"
 #include "openssl/verification.h"
@@ -136,7 +136,7 @@ FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole) {
   }
   // The thread's loop would not notice that the environment's polls it, for node, say, under whom it must not be
   // closed.
-  if (FailurePtr failure = io::SocketTransport::pollable(*access_->delivery().reactor(), fd.get())) return failure;
+  if (FailurePtr failure = io::FdPoll::probe(*access_->delivery().reactor(), fd.get())) return failure;
   has_socket_ = true;
   if (auto local = io::local_address(fd.get())) local_address_ = std::make_unique<const io::Address>(std::move(*local));
   access_->run([fd = std::move(fd), sole](io::Channel& channel) mutable {

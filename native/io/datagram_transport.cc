@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "io/socket.h"
+
 namespace system_tls::io {
 
 using openssl::FailurePtr;
@@ -21,14 +23,6 @@ constexpr std::size_t kIpv4Overhead = 28;
 constexpr std::size_t kIpv6Overhead = 48;
 // A chunk is longer than any datagram, so it lies in two at the most.
 constexpr int kPieces = 2;
-
-#ifdef MSG_NOSIGNAL
-constexpr int kSendFlags = MSG_NOSIGNAL;
-#else
-constexpr int kSendFlags = 0;
-#endif
-
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 // Lost, as any datagram may be: too long for the path, or for a queue of the system's.
 bool is_loss(int error) { return error == EMSGSIZE || error == ENOBUFS || error == ENOMEM; }
@@ -57,12 +51,8 @@ std::unique_ptr<DatagramTransport> DatagramTransport::open(Reactor& reactor, Fd&
                                                            std::shared_ptr<engine::Datagrams> datagrams,
                                                            FailurePtr& failure) {
   std::unique_ptr<DatagramTransport> transport(new DatagramTransport(owner, std::move(datagrams)));
-  const int result = transport->poll_.open(
-      reactor.lease(), transport.get(), [&](uv_poll_t* poll) { return uv_poll_init(reactor.loop(), poll, fd.get()); });
-  if (result != 0) {
-    failure = system_failure(-result, "uv_poll_init");
-    return nullptr;
-  }
+  failure = transport->poll_.open(reactor, fd.get(), transport.get(), on_poll);
+  if (failure) return nullptr;
   note_path(fd.get(), *transport->datagrams_);
   transport->fd_ = std::move(fd);
   return transport;
@@ -120,20 +110,13 @@ Moved DatagramTransport::receive(std::span<std::uint8_t> to) {
 }
 
 void DatagramTransport::watch(bool input, bool output) {
-  const int events = (input ? UV_READABLE : 0) | (output ? UV_WRITABLE : 0);
-  if (events == polled_) return;
-  polled_ = events;
-  if (events == 0) {
-    uv_poll_stop(poll_.get());
-  } else {
-    uv_poll_start(poll_.get(), events, on_poll);
-  }
+  poll_.set((input ? UV_READABLE : 0) | (output ? UV_WRITABLE : 0));
 }
 
 // An error is told by the call that meets it, and poll(2) by "readable": libuv stops polling then.
 void DatagramTransport::on_poll(uv_poll_t* poll, int status, int events) {
   auto& self = *static_cast<DatagramTransport*>(poll->data);
-  if (status < 0) self.polled_ = 0;
+  if (status < 0) self.poll_.stopped();
   const bool input = status < 0 || (events & UV_READABLE) != 0;
   self.budget_ = input ? kDatagramsPerTurn : 0;
   // Received by the channel's pump, which asks always_readable(). `self` may be gone after this.

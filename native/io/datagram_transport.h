@@ -6,6 +6,7 @@
 
 #include "engine/datagrams.h"
 #include "io/fd.h"
+#include "io/fd_poll.h"
 #include "io/reactor.h"
 #include "io/transport.h"
 
@@ -29,7 +30,7 @@ class DatagramTransport : public Transport {
   void finish() override {}
   int fd() const override { return fd_.get(); }
   Fd release_fd() override {
-    poll_.reset();
+    poll_.close();
     return std::move(fd_);
   }
 
@@ -41,10 +42,9 @@ class DatagramTransport : public Transport {
 
   // Before poll_, so that it is closed after polling has ended.
   Fd fd_;
-  UvHandle<uv_poll_t> poll_;
+  FdPoll poll_;
   TransportOwner& owner_;
   std::shared_ptr<engine::Datagrams> datagrams_;
-  int polled_ = 0;
   int budget_ = 0;
 };
 

@@ -27,21 +27,18 @@ FailurePtr Listener::listen(const ListenOptions& options) {
   FailurePtr failure;
   Fd fd = listen_socket(options, failure);
   if (!fd) return failure;
-  const int result = poll_.open(reactor_->lease(), this,
-                                [&](uv_poll_t* poll) { return uv_poll_init(reactor_->loop(), poll, fd.get()); });
-  if (result != 0) return system_failure(-result, "uv_poll_init");
+  failure = poll_.open(*reactor_, fd.get(), this, on_poll);
+  if (failure) return failure;
   fd_ = std::move(fd);
   path_ = options.path;
   set_ref(referenced_);
-  poll_again();
+  poll_.set(UV_READABLE);
   return nullptr;
 }
 
-void Listener::poll_again() { uv_poll_start(poll_.get(), UV_READABLE, on_poll); }
-
 // Out of descriptors, poll(2) says "readable" at every turn: without a pause the loop would do nothing else.
 void Listener::pause() {
-  uv_poll_stop(poll_.get());
+  poll_.set(0);
   if (!pause_) {
     const auto init = [this](uv_timer_t* timer) { return uv_timer_init(reactor_->loop(), timer); };
     if (pause_.open(reactor_->lease(), this, init) != 0) return;
@@ -49,8 +46,8 @@ void Listener::pause() {
   // It stands for the poll: without it the process would end in the middle of the pause.
   pause_.set_ref(referenced_);
   uv_timer_start(
-      pause_.get(), [](uv_timer_t* timer) { static_cast<Listener*>(timer->data)->poll_again(); }, kPauseMilliseconds,
-      0);
+      pause_.get(), [](uv_timer_t* timer) { static_cast<Listener*>(timer->data)->poll_.set(UV_READABLE); },
+      kPauseMilliseconds, 0);
 }
 
 void Listener::set_ref(bool on) {
@@ -64,7 +61,7 @@ void Listener::close() {
   if (fd_ && !reactor_->closed()) {
     reactor_->recording().withdraw(id_, EventKind::accepted, [](const Event& event) { Fd dropped(event.a); });
   }
-  poll_.reset();
+  poll_.close();
   pause_.reset();
   if (fd_ && !path_.empty()) ::unlink(path_.c_str());
   fd_.reset();
@@ -74,6 +71,7 @@ void Listener::on_poll(uv_poll_t* poll, int status, int) {
   auto& self = *static_cast<Listener*>(poll->data);
   const Turn turn(*self.reactor_);
   if (status < 0) {
+    self.poll_.stopped();
     self.record_failure(system_failure(-status, "poll"));
   } else {
     self.accept_some();
@@ -92,7 +90,7 @@ void Listener::accept_some() {
       continue;
     }
     if (passing(errno)) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) record_failure(system_failure(errno, "accept"));
+    if (!would_block(errno)) record_failure(system_failure(errno, "accept"));
     return;
   }
 }

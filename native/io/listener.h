@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "io/fd_poll.h"
 #include "io/reactor.h"
 #include "io/socket.h"
 
@@ -26,13 +27,12 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   static void on_poll(uv_poll_t* poll, int status, int events);
   void accept_some();
   void record_failure(openssl::FailurePtr failure);
-  void poll_again();
   void pause();
 
   std::shared_ptr<Reactor> reactor_;
   const std::int32_t id_;
   Fd fd_;
-  UvHandle<uv_poll_t> poll_;
+  FdPoll poll_;
   UvHandle<uv_timer_t> pause_;
   std::string path_;  // a Unix socket that this listener made
   bool referenced_ = true;

@@ -37,6 +37,11 @@ class PeerName {
 
 PeerName peer_name(int fd);
 
+// For send(2) and its like: a peer that has gone is EPIPE, and no signal. 0 where SO_NOSIGPIPE on the socket says so.
+extern const int kSendFlags;
+// An errno that says to wait.
+bool would_block(int error);
+
 int set_non_blocking(int fd);
 // Takes `fd` over, or, if not `take`, a duplicate: the caller may close its own whenever it likes, and a descriptor
 // that is polled after its number was given to another socket would hang that one. Refuses what is no stream socket.

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "io/socket.h"
+
 namespace system_tls::io {
 
 using openssl::FailurePtr;
@@ -14,14 +16,6 @@ using openssl::system_failure;
 
 namespace {
 constexpr int kPieces = 16;
-
-#ifdef MSG_NOSIGNAL
-constexpr int kSendFlags = MSG_NOSIGNAL;
-#else
-constexpr int kSendFlags = 0;  // SO_NOSIGPIPE is set on the socket
-#endif
-
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 }  // namespace
 
 std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd& fd, bool sole, TransportOwner& owner,
@@ -31,21 +25,10 @@ std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd& fd,
 }
 
 bool SocketTransport::start(Reactor& reactor, Fd& fd, FailurePtr& failure) {
-  const int result =
-      poll_.open(reactor.lease(), this, [&](uv_poll_t* poll) { return uv_poll_init(reactor.loop(), poll, fd.get()); });
-  if (result == 0) {
-    fd_ = std::move(fd);
-    return true;
-  }
-  failure = system_failure(-result, "uv_poll_init");
-  return false;
-}
-
-FailurePtr SocketTransport::pollable(Reactor& reactor, int fd) {
-  UvHandle<uv_poll_t> poll;
-  const int result =
-      poll.open(reactor.lease(), nullptr, [&](uv_poll_t* handle) { return uv_poll_init(reactor.loop(), handle, fd); });
-  return result == 0 ? nullptr : system_failure(-result, "uv_poll_init");
+  failure = poll_.open(reactor, fd.get(), this, on_poll);
+  if (failure) return false;
+  fd_ = std::move(fd);
+  return true;
 }
 
 Moved SocketTransport::send_some(engine::ByteQueue& out, std::size_t most) {
@@ -97,18 +80,8 @@ Moved SocketTransport::receive(std::span<std::uint8_t> to) {
 // would otherwise cost two epoll_ctl(2) a chunk.
 void SocketTransport::watch(bool input, bool output) {
   wanted_ = (input ? UV_READABLE : 0) | (output ? UV_WRITABLE : 0);
-  const int keep = polled_ & UV_READABLE;
-  set_polled(wanted_ | keep);
-}
-
-void SocketTransport::set_polled(int events) {
-  if (events == polled_) return;
-  polled_ = events;
-  if (events == 0) {
-    uv_poll_stop(poll_.get());
-  } else {
-    uv_poll_start(poll_.get(), events, on_poll);
-  }
+  const int keep = poll_.events() & UV_READABLE;
+  poll_.set(wanted_ | keep);
 }
 
 void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
@@ -118,7 +91,7 @@ void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
     return;
   }
   const bool input = (events & UV_READABLE) != 0;
-  if (input && (self.wanted_ & UV_READABLE) == 0) self.set_polled(self.wanted_);
+  if (input && (self.wanted_ & UV_READABLE) == 0) self.poll_.set(self.wanted_);
   // `self` may be gone after this.
   self.owner_.transport_ready(input && (self.wanted_ & UV_READABLE) != 0, (events & UV_WRITABLE) != 0);
 }
@@ -126,7 +99,7 @@ void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
 // libuv says EBADF for whatever poll(2) calls POLLERR, and has stopped polling. What there is to read comes first: the
 // peer may have said why it went.
 void SocketTransport::on_poll_error() {
-  polled_ = 0;
+  poll_.stopped();
   if ((wanted_ & UV_READABLE) != 0) {
     owner_.transport_ready(true, false);
     return;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "io/fd.h"
+#include "io/fd_poll.h"
 #include "io/reactor.h"
 #include "io/transport.h"
 
@@ -17,9 +18,6 @@ class SocketTransport : public Transport {
   static std::unique_ptr<SocketTransport> open(Reactor& reactor, Fd& fd, bool sole, TransportOwner& owner,
                                                openssl::FailurePtr& failure);
 
-  // Null, or why that reactor could not poll the descriptor: EEXIST if its loop polls it already, for somebody else.
-  static openssl::FailurePtr pollable(Reactor& reactor, int fd);
-
   Moved send(engine::ByteQueue& out) override { return send_some(out, out.size()); }
   Moved receive(std::span<std::uint8_t> to) override;
   bool always_readable() const override { return false; }
@@ -27,9 +25,8 @@ class SocketTransport : public Transport {
   void set_ref(bool on) override { poll_.set_ref(on); }
   void finish() override;
   int fd() const override { return fd_.get(); }
-  // Closing the handle takes the descriptor out of the loop's epoll at once, though its callback comes later.
   Fd release_fd() override {
-    poll_.reset();
+    poll_.close();
     return std::move(fd_);
   }
   bool sole() const override { return sole_; }
@@ -44,14 +41,12 @@ class SocketTransport : public Transport {
  private:
   static void on_poll(uv_poll_t* poll, int status, int events);
   void on_poll_error();
-  void set_polled(int events);
 
   // Before poll_, so that it is closed after polling has ended.
   Fd fd_;
-  UvHandle<uv_poll_t> poll_;
+  FdPoll poll_;
   TransportOwner& owner_;
   const bool sole_;
-  int polled_ = 0;
   int wanted_ = 0;
 };
 
