@@ -104,21 +104,7 @@ const Register kVanish("a peer that vanishes from a socket that OpenSSL reads, a
     Loop loop;
     Ends ends = make_ends(loop, after % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
     CHECK(connect_ktls(ends, 0));
-    {
-      const io::Turn turn(*loop.reactor);
-      ends.client->start(operation(1, Kind::handshake));
-      ends.client->start(write_operation(2, "hello"));
-      ends.client->start_flow();
-      ends.server->start(operation(1, Kind::handshake));
-    }
-    int turns = 0;
-    loop.run_until([&] { return turns++ == after; });
-    {
-      const io::Turn turn(*loop.reactor);
-      ends.server->close();
-    }
-    CHECK(loop.run_until([&] { return loop.count(kClient, EventKind::failed) == 1; }));
-    CHECK(loop.count(kClient, EventKind::end) == 0);
+    CHECK(server_vanishes(loop, ends, after));
   }
   return true;
 });

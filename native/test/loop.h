@@ -13,6 +13,7 @@
 
 #include "io/channel.h"
 #include "io/reactor.h"
+#include "test/check.h"
 #include "test/peers.h"
 
 namespace system_tls::test {
@@ -110,6 +111,28 @@ inline engine::Operation write_operation(engine::OperationId id, std::string byt
   made.length = bytes.size();
   made.source = std::make_unique<Source>(std::move(bytes));
   return made;
+}
+
+// The server is closed after so many turns of a handshake, or of what follows it; whether the client fails, once, and
+// never takes that for the end of the data.
+inline bool server_vanishes(Loop& loop, Ends& ends, int turns) {
+  using Kind = engine::Operation::Kind;
+  {
+    const io::Turn turn(*loop.reactor);
+    ends.client->start(operation(1, Kind::handshake));
+    ends.client->start(write_operation(2, "hello"));
+    ends.client->start_flow();
+    ends.server->start(operation(1, Kind::handshake));
+  }
+  int turned = 0;
+  loop.run_until([&] { return turned++ == turns; });
+  {
+    const io::Turn turn(*loop.reactor);
+    ends.server->close();
+  }
+  CHECK(loop.run_until([&] { return loop.count(kClient, io::EventKind::failed) == 1; }));
+  CHECK(loop.count(kClient, io::EventKind::end) == 0);
+  return true;
 }
 
 }  // namespace system_tls::test
