@@ -1,9 +1,10 @@
 import type { X509Certificate } from 'node:crypto';
-import { isIP, type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net';
+import { type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 import { Duplex } from 'node:stream';
 import { Bio } from './bio.ts';
-import { contextArgument, SslContext, type SslContextOptions } from './context.ts';
-import { onAbort } from './internal/abort-listeners.ts';
+import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
+import { unlessAborted } from './internal/abort-listeners.ts';
+import { hostAndPort, servernameFor } from './internal/address.ts';
 import { abortError, invalidArgType, invalidArgValue, timeoutError, tlsError } from './internal/coded-error.ts';
 import { Deadline } from './internal/deadline.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
@@ -89,35 +90,20 @@ interface Target {
 
 function targetOf(options: ConnectOptions): Target {
   const host = optionalString(options.host, 'options.host') || 'localhost';
-  const named = optionalString(options.servername, 'options.servername') ?? (isIP(host) === 0 ? host : undefined);
-  const servername = named === '' || named === undefined ? undefined : named;
-  const place = options.path ?? (options.port === undefined ? host : joined(host, options.port));
+  const servername = servernameFor(host, options.servername);
+  const place = options.path ?? (options.port === undefined ? host : hostAndPort(host, options.port));
   return { host: servername ?? host, servername, label: place };
 }
-
-const joined = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
 
 /** Who is asked for a passphrase may never answer. */
 async function makeContext(options: ConnectOptions, signal: AbortSignal): Promise<SslContext> {
   if (typeof options.passphrase !== 'function') return new SslContext(options);
   if (options.signal?.aborted) throw abortError(options.signal);
-  let detach: (() => void) | undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    detach = onAbort(signal, () => reject(signal.reason));
-  });
-  try {
-    return await Promise.race([SslContext.create(options), aborted]);
-  } finally {
-    detach?.();
-  }
+  return unlessAborted(SslContext.create(options), signal);
 }
 
 async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSignal): Promise<Ssl> {
-  const { secureContext } = options;
-  if (secureContext !== undefined && secureContext !== null && !(secureContext instanceof SslContext)) {
-    throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
-  }
-  const context = secureContext ?? (await makeContext(options, signal));
+  const context = readyContext(options) ?? (await makeContext(options, signal));
   assertMethodCarries(contextArgument(context, 'options.secureContext').policy.method, 'stream', 'connect()');
   const ssl = new Ssl(context, {
     side: 'client',

@@ -193,3 +193,10 @@ export class SslContext {
 export function contextArgument(context: unknown, name: string): ContextInternals {
   return internals(context, name);
 }
+
+/** @internal Option secureContext: a ready context, or undefined. */
+export function readyContext({ secureContext }: { readonly secureContext?: unknown }): SslContext | undefined {
+  if (secureContext === undefined || secureContext === null) return undefined;
+  if (secureContext instanceof SslContext) return secureContext;
+  throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
+}

@@ -1,9 +1,9 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { lookup } from 'node:dns/promises';
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, isIP } from 'node:net';
-import { contextArgument, SslContext, type SslContextOptions } from './context.ts';
-import { invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
+import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
+import { hostAndPort, numericAddress } from './internal/address.ts';
+import { invalidThis, tlsError } from './internal/coded-error.ts';
 import { type DatagramPeer, send } from './internal/datagram-socket.ts';
 import { DatagramTransport } from './internal/datagram-transport.ts';
 import { throwLater } from './internal/dispatch.ts';
@@ -18,9 +18,9 @@ import {
   optionalInteger,
   optionalString,
   validateObject,
-  validateText,
   validateTimeout,
 } from './internal/validate.ts';
+import { type Resolvers, withResolvers } from './internal/with-resolvers.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
 import { connectionOf } from './ssl-state.ts';
@@ -70,11 +70,7 @@ interface Peer {
 }
 
 function contextOf(options: DtlsServerOptions): SslContext {
-  const { secureContext } = options;
-  if (secureContext !== undefined && secureContext !== null && !(secureContext instanceof SslContext)) {
-    throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
-  }
-  const context = secureContext ?? new SslContext({ ...options, method: options.method ?? 'DTLS_server' });
+  const context = readyContext(options) ?? new SslContext({ ...options, method: options.method ?? 'DTLS_server' });
   const { method } = contextArgument(context, 'options.secureContext').policy;
   assertMethodCarries(method, 'messages', 'createDtlsServer()');
   assertMethodSide(method, 'server');
@@ -103,7 +99,8 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
   readonly #bySsl = new WeakMap<object, Peer>();
   #socket: Socket | null = null;
   #accepting = false;
-  #closing: { readonly ended: Promise<void>; resolve(): void } | null = null;
+  /** close() has been called. */
+  #closing: Resolvers<void> | null = null;
   #dropped = 0;
 
   /** @internal */
@@ -146,7 +143,7 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     server.#accepting = true;
     server.#closing = null;
     try {
-      const address = isIP(host) === 0 ? (await lookup(validateText(host, 'options.host'))).address : host;
+      const address = await numericAddress(host);
       const socket = createSocket({ type: isIP(address) === 6 ? 'udp6' : 'udp4', ipv6Only });
       server.#socket = socket;
       // Closed meanwhile, it never listens.
@@ -200,14 +197,10 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     const server = own(this);
     server.#accepting = false;
     if (server.#closing === null) {
-      let resolve!: () => void;
-      const ended = new Promise<void>(onResolve => {
-        resolve = onResolve;
-      });
-      server.#closing = { ended, resolve };
+      server.#closing = withResolvers();
       server.#closeIfIdle();
     }
-    return server.#closing.ended;
+    return server.#closing.promise;
   }
 
   /** Destroys all connections, also those in their handshake. */
@@ -267,7 +260,7 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     const ssl = new Ssl(this.#context, { side: 'server' }, this.#settings);
     const transport = new DatagramTransport(ssl, answer => this.#send(answer, address));
     const connection = connectionOf(ssl);
-    connection.peerName = `${address.address}:${address.port}`;
+    connection.peerName = hostAndPort(address.address, address.port);
     const peer = { ssl, transport, address, random: Buffer.from(random) };
     this.#peers.set(keyOf(address), peer);
     this.#bySsl.set(ssl, peer);

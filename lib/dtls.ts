@@ -1,7 +1,7 @@
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
-import { contextArgument, SslContext, type SslContextOptions } from './context.ts';
-import { abortError, invalidArgType, timeoutError } from './internal/coded-error.ts';
+import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
+import { unlessAborted } from './internal/abort-listeners.ts';
+import { hostAndPort, numericAddress, servernameFor } from './internal/address.ts';
+import { abortError, timeoutError } from './internal/coded-error.ts';
 import { Deadline } from './internal/deadline.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
 import { binding } from './internal/load-binding.ts';
@@ -12,7 +12,6 @@ import {
   optionalString,
   validateInteger,
   validateObject,
-  validateText,
   validateTimeout,
 } from './internal/validate.ts';
 import type { IoPool } from './io-pool.ts';
@@ -46,39 +45,15 @@ export interface ConnectDtlsOptions extends SslContextOptions, OperationOptions 
   readonly on?: SslListeners | undefined;
 }
 
-async function addressOf(host: string, family: 4 | 6 | undefined): Promise<string> {
-  if (isIP(host) !== 0) return host;
-  return (await lookup(validateText(host, 'options.host'), { family: family ?? 0 })).address;
-}
-
-function makeContext(options: ConnectDtlsOptions): SslContext {
-  const { secureContext } = options;
-  if (secureContext === undefined || secureContext === null) {
-    return new SslContext({ ...options, method: options.method ?? 'DTLS_client' });
-  }
-  if (secureContext instanceof SslContext) return secureContext;
-  throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
-}
-
 function makeSsl(options: ConnectDtlsOptions, host: string): Ssl {
-  const context = makeContext(options);
+  const context = readyContext(options) ?? new SslContext({ ...options, method: options.method ?? 'DTLS_client' });
   assertMethodCarries(contextArgument(context, 'options.secureContext').policy.method, 'messages', 'connectDtls()');
-  const named = optionalString(options.servername, 'options.servername') ?? (isIP(host) === 0 ? host : undefined);
-  const servername = named === '' ? undefined : named;
+  const servername = servernameFor(host, options.servername);
   const { rejectUnauthorized, verifyMode, session, io, mtu, on } = options;
   return new Ssl(context, {
     ...{ side: 'client', servername, host: servername ?? host },
     ...{ rejectUnauthorized, verifyMode, session, io, mtu, on },
   });
-}
-
-/** Rejects as soon as `signal` is aborted: the system's resolver cannot be stopped. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = new Promise<never>((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  return Promise.race([promise, aborted]);
 }
 
 /**
@@ -101,10 +76,12 @@ export async function connectDtls(options: ConnectDtlsOptions): Promise<Ssl> {
   const localAddress = optionalString(options.localAddress, 'options.localAddress');
   const host = optionalString(options.host, 'options.host') || 'localhost';
   const ssl = makeSsl(options, host);
-  connectionOf(ssl).peerName = host.includes(':') ? `[${host}]:${options.port}` : `${host}:${options.port}`;
+  const label = hostAndPort(host, options.port);
+  connectionOf(ssl).peerName = label;
   const deadline = new Deadline(timeout, signal);
   try {
-    const address = await unlessAborted(addressOf(host, options.family), deadline.signal);
+    // The system's resolver cannot be stopped.
+    const address = await unlessAborted(numericAddress(host, options.family), deadline.signal);
     const fd = binding.connectDatagram({
       ...{ address, port: options.port },
       ...(localAddress !== undefined && { localAddress }),
@@ -115,7 +92,7 @@ export async function connectDtls(options: ConnectDtlsOptions): Promise<Ssl> {
     return ssl;
   } catch (error) {
     ssl.close();
-    if (deadline.expired) throw timeoutError(`Connecting to ${host}:${options.port}`, timeout ?? 0);
+    if (deadline.expired) throw timeoutError(`Connecting to ${label}`, timeout ?? 0);
     throw signal?.aborted ? abortError(signal) : error;
   } finally {
     deadline.clear();

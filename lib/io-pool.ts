@@ -5,6 +5,7 @@ import { EventKind } from './internal/constants.ts';
 import { type DispatchTarget, keepAlive, nextId, register, unregister } from './internal/dispatch.ts';
 import { binding } from './internal/load-binding.ts';
 import { validateInteger, validateObject } from './internal/validate.ts';
+import { withResolvers } from './internal/with-resolvers.ts';
 
 export interface IoPoolOptions {
   /** 1 to 256; default: the processors that the process may use, without the one that runs JavaScript. */
@@ -113,10 +114,7 @@ export class IoPool {
 
 /** Hears, behind all other events of the threads, that there are no more. */
 function makeClosing(): DispatchTarget & { readonly ended: Promise<void> } {
-  let resolve!: () => void;
-  const ended = new Promise<void>(onResolve => {
-    resolve = onResolve;
-  });
+  const { promise: ended, resolve } = withResolvers<void>();
   const target = {
     id: nextId(),
     ended,

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { closeSync } from 'node:fs';
-import { contextArgument, SslContext, type SslContextOptions } from './context.ts';
+import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
 import { Acceptor } from './internal/acceptor.ts';
-import { abortError, invalidArgType, invalidThis, tlsError } from './internal/coded-error.ts';
+import { abortError, invalidThis, tlsError } from './internal/coded-error.ts';
 import { throwLater } from './internal/dispatch.ts';
 import { defaultHandshakeTimeout } from './internal/handshake.ts';
 import { type ListenOptions, placeOf } from './internal/listen.ts';
@@ -20,6 +20,7 @@ import {
   validateTimeout,
 } from './internal/validate.ts';
 import { type VerifyOptions, verifyPolicy } from './internal/verify-mode.ts';
+import { type Resolvers, withResolvers } from './internal/with-resolvers.ts';
 import { type IoPool, nativePool } from './io-pool.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
@@ -132,29 +133,6 @@ function settingsOf(options: ServerOptions): Settings {
   };
 }
 
-/** close() has been called. */
-interface Closing {
-  readonly ended: Promise<void>;
-  resolve(): void;
-}
-
-/** Promise.withResolvers is not in Node 20. */
-function makeClosing(): Closing {
-  let resolve!: () => void;
-  const ended = new Promise<void>(onResolve => {
-    resolve = onResolve;
-  });
-  return { ended, resolve };
-}
-
-function contextOf(options: ServerOptions): SslContext {
-  const { secureContext } = options;
-  if (secureContext === undefined || secureContext === null) return forServers(new SslContext(options));
-  if (!(secureContext instanceof SslContext))
-    throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
-  return forServers(secureContext);
-}
-
 function forServers(context: SslContext): SslContext {
   const { method } = contextArgument(context, 'context').policy;
   assertMethodCarries(method, 'stream', 'createServer()');
@@ -176,7 +154,8 @@ export class Server extends EventEmitter<ServerEvents> {
   #sslSettings: ConnectionSettings | undefined;
   #clientPolicy: VerifyOptions;
   #acceptor: Acceptor | null = null;
-  #closing: Closing | null = null;
+  /** close() has been called. */
+  #closing: Resolvers<void> | null = null;
   #referenced = true;
   #detach: (() => void) | undefined;
 
@@ -194,7 +173,7 @@ export class Server extends EventEmitter<ServerEvents> {
     );
     this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
     this.#clientPolicy = clientPolicyOf(options);
-    this.#context = contextOf(options);
+    this.#context = forServers(readyContext(options) ?? new SslContext(options));
     if (optionalFunction(onConnection, 'onConnection') !== undefined)
       this.on('secureConnection', onConnection as () => void);
   }
@@ -290,10 +269,10 @@ export class Server extends EventEmitter<ServerEvents> {
     server.#acceptor = null;
     server.#detach?.();
     if (server.#closing === null) {
-      server.#closing = makeClosing();
+      server.#closing = withResolvers();
       server.#closeIfIdle();
     }
-    return server.#closing.ended;
+    return server.#closing.promise;
   }
 
   /** Destroys all connections, also those in their handshake. */

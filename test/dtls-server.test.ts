@@ -299,6 +299,10 @@ describe('a DTLS server', function () {
     thrown(() => createDtlsServer({ ...serverOptions, maxConnections: -1 }), 'ERR_OUT_OF_RANGE');
     thrown(() => createDtlsServer({ ...serverOptions, mtu: 10 }), 'ERR_OUT_OF_RANGE');
     thrown(() => createDtlsServer({ ...serverOptions, handshakeTimeout: -1 }), 'ERR_OUT_OF_RANGE');
+    const onIpv6 = await rejected(connectDtlsTo(freePort, { host: '::1' }), 'ECONNREFUSED');
+    assert.ok(onIpv6.message.includes(`[::1]:${freePort}`), onIpv6.message);
+    thrown(() => createDtlsServer({ secureContext: {} as never }), 'ERR_INVALID_ARG_TYPE');
+    await rejected(connectDtlsTo(freePort, { secureContext: {} as never }), 'ERR_INVALID_ARG_TYPE');
     await rejected(connectDtlsTo(0), 'ERR_OUT_OF_RANGE');
     await rejected(connectDtlsTo(9, { localAddress: 'nowhere' }), 'EINVAL');
   });

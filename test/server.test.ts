@@ -313,7 +313,8 @@ describe('Server', () => {
     assert.equal(address.address, '::1');
     await rejected(server.listen({ port: 0 }), /^ERR_/);
     const taken = createServer({ cert, key });
-    await rejected(taken.listen({ port: address.port, host: '::1' }), 'EADDRINUSE');
+    const refused = await rejected(taken.listen({ port: address.port, host: '::1' }), 'EADDRINUSE');
+    assert.ok(refused.message.includes(`[::1]:${address.port}`), refused.message);
     const socket = await connect({ host: '::1', port: address.port, ca: certificates().ca.cert });
     assert.equal(socket.remoteFamily, 'IPv6');
     socket.destroy();

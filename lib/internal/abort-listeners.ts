@@ -1,4 +1,5 @@
 // One listener on each AbortSignal, however many operations wait for it: many are no leak, and node would warn of one.
+import { withResolvers } from './with-resolvers.ts';
 
 interface Listeners {
   readonly callbacks: Set<() => void>;
@@ -34,4 +35,17 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     known.delete(signal);
     signal.removeEventListener('abort', listener);
   };
+}
+
+/** Rejects with its reason as soon as `signal` is aborted: for what nobody can stop. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = withResolvers<never>();
+  const give = (): void => aborted.reject(signal.reason);
+  if (signal.aborted) give();
+  const detach = onAbort(signal, give);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    detach();
+  }
 }

@@ -12,6 +12,7 @@ import type {
   Status as StatusType,
 } from '../../types/binding.d.ts';
 import { toError, withAlert } from '../errors.ts';
+import { hostAndPort } from './address.ts';
 import { closedError, tlsError } from './coded-error.ts';
 import { EventKind, Status, verifyFailed } from './constants.ts';
 import { copyBytes } from './copy-bytes.ts';
@@ -150,7 +151,7 @@ export class Connection implements DispatchTarget {
 
   #remotePlace(): string {
     const remote = this.remoteAddress;
-    return remote === null ? '' : `${remote.address}:${remote.port}`;
+    return remote === null ? '' : hostAndPort(remote.address, remote.port);
   }
 
   /** The peer's, also when it is gone; null: it is not on the Internet. */

@@ -1,6 +1,7 @@
 // A socket of node:dgram under one connection of DTLS.
 import { type RemoteInfo, Socket } from 'node:dgram';
 import type { Ssl } from '../ssl.ts';
+import { hostAndPort } from './address.ts';
 import { invalidArgType } from './coded-error.ts';
 import type { Connection } from './connection.ts';
 import { DatagramTransport } from './datagram-transport.ts';
@@ -28,7 +29,7 @@ export function useDatagramSocket(ssl: Ssl, connection: Connection, socket: Sock
   // Throws for a socket that is not connected.
   const { address, port } = given ?? socket.remoteAddress();
   const transport = new DatagramTransport(ssl, datagram => send(socket, datagram, given));
-  connection.peerName = `${address}:${port}`;
+  connection.peerName = hostAndPort(address, port);
   const onMessage = (message: Buffer, from: RemoteInfo): void => {
     if (from.port === port && from.address === address) transport.receive(message);
   };

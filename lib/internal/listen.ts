@@ -1,16 +1,8 @@
 // Where a server listens: names looked up, the address family that the machine has.
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
 import type { NativeListener } from '../../types/binding.d.ts';
+import { hostAndPort, numericAddress } from './address.ts';
 import { invalidArgValue } from './coded-error.ts';
-import {
-  optionalBoolean,
-  optionalInteger,
-  optionalString,
-  validateObject,
-  validateSignal,
-  validateText,
-} from './validate.ts';
+import { optionalBoolean, optionalInteger, optionalString, validateObject, validateSignal } from './validate.ts';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -39,11 +31,6 @@ const maxInt32 = 2 ** 31 - 1;
 
 /** What a machine without IPv6 answers. */
 const noIpv6: ReadonlySet<unknown> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL']);
-
-async function numeric(host: string): Promise<string> {
-  if (isIP(host) !== 0) return host;
-  return (await lookup(validateText(host, 'options.host'))).address;
-}
 
 export interface Place {
   readonly native: NativeOptions;
@@ -75,9 +62,9 @@ export async function placeOf(options: ListenOptions): Promise<Place> {
     return { native: { ...common, port, address: '::' }, fallback, label: `:::${port}`, signal };
   }
   return {
-    native: { ...common, port, address: await numeric(host) },
+    native: { ...common, port, address: await numericAddress(host) },
     fallback: undefined,
-    label: `${host}:${port}`,
+    label: hostAndPort(host, port),
     signal,
   };
 }
