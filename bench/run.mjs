@@ -1,4 +1,4 @@
-// npm run bench [-- NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--openssl PREFIX] [--no-results]
+// npm run bench [-- NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--openssl PREFIX-OR-VERSION] [--no-results]
 //
 // NAME is a group (bulk-receive, bulk-send, echo, handshake, https, memory, key-update) or the beginning of a job's name.
 // Contestants take turns, A B C A B C ..., so that what disturbs the machine disturbs all of them.
@@ -8,6 +8,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { opensslRelease } from '../scripts/openssl-release.mjs';
 import { npm } from '../scripts/run.mjs';
 import { runMain, setup } from '../scripts/setup.mjs';
 import { makeCertificates } from './harness/certificates.mjs';
@@ -15,7 +16,6 @@ import { findPeers } from './harness/contestants.mjs';
 import { label, selectJobs } from './harness/jobs.mjs';
 import { describeMachine } from './harness/machine.mjs';
 import { measure } from './harness/measure.mjs';
-import { onPrefix } from './harness/openssl-prefix.mjs';
 import { jobTable, Progress, targetTable } from './harness/report.mjs';
 import { judge } from './harness/targets.mjs';
 import { build, floor, folder, load } from './native/build.mjs';
@@ -54,9 +54,16 @@ function readArguments() {
 }
 
 /** @returns {import('./harness/contestants.mjs').Programs} */
-function findPrograms(/** @type {string | undefined} */ prefix) {
-  if (prefix === undefined) return { node: process.execPath, load, floor, env: process.env };
-  return onPrefix(prefix, path.join(folder, 'on-prefix'), { load, floor });
+function findPrograms(/** @type {string | undefined} */ openssl) {
+  if (openssl === undefined) return { node: process.execPath, load, floor, env: process.env };
+  const release = opensslRelease(openssl);
+  const copy = (/** @type {string} */ program) => release.copy(program, path.join(folder, 'on-prefix'));
+  return {
+    node: copy(process.execPath),
+    load: copy(load),
+    floor: copy(floor),
+    env: { ...process.env, ...release.env },
+  };
 }
 
 /**

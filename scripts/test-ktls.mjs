@@ -1,14 +1,14 @@
 // The tests of kernel TLS on a kernel that has it, whatever the kernel of this machine has: a user-mode Linux, which is
 // an ordinary process and needs no rights. Its root is this machine's, read-only; it sees no network.
-//   node scripts/test-ktls.mjs [PREFIX]
-// PREFIX: a folder with another OpenSSL and all that it needs (usr/lib/x86_64-linux-gnu, with its own libc), as made by
-// dpkg -x; see docs/performance.md.
+//   node scripts/test-ktls.mjs [PREFIX | VERSION]
+// Another OpenSSL than the system's: as for scripts/test-openssl.mjs.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { buildNativeTests } from './native-tests.mjs';
+import { Lacking, opensslRelease } from './openssl-release.mjs';
 import { isMain, root, run, Stop, tsc } from './run.mjs';
 import { runMain, setup } from './setup.mjs';
 
@@ -17,9 +17,6 @@ const cache = path.join(root, '.cache', 'ktls');
 const modules = ['crypto/gf128mul', 'crypto/ghash-generic', 'crypto/ctr', 'crypto/gcm', 'net/tls/tls'];
 const memory = '1536M';
 const patience = 300_000;
-
-/** What this machine lacks. The tests are skipped then, and say so. */
-class Lacking extends Error {}
 
 /** @param {string} command @param {string[]} args @param {string} [cwd] */
 function quietly(command, args, cwd) {
@@ -65,9 +62,7 @@ function compileInit() {
 /** node, by the loader of another system's libraries if there is one. @param {string | undefined} prefix */
 function nodeCommand(prefix) {
   if (prefix === undefined) return [process.execPath];
-  const libraries = path.resolve(prefix, 'usr/lib/x86_64-linux-gnu');
-  const loader = path.join(libraries, 'ld-linux-x86-64.so.2');
-  if (!existsSync(loader)) throw new Stop(`${loader} does not exist`);
+  const { loader, libraries } = opensslRelease(prefix);
   return [loader, '--library-path', libraries, process.execPath];
 }
 

@@ -4,7 +4,6 @@ import type { OpenSslError, SslContextOptions } from 'system-tls';
 import { certificates, type Identity } from './support/certificates.ts';
 import { rejected } from './support/errors.ts';
 import { makePair, versions } from './support/memory-pair.ts';
-import { makeNotYetValid } from './support/not-yet-valid.ts';
 
 const identity = ({ cert, key }: Identity): SslContextOptions => ({ cert, key });
 
@@ -12,7 +11,13 @@ for (const [version, both] of versions) {
   describe(`bad certificates, ${version}`, () => {
     const bad: readonly [what: string, identity: () => Identity, code: string, advice: RegExp, alert: string][] = [
       ['expired', () => certificates().expired, 'CERT_HAS_EXPIRED', /out of date/, 'certificate_expired'],
-      ['not yet valid', makeNotYetValid, 'CERT_NOT_YET_VALID', /compare the clocks/, 'bad_certificate'],
+      [
+        'not yet valid',
+        () => certificates().notYetValid,
+        'CERT_NOT_YET_VALID',
+        /compare the clocks/,
+        'bad_certificate',
+      ],
       [
         'for another purpose',
         () => certificates().client,

@@ -22,6 +22,9 @@ const glibc = 'glibcVersionRuntime' in (process.report.getReport() as { header: 
 /** A node that is linked to the system's OpenSSL has none of its own to fall into. */
 const ownOpenssl = process.config.variables.node_shared_openssl !== true;
 
+/** Where OpenSSL looks for it. */
+const legacy = join(process.env['OPENSSL_MODULES'] ?? openssl.modulesDirectory, 'legacy.so');
+
 /** Text that prints the error which `expression` ends in, or null. */
 const failureOf = (expression: string) => `
   let failure = null;
@@ -143,14 +146,13 @@ describe('isolation', () => {
 
       it('a provider that other code has loaded plainly, and names it', async function () {
         const program = requireNode(this, node);
-        const module = join(openssl.modulesDirectory, 'legacy.so');
-        needs(this, existsSync(module), `there is no ${module}`);
-        const opened = `try { process.dlopen({ exports: {} }, ${JSON.stringify(module)}, constants.dlopen.RTLD_NOW); } catch {}`;
+        needs(this, existsSync(legacy), `there is no ${legacy}`);
+        const opened = `try { process.dlopen({ exports: {} }, ${JSON.stringify(legacy)}, constants.dlopen.RTLD_NOW); } catch {}`;
         const text = `${useRequire}
           const { openssl } = await import('system-tls');
           ${opened}
           ${failureOf(`openssl.loadProvider('legacy')`)}`;
-        assertRefused(await evaluate(program, text), module);
+        assertRefused(await evaluate(program, text), legacy);
       });
     });
 
@@ -200,13 +202,13 @@ describe('isolation', () => {
       });
 
       it('nor anything of a provider loaded by name', async function () {
-        needs(this, existsSync(join(openssl.modulesDirectory, 'legacy.so')), 'there is no legacy provider');
+        needs(this, existsSync(legacy), 'there is no legacy provider');
         const text = `${imports} openssl.loadProvider('legacy');`;
         await assertNoneToNode(this, text, {}, ['legacy.so', 'libssl.so']);
       });
 
       it('nor anything of a provider that openssl.cnf loads', async function () {
-        needs(this, existsSync(join(openssl.modulesDirectory, 'legacy.so')), 'there is no legacy provider');
+        needs(this, existsSync(legacy), 'there is no legacy provider');
         const config = join(folder, 'legacy.cnf');
         writeFileSync(
           config,
@@ -225,13 +227,12 @@ describe('isolation', () => {
       });
 
       it('nor anything of a provider whose file openssl.cnf names by its path, in a file of its own', async function () {
-        const module = join(openssl.modulesDirectory, 'legacy.so');
-        needs(this, existsSync(module), 'there is no legacy provider');
+        needs(this, existsSync(legacy), 'there is no legacy provider');
         const config = join(folder, 'including.cnf');
         writeFileSync(config, `openssl_conf = init\n.include ${join(folder, 'included.cnf')}\n`);
         writeFileSync(
           join(folder, 'included.cnf'),
-          `[init]\nproviders.mine = list\n[list]\nthing = on\n[on]\nidentity = legacy\nmodule = ${module}\nactivate = 1\n`,
+          `[init]\nproviders.mine = list\n[list]\nthing = on\n[on]\nidentity = legacy\nmodule = ${legacy}\nactivate = 1\n`,
         );
         await assertNoneToNode(this, imports, { OPENSSL_CONF: config }, ['legacy.so', 'libssl.so']);
       });

@@ -1,6 +1,6 @@
 // Certificates for the tests, made by the openssl program once in a run.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -27,6 +27,8 @@ export interface Certificates {
   readonly wrongHost: Identity;
   /** localhost, but its time is over. */
   readonly expired: Identity;
+  /** localhost, but its time has not begun. */
+  readonly notYetValid: Identity;
   /** localhost, signed by itself. */
   readonly selfSigned: Identity;
   /** A client certificate signed by `otherCa`. */
@@ -63,16 +65,18 @@ class Maker {
     return read(certFile, keyFile);
   }
 
-  makeExpired(name: string, subject: string, extensions: readonly string[], issuer: Identity): Identity {
+  /** Valid from `start` to `end`. Of OpenSSL's programs only `ca` takes any dates in every version. */
+  makeDated(name: string, extensions: readonly string[], issuer: Identity, start: Date, end: Date): Identity {
     const [certFile, keyFile] = this.#files(name);
-    const request = join(this.folder, `${name}.csr`);
-    const extensionFile = join(this.folder, `${name}.ext`);
-    openssl('req', '-new', ...ecKey, '-nodes', '-keyout', keyFile, '-out', request, '-subj', subject);
-    writeFileSync(extensionFile, extensions.join('\n'));
-    // Only `x509 -req` takes a negative number of days.
+    const own = join(this.folder, `${name}.ca`);
+    const [config, request] = [join(own, 'config'), join(own, 'request.csr')];
+    mkdirSync(own);
+    writeFileSync(join(own, 'index.txt'), '');
+    writeFileSync(config, caConfig(own, extensions));
+    openssl('req', '-new', ...ecKey, '-nodes', '-keyout', keyFile, '-out', request, '-subj', '/CN=localhost');
     openssl(
-      ...['x509', '-req', '-in', request, '-out', certFile, '-days', '-1', '-extfile', extensionFile],
-      ...['-CA', issuer.certFile, '-CAkey', issuer.keyFile, '-set_serial', '4711'],
+      ...['ca', '-batch', '-config', config, '-cert', issuer.certFile, '-keyfile', issuer.keyFile, '-notext'],
+      ...['-in', request, '-out', certFile, '-startdate', generalizedTime(start), '-enddate', generalizedTime(end)],
     );
     return read(certFile, keyFile);
   }
@@ -81,6 +85,26 @@ class Maker {
     return [join(this.folder, `${name}.pem`), join(this.folder, `${name}.key`)];
   }
 }
+
+const caConfig = (folder: string, extensions: readonly string[]): string => `[ca]
+default_ca = own
+[own]
+database = ${folder}/index.txt
+new_certs_dir = ${folder}
+rand_serial = yes
+default_md = sha256
+policy = any
+x509_extensions = leaf
+[any]
+commonName = supplied
+[leaf]
+${extensions.join('\n')}
+`;
+
+/** As in ASN.1: YYYYMMDDHHMMSSZ. */
+const generalizedTime = (date: Date): string => date.toISOString().replace(/[-:T]|\.\d+/g, '');
+
+const daysAgo = (days: number): Date => new Date(Date.now() - days * 86_400_000);
 
 function read(certFile: string, keyFile: string): Identity {
   return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile, keyFile };
@@ -104,7 +128,8 @@ function makeAll(): Certificates {
     serverRsa: maker.make('server-rsa', '/CN=localhost', forServer, ca, rsaKey),
     client: maker.make('client', '/CN=client', forClient, ca),
     wrongHost: maker.make('wrong-host', '/CN=elsewhere.example', [leaf, 'subjectAltName=DNS:elsewhere.example'], ca),
-    expired: maker.makeExpired('expired', '/CN=localhost', [leaf, localNames], ca),
+    expired: maker.makeDated('expired', [leaf, localNames], ca, daysAgo(2), daysAgo(1)),
+    notYetValid: maker.makeDated('not-yet-valid', [leaf, localNames], ca, daysAgo(-9000), daysAgo(-9365)),
     selfSigned: maker.make('self-signed', '/CN=localhost', [leaf, localNames]),
     stranger: maker.make('stranger', '/CN=stranger', forClient, otherCa),
     intermediate,

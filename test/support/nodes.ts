@@ -15,10 +15,14 @@ let node24: string | null | undefined;
 function fetchNode24(): string | undefined {
   if (node24 === undefined) {
     try {
-      const program = execFileSync(process.execPath, [join(packageFolder, 'scripts/fetch-node.mjs'), '24'], {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      }).trim();
+      // `npm run test-openssl` names one that uses the same OpenSSL as this node.
+      const named = process.env['SYSTEM_TLS_NODE_24'];
+      const program =
+        named ??
+        execFileSync(process.execPath, [join(packageFolder, 'scripts/fetch-node.mjs'), '24'], {
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'ignore'],
+        }).trim();
       // It may be there and not run: made for another C library, for instance.
       execFileSync(program, ['--version'], { stdio: 'ignore' });
       node24 = program;
