@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { closeSync } from 'node:fs';
 import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
 import { Acceptor } from './internal/acceptor.ts';
-import { abortError, invalidThis, tlsError } from './internal/coded-error.ts';
+import { abortError, invalidArgValue, invalidThis, tlsError } from './internal/coded-error.ts';
 import { throwLater } from './internal/dispatch.ts';
 import { defaultHandshakeTimeout } from './internal/handshake.ts';
 import { type ListenOptions, placeOf } from './internal/listen.ts';
@@ -47,8 +47,8 @@ export interface ServerOptions extends SslContextOptions, TlsSocketOptions {
   /** Connections live on the threads of this pool, balanced; default: on the loop. */
   readonly io?: IoPool | undefined;
   /**
-   * Where a connection lives after its handshake, if there is an IoPool: `'threads'` (default), or `'loop'`, which answers
-   * small messages sooner and leaves the cost of handshakes to the threads.
+   * Where a connection lives after its handshake, with {@link ServerOptions.io} alone: `'threads'` (default), or `'loop'`,
+   * which answers small messages sooner and leaves the cost of handshakes to the threads.
    */
   readonly data?: 'threads' | 'loop' | undefined;
   /** See {@link SslOptions.ktls}. */
@@ -107,12 +107,20 @@ interface Settings {
   readonly on: SslListeners | undefined;
 }
 
+function checkData({ data, io }: ServerOptions): void {
+  if (data === undefined || data === null) return;
+  validateOneOf(data, 'options.data', ['threads', 'loop']);
+  if (io !== undefined && io !== null) return;
+  const why = 'has no meaning without "options.io": connections are on the loop from the start then';
+  throw invalidArgValue('options.data', why, data);
+}
+
 function settingsOf(options: ServerOptions): Settings {
   const { onread, on } = options;
   checkOnRead(onread);
   checkListeners(on);
   nativePool(options.io, 'options.io');
-  if (options.data !== undefined) validateOneOf(options.data, 'options.data', ['threads', 'loop']);
+  checkData(options);
   return {
     socket: {
       allowHalfOpen: optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false),
@@ -133,11 +141,21 @@ function settingsOf(options: ServerOptions): Settings {
   };
 }
 
-function forServers(context: SslContext): SslContext {
-  const { method } = contextArgument(context, 'context').policy;
-  assertMethodCarries(method, 'stream', 'createServer()');
-  assertMethodSide(method, 'server');
-  return context;
+/** What connections are made of. */
+interface Template {
+  readonly context: SslContext;
+  readonly options: SslOptions;
+  readonly shared: ConnectionSettings;
+}
+
+/** Made before the first connection comes: what is wrong with the options is the server's affair, not a client's. */
+function makeTemplate(context: SslContext, settings: Settings, clientPolicy: VerifyOptions): Template {
+  const internals = contextArgument(context, 'context');
+  assertMethodCarries(internals.policy.method, 'stream', 'createServer()');
+  assertMethodSide(internals.policy.method, 'server');
+  const { io, ktls, dynamicRecordSizing, on } = settings;
+  const options: SslOptions = { side: 'server', io, ktls, dynamicRecordSizing, on, ...clientPolicy };
+  return { context, options, shared: new ConnectionSettings(internals, options) };
 }
 
 let own: (server: unknown) => Server;
@@ -149,9 +167,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #settings: Settings;
   readonly #connections = new Set<Ssl>();
   readonly #handshakes: ServerHandshakes;
-  #context: SslContext;
-  /** Of all connections of that context. */
-  #sslSettings: ConnectionSettings | undefined;
+  #template: Template;
   #clientPolicy: VerifyOptions;
   #acceptor: Acceptor | null = null;
   /** close() has been called. */
@@ -173,7 +189,8 @@ export class Server extends EventEmitter<ServerEvents> {
     );
     this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
     this.#clientPolicy = clientPolicyOf(options);
-    this.#context = forServers(readyContext(options) ?? new SslContext(options));
+    const context = readyContext(options) ?? new SslContext(options);
+    this.#template = makeTemplate(context, this.#settings, this.#clientPolicy);
     if (optionalFunction(onConnection, 'onConnection') !== undefined)
       this.on('secureConnection', onConnection as () => void);
   }
@@ -248,8 +265,7 @@ export class Server extends EventEmitter<ServerEvents> {
   setSecureContext(options: SslContextOptions | SslContext): void {
     const server = own(this);
     if (options instanceof SslContext) {
-      server.#context = forServers(options);
-      server.#sslSettings = undefined;
+      server.#template = makeTemplate(options, server.#settings, server.#clientPolicy);
       return;
     }
     validateObject(options, 'options');
@@ -257,9 +273,8 @@ export class Server extends EventEmitter<ServerEvents> {
     // Two ways to say the same: the new way replaces the old one as a whole.
     const otherWords = Object.keys(given).length > 0 && ('verifyMode' in given || 'verifyMode' in server.#clientPolicy);
     const policy = otherWords ? given : { ...server.#clientPolicy, ...given };
-    server.#context = forServers(new SslContext({ ...options, ...policy }));
+    server.#template = makeTemplate(new SslContext({ ...options, ...policy }), server.#settings, policy);
     server.#clientPolicy = policy;
-    server.#sslSettings = undefined;
   }
 
   /** Stops listening at once; resolves when the last connection has ended. Idempotent. */
@@ -321,10 +336,8 @@ export class Server extends EventEmitter<ServerEvents> {
   #makeSsl(fd: number): Ssl | undefined {
     let ssl: Ssl;
     try {
-      const { io, ktls, dynamicRecordSizing, on } = this.#settings;
-      const options = { side: 'server', io, ktls, dynamicRecordSizing, on, ...this.#clientPolicy } as const;
-      this.#sslSettings ??= new ConnectionSettings(contextArgument(this.#context, 'context'), options);
-      ssl = new Ssl(this.#context, options, this.#sslSettings);
+      const { context, options, shared } = this.#template;
+      ssl = new Ssl(context, options, shared);
     } catch (error) {
       closeSync(fd);
       this.#acceptFailed(error);

@@ -32,6 +32,7 @@ import { ConnectionSettings } from './internal/ssl-options.ts';
 import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from './internal/validate.ts';
 import { decide } from './internal/verifier.ts';
 import {
+  assertCanWait,
   assertDecides,
   type VerifyOptions,
   type VerifyPolicy,
@@ -442,6 +443,7 @@ export class Ssl extends SslState implements Sink {
     const { server, native } = connection;
     const resumes = !native.established || native.sessionReused;
     assertDecides(server, policy);
+    assertCanWait(server, policy);
     const { host, contextTrust } = this.#origin;
     const origin = originUnder(policy, host, contextTrust);
     if (origin.verified && resumes && this.#resumed !== undefined) assertSessionFits(this.#resumed, origin);

@@ -420,6 +420,11 @@ describe('DTLS', function () {
       client.close();
       thrown(() => new Ssl(tls, { side: 'client' }).setDatagramSocket(socket, peer), 'ERR_TLS_DTLS');
       thrown(() => new Ssl(tls, { side: 'client', mtu: 500 }), 'ERR_TLS_DTLS');
+      for (const side of ['client', 'server'] as const) {
+        const sized = thrown(() => new Ssl(dtls, { side, dynamicRecordSizing: true }), 'ERR_TLS_DTLS');
+        assert.match(sized.message, /dynamicRecordSizing is for streams/);
+        new Ssl(dtls, { side, dynamicRecordSizing: false }).close();
+      }
       for (const mtu of [207, 65508, 1.5]) thrown(() => new Ssl(dtls, { side: 'client', mtu }), 'ERR_OUT_OF_RANGE');
       thrown(() => new Ssl(dtls, { side: 'client' }).setFd(0), ['ENOTSOCK', 'EPROTOTYPE', 'ENOTCONN']);
     });

@@ -394,7 +394,16 @@ describe('IoPool', () => {
     });
 
     it('refuses another place', async () => {
-      await rejected(startServer({ data: 'moon' as 'loop' }), 'ERR_INVALID_ARG_VALUE');
+      const io = makePool();
+      await rejected(startServer({ io, data: 'moon' as 'loop' }), 'ERR_INVALID_ARG_VALUE');
+      await rejected(startServer({ io, data: 1 as never }), 'ERR_INVALID_ARG_VALUE');
+    });
+
+    it('refuses to choose without threads', async () => {
+      for (const data of ['loop', 'threads'] as const) {
+        const error = await rejected(startServer({ io: undefined, data }), 'ERR_INVALID_ARG_VALUE');
+        assert.match(error.message, /options\.data.*options\.io/);
+      }
     });
   });
 

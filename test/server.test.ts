@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { connect, createServer, type Server, Ssl, type SslSession, type TlsSocket } from 'system-tls';
+import { connect, createServer, type Server, Ssl, SslContext, type SslSession, type TlsSocket } from 'system-tls';
 import { certificates } from './support/certificates.ts';
 import { nodeScript } from './support/child.ts';
 import { rejected, thrown } from './support/errors.ts';
@@ -321,6 +321,21 @@ describe('Server', () => {
     await server.close();
     await taken.close();
     assert.equal(server.address(), null);
+  });
+
+  it('options that contradict each other are refused before any client comes', async () => {
+    const { cert, key } = certificates().server;
+    const decides = new SslContext({ cert, key, requestCert: true, verify: () => true });
+    const contradiction = { rejectUnauthorized: false };
+    thrown(() => createServer({ secureContext: decides, ...contradiction }), 'ERR_INVALID_ARG_VALUE');
+    const server = createServer({ cert, key, ...contradiction });
+    await server.listen({ port: 0, host: '127.0.0.1' });
+    thrown(() => server.setSecureContext(decides), 'ERR_INVALID_ARG_VALUE');
+    const { port } = server.address() as net.AddressInfo;
+    const client = await connect({ host: '127.0.0.1', servername: 'localhost', port, ca: certificates().ca.cert });
+    assert.equal(client.authorized, true, 'what there was goes on');
+    client.destroy();
+    await server[Symbol.asyncDispose]();
   });
 
   it('on a Unix socket', async () => {

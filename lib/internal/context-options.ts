@@ -18,7 +18,7 @@ import {
   validateObject,
   validateText,
 } from './validate.ts';
-import { type VerifyPolicy, verifyMode, verifyPolicy } from './verify-mode.ts';
+import { assertCanWait, type VerifyPolicy, verifyMode, verifyPolicy } from './verify-mode.ts';
 import { refuseSecureProtocol, versionRange } from './versions.ts';
 
 /** What the connections of a context need to know of its options. */
@@ -48,9 +48,12 @@ function renegotiationPolicy(value: SslContextOptions['clientRenegotiation']): C
 
 export function contextPolicy(options: SslContextOptions): ContextPolicy {
   validateObject(options, 'options');
+  const verify = verifyPolicy(options);
+  const method = methodOf(options.method);
+  assertCanWait(method.side === 'server', verify);
   return {
-    verify: verifyPolicy(options),
-    method: methodOf(options.method),
+    verify,
+    method,
     renegotiation: renegotiationPolicy(options.clientRenegotiation),
     keyUpdateLimit: optionalInteger(options.keyUpdateLimit, 'options.keyUpdateLimit', 1, maxInt32),
   };

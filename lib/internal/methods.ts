@@ -59,7 +59,7 @@ export function assertMethodCarries({ dtls }: Pick<Method, 'dtls'>, wanted: 'str
   throw tlsError(
     'ERR_TLS_DTLS',
     dtls
-      ? `${what} makes a stream, and the context is for DTLS (option method), which carries messages: use connectDtls(), createDtlsServer() or an Ssl`
+      ? `${what} is for streams, and the context is for DTLS (option method), which carries messages: use connectDtls(), createDtlsServer() or an Ssl`
       : `${what} needs a context for DTLS: option method 'DTLS', 'DTLS_client' or 'DTLS_server'`,
   );
 }

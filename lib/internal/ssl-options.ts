@@ -19,7 +19,14 @@ import {
   validateText,
 } from './validate.ts';
 import type { Verifier } from './verifier.ts';
-import { assertDecides, type VerifyPolicy, verifyContinue, verifyMode, verifyPolicy } from './verify-mode.ts';
+import {
+  assertCanWait,
+  assertDecides,
+  type VerifyPolicy,
+  verifyContinue,
+  verifyMode,
+  verifyPolicy,
+} from './verify-mode.ts';
 
 const maxInt32 = 2 ** 31 - 1;
 /** TLSEXT_MAXLEN_host_name. */
@@ -57,6 +64,7 @@ export class ConnectionSettings {
     this.host = options.host === false ? undefined : (hostName(options.host, 'options.host') ?? servername);
     this.verify = verifyPolicy(options, policy.verify);
     assertDecides(this.server, this.verify);
+    assertCanWait(this.server, this.verify);
     const depth = optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000);
     this.native = { ...nativeOptions(this, { servername, verifyDepth: depth }, policy, options), ...internal };
     this.on = checkListeners(options.on);

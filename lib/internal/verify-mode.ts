@@ -1,6 +1,7 @@
 // How a connection verifies its peer: in node:tls's words (requestCert, rejectUnauthorized) or in OpenSSL's (verifyMode).
+import { openssl } from '../openssl.ts';
 import type { VerifierOptions } from '../verification.ts';
-import { invalidArgValue } from './coded-error.ts';
+import { invalidArgValue, tlsError } from './coded-error.ts';
 import { VerifyMode } from './constants.ts';
 import { optionalBoolean, validateOneOf } from './validate.ts';
 import { type Verifier, verifierOption } from './verifier.ts';
@@ -104,6 +105,15 @@ export function verifyMode(server: boolean, { rejectUnauthorized, requestCert, m
   if (!server) return rejectUnauthorized ? VerifyMode.Peer : VerifyMode.None;
   if (!requestCert) return VerifyMode.None;
   return rejectUnauthorized ? VerifyMode.Peer | VerifyMode.FailIfNoPeerCertificate : VerifyMode.Peer;
+}
+
+/** A client's handshake can be retried when there is an answer; a server's waits in a job of OpenSSL's. */
+export function assertCanWait(server: boolean, { verifier }: Pick<VerifyPolicy, 'verifier'>): void {
+  if (!server || verifier === null || openssl.features.async) return;
+  throw tlsError(
+    'ERR_TLS_ASYNC_UNAVAILABLE',
+    `a server cannot wait for "options.${verifier.name}" here: OpenSSL has no ASYNC jobs on this platform (openssl.features.async); leave it away`,
+  );
 }
 
 /** A server that asks without insisting hears the verdict after the handshake; a client's mode says it all. */
