@@ -67,19 +67,7 @@ const Register kRefused("a socket that refuses bytes, in the handshake and after
       Loop loop;
       Ends ends = make_ends(loop, version);
       CHECK(connect_ktls(ends, buffer));
-      const std::string bytes(1 << 20, 'x');
-      {
-        const io::Turn turn(*loop.reactor);
-        ends.client->start(operation(1, Kind::handshake));
-        ends.client->start(write_operation(2, bytes));
-        ends.server->start(write_operation(1, bytes));
-        ends.client->start_flow();
-        ends.server->start_flow();
-      }
-      CHECK(loop.run_until([&] {
-        return loop.received[kClient].size() == bytes.size() && loop.received[kServer].size() == bytes.size();
-      }));
-      CHECK(loop.received[kClient] == bytes && loop.received[kServer] == bytes);
+      CHECK(megabyte_both_ways(loop, ends));
       // With a buffer that cannot take the handshake's last flight, OpenSSL has to do without the kernel.
       const engine::Ktls& ktls = *ends.client->connection()->enc().ktls;
       if (kernel_is_bound_to() && buffer == 0) CHECK(ktls.sends());

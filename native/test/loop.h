@@ -113,6 +113,23 @@ inline engine::Operation write_operation(engine::OperationId id, std::string byt
   return made;
 }
 
+inline bool megabyte_both_ways(Loop& loop, Ends& ends) {
+  using Kind = engine::Operation::Kind;
+  const std::string bytes(1 << 20, 'x');
+  {
+    const io::Turn turn(*loop.reactor);
+    ends.client->start(operation(1, Kind::handshake));
+    ends.client->start(write_operation(2, bytes));
+    ends.server->start(write_operation(1, bytes));
+    ends.client->start_flow();
+    ends.server->start_flow();
+  }
+  CHECK(loop.run_until(
+      [&] { return loop.received[kClient].size() == bytes.size() && loop.received[kServer].size() == bytes.size(); }));
+  CHECK(loop.received[kClient] == bytes && loop.received[kServer] == bytes);
+  return true;
+}
+
 // The server is closed after so many turns of a handshake, or of what follows it; whether the client fails, once, and
 // never takes that for the end of the data.
 inline bool server_vanishes(Loop& loop, Ends& ends, int turns) {
