@@ -66,6 +66,9 @@ class Owner : public io::IoThread::Owner, public std::enable_shared_from_this<Ow
       if (event.kind == EventKind::failed) {
         failures[event.target] = std::get<openssl::FailurePtr>(batch.payloads()[static_cast<std::size_t>(event.a)]);
       }
+      if (event.kind == EventKind::question && on_question) {
+        on_question(event.target, static_cast<engine::QuestionId>(event.a));
+      }
     }
     if (on_dispatch) on_dispatch();
   }
@@ -89,6 +92,7 @@ class Owner : public io::IoThread::Owner, public std::enable_shared_from_this<Ow
   std::map<std::int32_t, std::string> received;
   std::map<std::int32_t, openssl::FailurePtr> failures;
   std::function<void()> on_dispatch;
+  std::function<void(std::int32_t, engine::QuestionId)> on_question;
 
  private:
   static constexpr std::size_t kSlabs = 3;
@@ -163,8 +167,9 @@ struct Pairs {
   std::vector<Remote> ends;  // client, server, client, ...
 };
 
-Pairs make_pairs(const io::IoPool& pool, int version, int count) {
+Pairs make_pairs(const io::IoPool& pool, int version, int count, bool asking = false) {
   Pairs pairs{make_contexts(version), {}};
+  if (asking) let_ask(pairs.contexts);
   for (int index = 0; index < count; ++index) {
     int fds[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) break;
@@ -327,6 +332,79 @@ const Register kMoved("from an I/O thread to the loop, with data on its way", []
     server.channel->close();
     loop.reactor->close();
     owner->run_until([&] { return true; });
+  }
+  return true;
+});
+
+// Both ends of each ask; `answer` hears of each question on the owner's thread.
+void let_ends_ask(const Pairs& pairs, Owner& owner, std::function<void(const Remote&, engine::QuestionId)> answer) {
+  for (const Remote& end : pairs.ends) {
+    end.post([](io::Channel& there) {
+      SSL_set_verify(there.connection()->ssl(), SSL_VERIFY_PEER, nullptr);
+      there.connection()->set_asking(true);
+    });
+  }
+  owner.on_question = [&pairs, answer = std::move(answer)](std::int32_t id, engine::QuestionId question) {
+    answer(pairs.ends[static_cast<std::size_t>(id) - 1], question);
+  };
+}
+
+const Register kAsking("I/O threads: questions are answered from elsewhere, twice, and too late", [] {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    auto owner = std::make_shared<Owner>();
+    const auto pool = owner->open_pool(2);
+    std::atomic<int> taken{0};
+    std::atomic<int> refused{0};
+    const auto answer = [&](const Remote& end, engine::QuestionId question) {
+      for (int time = 0; time < 2; ++time) {
+        end.post([&, question](io::Channel& there) {
+          ++(there.answer(question, {false, X509_V_OK}) ? taken : refused);
+        });
+      }
+    };
+    const Pairs pairs = make_pairs(*pool, version, 8, true);
+    let_ends_ask(pairs, *owner, answer);
+    for (const Remote& end : pairs.ends) {
+      end.write(1, "hello");
+      end.flow();
+    }
+    CHECK(owner->run_until([&] {
+      for (const Remote& end : pairs.ends) {
+        if (owner->received[end.id] != "hello") return false;
+      }
+      return true;
+    }));
+    CHECK(owner->run_until([&] { return taken + refused == 32; }));
+    pool->stop();
+    CHECK(taken == 16);
+  }
+  return true;
+});
+
+const Register kAskingTorn("I/O threads stopped while questions wait, or are being answered, let go of everything", [] {
+  for (int after = 0; after < 24; ++after) {
+    auto owner = std::make_shared<Owner>();
+    const auto pool = owner->open_pool(2);
+    int asked = 0;
+    const auto answer = [&](const Remote& end, engine::QuestionId question) {
+      const int kind = (asked++ + after) % 4;
+      if (kind == 0) return;
+      if (kind == 1) end.post([](io::Channel& there) { there.close(); });
+      end.post([question, kind](io::Channel& there) {
+        there.answer(question, {false, kind == 2 ? X509_V_ERR_CERT_REVOKED : X509_V_OK});
+      });
+    };
+    const Pairs pairs = make_pairs(*pool, after % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, 4, true);
+    let_ends_ask(pairs, *owner, answer);
+    for (const Remote& end : pairs.ends) {
+      end.write(1, "hello");
+      end.flow();
+    }
+    const std::uint64_t end = uv_hrtime() + static_cast<std::uint64_t>(after) * 400'000;
+    owner->run_until([&] { return uv_hrtime() > end; });
+    pool->stop();
+    for (const Remote& each : pairs.ends) CHECK(each.channel->connection() == nullptr);
+    owner->run_until([&] { return uv_run(owner->loop(), UV_RUN_NOWAIT) >= 0; });
   }
   return true;
 });

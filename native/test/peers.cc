@@ -6,6 +6,10 @@
 
 #include <algorithm>
 
+#include "engine/hooks.h"
+#include "openssl/attachment.h"
+#include "openssl/verification.h"
+
 namespace system_tls::test {
 
 using engine::Operation;
@@ -51,6 +55,15 @@ Contexts make_contexts(int version) {
   X509_STORE_add_cert(SSL_CTX_get_cert_store(contexts.client.get()), identity.certificate.get());
   SSL_CTX_set_verify(contexts.client.get(), SSL_VERIFY_PEER, nullptr);
   return contexts;
+}
+
+void let_ask(const Contexts& contexts) {
+  for (SSL_CTX* context : {contexts.server.get(), contexts.client.get()}) {
+    openssl::attach(context, openssl::Attachment{engine::context_hooks(), {}, {}});
+    openssl::use_verify_hook(context);
+  }
+  SSL_CTX_use_certificate(contexts.client.get(), SSL_CTX_get0_certificate(contexts.server.get()));
+  SSL_CTX_use_PrivateKey(contexts.client.get(), SSL_CTX_get0_privatekey(contexts.server.get()));
 }
 
 void Recorder::operation_done(OperationId id, std::int64_t result) {
@@ -100,7 +113,8 @@ OperationId End::read(std::size_t max) {
   return id;
 }
 
-Pair::Pair(int version, const engine::Limits& limits) : contexts(make_contexts(version)) {
+Pair::Pair(int version, const engine::Limits& limits, bool asking) : contexts(make_contexts(version)) {
+  if (asking) let_ask(contexts);
   openssl::FailurePtr failure;
   engine::ConnectionOptions options;
   options.limits = limits;

@@ -21,6 +21,9 @@ struct Contexts {
 // for "localhost".
 Contexts make_contexts(int version);
 
+// As contexts of ours have it: what OpenSSL asks goes to the connection. The client shows a certificate if it is asked.
+void let_ask(const Contexts& contexts);
+
 // Records what a connection says, and gives it a slab that is emptied at once.
 class Recorder : public engine::Events {
  public:
@@ -80,13 +83,14 @@ struct End {
   engine::OperationId read(std::size_t max = 1 << 20);
 };
 
+// `asking`: its contexts are those of let_ask(), and each end may be set_asking().
 struct Pair {
   engine::ChunkPool pool;
   Contexts contexts;
   End client;
   End server;
 
-  explicit Pair(int version, const engine::Limits& limits = {});
+  explicit Pair(int version, const engine::Limits& limits = {}, bool asking = false);
   // Moves bytes in pieces of at most `fragment` until nothing moves any more.
   void pump(std::size_t fragment = 1 << 20);
   bool handshake(std::size_t fragment = 1 << 20);

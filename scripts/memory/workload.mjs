@@ -82,6 +82,73 @@ async function inMemory() {
   await abandoned;
 }
 
+/**
+ * A handshake in memory in which both ends ask, a client by a retry and a server in an ASYNC job.
+ * @param {import('system-tls').Verify} client
+ * @param {import('system-tls').Verify} [verify]
+ * @param {import('system-tls').SslContextOptions} [both]
+ */
+function askingPair(client, verify = client, both = {}) {
+  const [a, b] = Bio.pair();
+  const near = new Ssl(new SslContext({ ...identity, ...both }), { side: 'client', host: 'localhost', verify: client });
+  const far = new Ssl(new SslContext({ ...identity, ...both, requestCert: true, verify }), { side: 'server' });
+  near.setBio(a, a);
+  far.setBio(b, b);
+  return { near, far, done: Promise.all([near.connect(), far.accept()]) };
+}
+
+async function questions() {
+  for (const maxVersion of /** @type {const} */ (['TLSv1.2', 'TLSv1.3'])) {
+    const both = { maxVersion };
+    /** @type {import('system-tls').Verify} */
+    const later = () => new Promise(resolve => setImmediate(resolve, true));
+    const never = () => new Promise(ignore);
+    for (const verify of [() => true, later, () => 'CERT_REVOKED', () => Promise.reject(new Error('no'))]) {
+      const { near, far, done } = askingPair(later, verify, both);
+      await done.catch(ignore);
+      // TLS 1.3: the client is through before the server has decided.
+      const reading = near.read().catch(ignore);
+      near.close();
+      far.close();
+      await reading;
+    }
+    for (const [client, server] of /** @type {const} */ ([
+      [never, later],
+      [later, never],
+    ])) {
+      const { near, far, done } = askingPair(client, server, both);
+      await new Promise(resolve => setTimeout(resolve, 50));
+      near.close();
+      far.close();
+      await done.catch(ignore);
+    }
+    await inRead(both, later);
+    await inRead(both, never);
+  }
+}
+
+/**
+ * Asked for later, so the question comes inside SSL_read.
+ * @param {import('system-tls').SslContextOptions} both
+ * @param {import('system-tls').Verify} verify
+ */
+async function inRead(both, verify) {
+  const [a, b] = Bio.pair();
+  const near = new Ssl(new SslContext({ ...identity, ...both, ca: identity.cert }), {
+    side: 'client',
+    host: 'localhost',
+  });
+  const far = new Ssl(new SslContext({ ...identity, ...both, verify }), { side: 'server' });
+  near.setBio(a, a);
+  far.setBio(b, b);
+  await Promise.all([near.connect(), far.accept()]);
+  const reading = near.read().catch(ignore);
+  await far.requestClientCertificate({ timeout: 100 }).catch(ignore);
+  near.close();
+  far.close();
+  await reading;
+}
+
 async function refusals() {
   await client({ ca: [] }).catch(ignore);
   await connect({ host: 'localhost', port, ca: identity.cert, servername: 'elsewhere.example' }).catch(ignore);
@@ -102,6 +169,7 @@ for (let round = 0; round < rounds; round++) {
   await renegotiations();
   await resumption();
   await inMemory();
+  await questions();
   await refusals();
   if (typeof globalThis.gc === 'function') globalThis.gc();
 }
