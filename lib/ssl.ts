@@ -492,7 +492,8 @@ export class Ssl extends SslState implements Sink {
   /**
    * The ciphers of this connection alone, for its next handshake: SSL_set_cipher_list(3), and SSL_set_ciphersuites(3) for
    * names that begin with `TLS_`. With TLS 1.2 also after a handshake, for a full {@link renegotiate}. A server's
-   * connection that has its own resumes no session, since that would bring its cipher along.
+   * connection that has its own resumes no session, since that would bring its cipher along; a client's does not offer a
+   * session of up to TLS 1.2 whose cipher is not among them, and the handshake is full.
    *
    * @param ciphers - OpenSSL's names, divided by colons
    * @throws OpenSslError `ERR_SSL_NO_CIPHER_MATCH` if none is known; Error `ERR_TLS_HANDSHAKE_STARTED` during a handshake. The

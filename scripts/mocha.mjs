@@ -9,6 +9,7 @@ import { root, run } from './run.mjs';
 export const socketSuites = [
   'http',
   'ktls',
+  'own-ciphers',
   'peers-client-auth',
   'peers-gnutls',
   'peers-node',

@@ -1,5 +1,6 @@
 // Ciphers of one connection: renegotiation "for other algorithms", as the tutorial has it.
 import assert from 'node:assert/strict';
+import type { Ssl, SslContext } from 'system-tls';
 import { certificates } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
@@ -33,6 +34,58 @@ describe('ciphers of a connection', () => {
     await pair.during(pair.client.renegotiate({ abbreviated: true }));
     assert.equal(pair.client.sessionReused, false);
     assert.equal(pair.client.cipher?.name, chacha);
+  });
+
+  // Its session needs the old one: offered all the same, it would be the end of the connection.
+  for (const side of ['client', 'server'] as const) {
+    it(`of a client that drops the one in use: what the ${side} begins is full, abbreviated or not`, async () => {
+      for (const abbreviated of [true, false]) {
+        const pair = await connectedPair(before);
+        const waiting = watch(side === 'client' ? pair.server.read() : pair.client.read());
+        pair.client.setCiphers(chacha);
+        await pair.during(pair[side].renegotiate({ abbreviated }));
+        assert.equal(pair.client.sessionReused, false);
+        assert.equal(pair.client.cipher?.name, chacha);
+        assert.equal(pair.client.peerCertificate?.subject, 'CN=localhost');
+        await pair[side].write('goes on');
+        assert.equal(String(await pair.during(waiting.promise)), 'goes on');
+      }
+    });
+  }
+
+  it('of a client that keeps the one in use: an abbreviated renegotiation resumes', async () => {
+    const pair = await connectedPair(before);
+    void watch(pair.server.read());
+    pair.client.setCiphers(`${chacha}:${aes}`);
+    await pair.during(pair.client.renegotiate({ abbreviated: true }));
+    assert.equal(pair.client.sessionReused, true);
+    assert.equal(pair.client.cipher?.name, aes);
+  });
+
+  it('of a client, before the handshake: a session with another cipher is not offered, whichever is set first', async () => {
+    const server = serverContext(before.both);
+    const both = clientContext(before.both);
+    const first = await makePair({ clientContext: both, serverContext: server }).handshake();
+    const { session } = first.client;
+    assert.ok(session);
+    assert.equal(first.client.cipher?.name, aes);
+    await Promise.all([first.client.shutdown(), first.server.shutdown()]);
+    const useSession = (client: Ssl): void => client.setSession(session);
+    const useChacha = (client: Ssl): void => client.setCiphers(chacha);
+    const cases: ReadonlyArray<readonly [context: SslContext, steps: Array<(client: Ssl) => void>, cipher: string]> = [
+      [both, [useSession], aes],
+      [both, [useSession, useChacha], chacha],
+      [both, [useChacha, useSession], chacha],
+      [clientContext({ ...tls12, ciphers: chacha }), [useSession], chacha],
+    ];
+    for (const [context, steps, cipher] of cases) {
+      const pair = makePair({ clientContext: context, serverContext: server });
+      for (const step of steps) step(pair.client);
+      await pair.handshake();
+      assert.equal(pair.client.sessionReused, cipher === aes);
+      assert.equal(pair.client.cipher?.name, cipher);
+      assert.equal(session.resumable, true);
+    }
   });
 
   it('before the handshake, TLS 1.2 and 1.3; other connections of the context have theirs', async () => {

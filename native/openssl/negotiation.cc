@@ -136,7 +136,9 @@ FailurePtr set_ciphers(SSL* ssl, const std::optional<std::string>& list, const s
     if (suites && SSL_set_ciphersuites(each, suites->c_str()) != 1) return ciphers_refused(*suites);
   }
   // A session that is resumed brings its cipher along, whatever the server's list says.
-  return SSL_is_server(ssl) == 1 ? resume_nothing(ssl) : nullptr;
+  if (SSL_is_server(ssl) == 1) return resume_nothing(ssl);
+  withhold_session_of_other_ciphers(ssl);
+  return nullptr;
 }
 
 }  // namespace system_tls::openssl

@@ -7,10 +7,13 @@
 #include <string_view>
 
 #include "openssl/attachment.h"
+#include "openssl/handles.h"
 
 namespace system_tls::openssl {
 
 namespace {
+
+void free_cipher_list(STACK_OF(SSL_CIPHER) * list) { sk_SSL_CIPHER_free(list); }
 
 constexpr std::string_view kDefaultIdContext = "system-tls";
 
@@ -59,7 +62,26 @@ FailurePtr apply_id_context(SSL_CTX* context, const std::optional<Bytes>& given)
   return nullptr;
 }
 
+bool offers(SSL* ssl, const SSL_CIPHER* wanted) {
+  const Owned<STACK_OF(SSL_CIPHER), free_cipher_list> offered(SSL_get1_supported_ciphers(ssl));
+  for (int index = 0; index < sk_SSL_CIPHER_num(offered.get()); ++index) {
+    if (SSL_CIPHER_get_id(sk_SSL_CIPHER_value(offered.get(), index)) == SSL_CIPHER_get_id(wanted)) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+// RFC 5246 section 7.4.1.2: who offers a session must offer its cipher. OpenSSL's client does not look, and the server
+// ends the handshake, or the connection. The session is the connection's own copy; this marks it as not resumable,
+// which the client does heed.
+void withhold_session_of_other_ciphers(SSL* ssl) {
+  SSL_SESSION* session = SSL_get_session(ssl);
+  if (session == nullptr || SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION) return;
+  const SSL_CIPHER* cipher = SSL_SESSION_get0_cipher(session);
+  if (cipher == nullptr || offers(ssl, cipher)) return;
+  SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl), session);
+}
 
 // mod_ssl's way. SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION also keeps OpenSSL from issuing a ticket, for which a
 // client with GnuTLS 3.7 waits in vain if it was given one before.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "openssl/encoding.h"
+#include "openssl/resumption.h"
 
 namespace system_tls::openssl {
 
@@ -140,8 +141,9 @@ FailurePtr use_session(SSL* ssl, SSL_SESSION* session) {
                          "A session must be set before the handshake begins: call setSession() before connect()");
   }
   const ErrorScope errors;
-  return SSL_set_session(ssl, session) == 1 ? nullptr
-                                            : openssl_failure("The session cannot be used on this connection");
+  if (SSL_set_session(ssl, session) != 1) return openssl_failure("The session cannot be used on this connection");
+  withhold_session_of_other_ciphers(ssl);
+  return nullptr;
 }
 
 }  // namespace system_tls::openssl
