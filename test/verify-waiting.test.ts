@@ -150,6 +150,56 @@ describe('the verify callback over sockets', () => {
 });
 
 describe('the verify callback inside SSL_read', () => {
+  for (const [version, both] of versions) {
+    // Asking sets another verify mode: the function must stay.
+    it(`${version}: a certificate that is asked for later is the function’s to decide, either way`, async () => {
+      const { client, stranger } = certificates();
+      const options = { ...both, ca: certificates().ca.cert };
+      for (const [kind, given] of [
+        ['verify', (answer: boolean) => ({ verify: () => answer })],
+        ['verifyCallback', (answer: boolean) => ({ verifyCallback: () => answer })],
+        ['setVerify()', (answer: boolean) => ({ verify: () => answer })],
+      ] as const) {
+        for (const [shown, answer] of [
+          [stranger, true],
+          [client, false],
+        ] as const) {
+          const own = kind === 'setVerify()';
+          const { client: near, server } = await socketPair(
+            { ...options, ...(!own && given(answer)) },
+            { ...both, ...identity(shown) },
+          );
+          if (own) server.ssl.setVerify({ verifyMode: 'NONE', ...given(answer) });
+          near.resume();
+          server.resume();
+          const asked = server.requestClientCertificate();
+          if (answer) {
+            await within(asked, 'the certificate');
+            assert.equal(server.ssl.peerCertificate?.subject, 'CN=stranger', kind);
+            assert.equal(server.ssl.verifyResult.name, 'OK', kind);
+            await carries(near, server);
+          } else {
+            await rejected(asked, 'APPLICATION_VERIFICATION');
+          }
+        }
+      }
+    });
+
+    it(`${version}: asked twice, it decides each time`, async () => {
+      const seen: string[] = [];
+      const { client: near, server } = await socketPair(
+        asking(async ({ chain }) => seen.push(chain[0]?.subject ?? '') > 0, both),
+        { ...both, ...identity(certificates().stranger) },
+      );
+      near.resume();
+      server.resume();
+      await within(server.requestClientCertificate(), 'the certificate');
+      await within(server.requestClientCertificate(), 'the certificate, once more');
+      assert.deepEqual(seen, Array(3).fill('CN=stranger'));
+      await carries(near, server);
+    });
+  }
+
   it('post-handshake authentication waits, with data around it', async () => {
     const { verify, answers } = held();
     const { client, server } = await socketPair(

@@ -294,6 +294,7 @@ Connection::Step Connection::run_client_certificate(Operation& operation) {
 Connection::Step Connection::request_certificate_13(Operation& operation) {
   if (!flush_scheduled()) return Step::progress;
   const int before = SSL_get_verify_mode(ssl_.get());
+  // A null callback leaves the one there is (SSL_set_verify(3)).
   SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER | (operation.flag ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
   ERR_clear_error();
   if (SSL_verify_client_post_handshake(ssl_.get()) != 1) {
