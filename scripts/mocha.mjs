@@ -24,6 +24,7 @@ export const socketSuites = [
   'socket',
   'socket-ends',
   'transports',
+  'verify-paused',
   'verify-waiting',
 ];
 

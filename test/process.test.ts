@@ -4,17 +4,9 @@ import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { needs, needsProgram } from './support/capabilities.ts';
 import { certificates } from './support/certificates.ts';
-import { type Child, nodeScript } from './support/child.ts';
+import { endsWith, run } from './support/scripts.ts';
 import { collect, connectTo, startServer } from './support/sockets.ts';
 import { until, within } from './support/wait.ts';
-
-const preamble = `
-  import { readFileSync } from 'node:fs';
-  import { Bio, connect, createServer, IoPool, Ssl, SslContext } from 'system-tls';
-  const [cert, key, ca] = process.argv.slice(1, 4).map(file => readFileSync(file, 'utf8'));
-  const ignore = () => {};
-  const io = process.env.SYSTEM_TLS_TEST_IO === 'threads' ? new IoPool({ threads: 2 }) : undefined;
-`;
 
 /** The life of a pair in memory, step by step; each may be the last. */
 const memorySteps: ReadonlyArray<readonly [name: string, code: string]> = [
@@ -56,16 +48,6 @@ const endings = [
   ['process.exit() a moment later', 'setTimeout(() => process.exit(7), 5);', 7],
   ['an uncaught error', 'setImmediate(() => { throw new Error("thrown on purpose"); });', 1],
 ] as const;
-
-function run(code: string, flags: readonly string[] = []): Child {
-  const { server, ca } = certificates();
-  return nodeScript(preamble + code, { args: [server.certFile, server.keyFile, ca.certFile], flags });
-}
-
-async function endsWith(child: Child, code: number, what: string): Promise<void> {
-  const exit = await within(child.exited, `${what} to end`, 15_000);
-  assert.deepEqual(exit, { code, signal: null }, `${what}:\n${child.output}`);
-}
 
 /** So many at a time as are of use on a small machine. */
 async function inTurn<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
