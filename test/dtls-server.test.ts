@@ -136,6 +136,44 @@ describe('a DTLS server', function () {
     assert.equal(String(await within(client.read(), 'the echo')), 'still there');
   });
 
+  it('a replay of any of its datagrams, at once, later or all of them, is dropped (RFC 6347 section 4.1.2.6)', async () => {
+    const { server, port, next } = await startDtls({ clientRenegotiation: true });
+    const relay = await Relay.open(port);
+    relay.treat = datagram => [datagram, datagram];
+    const [client, accepted] = await Promise.all([connectDtlsTo(relay.port), next()]);
+    const got: Record<'client' | 'server', string[]> = { client: [], server: [] };
+    const listen = async (ssl: Ssl, into: string[]) => {
+      for await (const message of ssl) into.push(String(message));
+    };
+    const listening = [listen(client, got.client), listen(accepted, got.server)];
+    const sent: string[] = [];
+    const exchange = async (what: string): Promise<void> => {
+      sent.push(what);
+      await Promise.all([client.write(what), accepted.write(what)]);
+      await until(() => got.client.length === sent.length && got.server.length === sent.length, what);
+    };
+    /** All that ever went either way, once more. */
+    const replayAll = async (): Promise<void> => {
+      for (const { datagram, direction } of [...relay.seen]) relay.send(datagram, direction);
+      await sleep(100);
+    };
+    await exchange('each of them twice');
+    await replayAll();
+    await exchange('all of them again');
+    await client.renegotiate({ timeout: 10_000 });
+    await exchange('under new keys');
+    await replayAll();
+    await exchange('those of the old keys, too');
+    assert.deepEqual(got, { client: sent, server: sent });
+    assert.equal(server.connections, 1);
+    assert.deepEqual([client.renegotiations, accepted.renegotiations], [1, 1]);
+    const ended = client.shutdown({ wait: true, timeout: 5000 });
+    await within(listening[1] as Promise<void>, 'the goodbye');
+    await accepted.shutdown();
+    await ended;
+    await listening[0];
+  });
+
   it('bounds its connections', async () => {
     const { server, port } = await startDtls({ maxConnections: 1 }, ssl => void echo(ssl));
     const client = await connectDtlsTo(port);
