@@ -1,6 +1,6 @@
 // npm run bench [-- NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--openssl PREFIX-OR-VERSION] [--no-results]
 //
-// NAME is a group (bulk-receive, bulk-send, echo, handshake, https, memory, key-update) or the beginning of a job's name.
+// NAME is a group (bulk-receive, bulk-send, echo, handshake, verify, https, memory, key-update) or the beginning of a job's name.
 // Contestants take turns, A B C A B C ..., so that what disturbs the machine disturbs all of them.
 
 import { mkdirSync, writeFileSync } from 'node:fs';

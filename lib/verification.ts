@@ -5,6 +5,7 @@ import type { Ssl } from './ssl.ts';
 
 /** What OpenSSL found about one certificate: what X509_STORE_CTX_get_current_cert(3) and its like give to a callback. */
 export interface VerifyFinding {
+  /** Made when it is first looked at, as are those of {@link VerifyRequest.chain}: that takes a while. */
   readonly certificate: X509Certificate;
   /** 0 is the peer's own certificate, 1 its issuer. X509_STORE_CTX_get_error_depth(3). */
   readonly depth: number;

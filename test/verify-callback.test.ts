@@ -291,6 +291,24 @@ describe('the verify callback', () => {
     }
   }
 
+  it('shows what can be looked at later too, and is the same each time', async () => {
+    let kept: VerifyRequest | undefined;
+    const pair = await connectedPair({
+      clientSsl: {
+        verify: request => {
+          kept = request;
+          return true;
+        },
+      },
+    });
+    pair.close();
+    await turns(3);
+    assert.ok(kept);
+    assert.deepEqual(subjects(kept.chain), ['CN=localhost', 'CN=Test CA']);
+    assert.equal(kept.chain, kept.chain);
+    for (const { certificate, depth } of kept.certificates) assert.equal(certificate, kept.chain[depth]);
+  });
+
   it('on a client decides before its own certificate is sent', async () => {
     for (const [version, both] of versions) {
       const answer = deferred<string>();

@@ -107,6 +107,13 @@ function handshakes() {
     { ...common, name: 'handshake RSA-2048', key: 'RSA-2048' },
     { ...common, name: 'handshake resumed', load: resume, resumed: true },
     { ...common, name: 'handshake mutual', mutual: true },
+    // What it costs to decide about the client's certificate by a function: it answers at once, or by a promise.
+    {
+      ...common,
+      name: 'verify mutual',
+      mutual: true,
+      contestants: [c, { peer: 'system-tls' }, ...each('system-tls', 'verify', 'verify later')],
+    },
   ];
 }
 

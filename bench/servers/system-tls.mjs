@@ -8,6 +8,13 @@ import { onread, work } from './streams.mjs';
 const details = { openssl: openssl.version };
 const io = options.io ? new IoPool() : undefined;
 
+/** By a function, as OpenSSL would decide. @type {import('../../dist/index.js').Verify} */
+const decide = ({ verifyResult }) => verifyResult.name === 'OK';
+/** @type {import('../../dist/index.js').Verify} */
+const decideLater = request => new Promise(resolve => setImmediate(() => resolve(decide(request))));
+const verify = { verify: decide, 'verify later': decideLater }[options.api];
+const verifier = verify === undefined ? {} : { verify };
+
 /** @param {any} socket */
 function http(socket) {
   socket.on('error', ignore);
@@ -28,7 +35,7 @@ if (options.client) {
   }
   serve({ port: 0, ...details });
 } else {
-  const server = createServer({ ...serverOptions, io }, options.mode === 'http' ? http : work);
+  const server = createServer({ ...serverOptions, ...verifier, io }, options.mode === 'http' ? http : work);
   server.on('tlsClientError', ignore);
   await server.listen({ port: options.port, host: '127.0.0.1' });
   const address = server.address();

@@ -74,23 +74,54 @@ interface Question {
   readonly findings: readonly VerifyFinding[];
 }
 
+/** Each is made when somebody looks at it: that takes longer than all the rest of a question. */
+function certificatesOf({ certificates }: NativeVerifyReport): (place: number) => X509Certificate {
+  const made: X509Certificate[] = [];
+  return place => (made[place] ??= new X509Certificate(certificates[place] as Uint8Array));
+}
+
+/** Where the certificate is that a finding is about; where OpenSSL names none, it is about the peer's own. */
+function placeOf(place: number, depth: number, { certificates, chainLength }: NativeVerifyReport): number {
+  if (place >= 0 && place < certificates.length) return place;
+  return depth < chainLength ? depth : 0;
+}
+
 function question(report: NativeVerifyReport, ssl: Ssl): Question {
-  const all = report.certificates.map(der => new X509Certificate(der));
-  const chain = Object.freeze(all.slice(0, report.chainLength));
+  const certificate = certificatesOf(report);
   const findings: VerifyFinding[] = [];
-  for (let at = 0; at < report.findings.length; at += findingLength) {
-    const [place = -1, depth = 0, code = X509_V_OK] = report.findings.slice(at, at + findingLength);
-    // Where OpenSSL names none, it is about the peer's own.
-    const certificate = all[place] ?? chain[depth] ?? all[0];
-    if (certificate === undefined) continue;
-    findings.push(Object.freeze({ certificate, depth, error: code === X509_V_OK ? null : makeVerifyResult(code) }));
+  const faulty = new Set<number>();
+  const places: number[] = [];
+  for (let at = 0; at < report.findings.length && report.certificates.length > 0; at += findingLength) {
+    const [named = -1, depth = 0, code = X509_V_OK] = report.findings.slice(at, at + findingLength);
+    const place = placeOf(named, depth, report);
+    const error = code === X509_V_OK ? null : makeVerifyResult(code);
+    if (error !== null) faulty.add(place);
+    places.push(place);
+    findings.push(
+      Object.freeze({
+        get certificate() {
+          return certificate(place);
+        },
+        depth,
+        error,
+      }),
+    );
   }
-  const faulty = new Set(findings.filter(({ error }) => error !== null).map(({ certificate }) => certificate));
   const certificates = Object.freeze(
-    findings.filter(({ error, certificate }) => error !== null || !faulty.has(certificate)),
+    findings.filter(({ error }, index) => error !== null || !faulty.has(places[index] as number)),
   );
   const verifyResult = certificates.find(({ error }) => error !== null)?.error ?? makeVerifyResult(X509_V_OK);
-  return { request: { ssl, verifyResult, chain, certificates }, findings };
+  let chain: readonly X509Certificate[] | undefined;
+  const request = {
+    ssl,
+    verifyResult,
+    get chain() {
+      chain ??= Object.freeze(Array.from({ length: report.chainLength }, (_, place) => certificate(place)));
+      return chain;
+    },
+    certificates,
+  };
+  return { request, findings };
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -139,8 +170,16 @@ async function resultOfEach(call: VerifyCallback, { request, findings }: Questio
   // Nothing was looked at: then nobody has agreed either.
   let result = applicationVerification;
   for (const finding of findings) {
-    const { error } = finding;
-    const ask = () => call(error === null, { ...finding, ssl: request.ssl });
+    const { depth, error } = finding;
+    const shown = {
+      get certificate() {
+        return finding.certificate;
+      },
+      depth,
+      error,
+      ssl: request.ssl,
+    };
+    const ask = () => call(error === null, shown);
     result = await resultFrom(ask, error?.code ?? X509_V_OK, asking);
     if (result !== X509_V_OK) break;
   }
