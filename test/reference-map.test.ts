@@ -12,7 +12,7 @@ const manualPage = `
 /** Those of the tutorial; its method table divides some names at a line's end. */
 const tutorial = `
   BIO_CLOSE BIO_NOCLOSE BIO_f_buffer BIO_f_ssl BIO_free BIO_gets BIO_new BIO_new_socket BIO_printf BIO_push BIO_puts
-  BIO_read BIO_s_socket BIO_set_fd BIO_set_ssl BIO_write ERR_print_errors ERR_print_errors_fp
+  BIO_read BIO_s_socket BIO_set_fd BIO_set_ssl BIO_write CHK_ERR ERR_print_errors ERR_print_errors_fp
   SSL_CTX_load_verify_locations SSL_CTX_new SSL_CTX_set_verify SSL_CTX_set_verify_depth SSL_CTX_use_PrivateKey
   SSL_CTX_use_PrivateKey_ASN1 SSL_CTX_use_PrivateKey_file SSL_CTX_use_RSAPrivateKey SSL_CTX_use_RSAPrivateKey_ASN1
   SSL_CTX_use_RSAPrivateKey_file SSL_CTX_use_certificate SSL_CTX_use_certificate_file SSL_FILETYPE_PEM SSL_METHOD

@@ -126,9 +126,14 @@ describe('renegotiation', () => {
         const [client, server] = [trace(pair.client), trace(pair.server)];
         await pair.handshake();
         const waiting = reading(pair, 'client');
+        const told: unknown[] = [];
+        for (const ssl of [pair.client, pair.server]) ssl.on('renegotiate', event => told.push(event.resumed));
         await pair.during(pair.server.renegotiate({ abbreviated }));
         assert.equal(pair.server.renegotiations, 1);
         await pair.pump();
+        // A client of TLS resumes its session whichever was asked for: a HelloRequest cannot say.
+        assert.deepEqual(told, [true, true]);
+        assert.equal(pair.client.sessionReused, true);
         assert.equal(pair.client.renegotiations, 1);
         assert.equal(server.count(true, handshakeType.helloRequest), 1);
         assert.deepEqual(client.events, ['renegotiate']);

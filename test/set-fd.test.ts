@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { Ssl } from 'system-tls';
+import { Bio, Ssl } from 'system-tls';
 import { pattern, readAtLeast, readToEnd } from './support/bytes.ts';
 import { certificates } from './support/certificates.ts';
 import { nodeScript } from './support/child.ts';
@@ -233,5 +233,95 @@ describe('setFd', () => {
     await server.write(Buffer.from('all of it'));
     far.end();
     await rejected(readToEnd(client), 'ERR_SSL_UNEXPECTED_EOF');
+  });
+});
+
+describe('Bio.socket', () => {
+  for (const [version, both] of versions) {
+    it(`${version}: carries a connection on either side, and leaves the descriptor to its user`, async () => {
+      const [near, far] = await quietPair();
+      const [client, server] = [makeSsl('client', both), makeSsl('server', both)];
+      const [nearBio, farBio] = [Bio.socket(fdOf(near)), Bio.socket(fdOf(far), { close: false })];
+      client.setBio(nearBio, nearBio);
+      server.setBio(farBio, farBio);
+      await within(Promise.all([client.connect(), server.accept()]), 'the handshake');
+      const data = pattern(1 << 18);
+      const [got] = await within(Promise.all([readAtLeast(server, data.length), client.write(data)]), 'the data');
+      assert.ok(got.equals(data));
+      client.close();
+      server.close();
+      assert.ok(isOpen(fdOf(near)) && isOpen(fdOf(far)));
+    });
+  }
+
+  it('with close: true is closed with its connection', async () => {
+    const { port, next } = await startServer();
+    const plain = net.connect(port, '127.0.0.1').pause();
+    await once(plain, 'connect');
+    const child = nodeScript(
+      `
+      import { readFileSync, fstatSync } from 'node:fs';
+      import { Bio, Ssl, SslContext } from 'system-tls';
+      const ssl = new Ssl(new SslContext({ ca: readFileSync(process.argv[1]) }), { side: 'client', servername: 'localhost' });
+      const bio = Bio.socket(3, { close: true });
+      ssl.setBio(bio, bio);
+      await ssl.connect();
+      await ssl.shutdown({ wait: true });
+      fstatSync(3);
+      ssl.close();
+      try { fstatSync(3); console.log('still open'); } catch (error) { console.log(error.code); }
+      `,
+      { handOver: plain, args: [certificates().ca.certFile] },
+    );
+    plain.destroy();
+    (await next()).resume();
+    assert.deepEqual(await within(child.exited, 'the child'), { code: 0, signal: null }, child.output);
+    assert.match(child.output, /^EBADF$/m);
+  });
+
+  it('has no bytes of its own, serves both directions, and must be a socket', async () => {
+    const [near] = await quietPair();
+    const bio = Bio.socket(fdOf(near));
+    thrown(() => bio.write('x'), 'ERR_TLS_BIO_IS_SOCKET');
+    thrown(() => bio.read(), 'ERR_TLS_BIO_IS_SOCKET');
+    const client = makeSsl('client');
+    thrown(() => client.setBio(bio, Bio.memory()), 'ERR_INVALID_ARG_VALUE');
+    thrown(() => client.setBio(Bio.memory(), bio), 'ERR_INVALID_ARG_VALUE');
+    thrown(() => client.setBio(bio, Bio.socket(fdOf(near))), 'ERR_INVALID_ARG_VALUE');
+    for (const wrong of [-1, 1.5, 2 ** 31]) thrown(() => Bio.socket(wrong), 'ERR_OUT_OF_RANGE');
+    thrown(() => Bio.socket('3' as never), 'ERR_INVALID_ARG_TYPE');
+    thrown(() => Bio.socket(fdOf(near), { close: 1 as never }), 'ERR_INVALID_ARG_TYPE');
+    const file = openSync('/dev/null', 'r');
+    const noSocket = Bio.socket(file);
+    thrown(() => client.setBio(noSocket, noSocket), /./);
+    closeSync(file);
+    client.setBio(bio, bio);
+  });
+});
+
+describe('a second transport', () => {
+  it('is refused, whichever there are, and the first goes on', async () => {
+    const [near, far] = await quietPair();
+    const [other] = await quietPair();
+    const [client, server] = [makeSsl('client'), makeSsl('server')];
+    client.setFd(fdOf(near));
+    const [end, otherEnd] = Bio.pair();
+    const bio = Bio.socket(fdOf(far));
+    server.setBio(bio, bio);
+    for (const ssl of [client, server]) {
+      thrown(() => ssl.setFd(fdOf(other)), 'ERR_TLS_HAS_TRANSPORT');
+      thrown(() => ssl.setBio(end, end), 'ERR_TLS_HAS_TRANSPORT');
+      thrown(() => ssl.setBio(bio, bio), 'ERR_TLS_HAS_TRANSPORT');
+    }
+    await within(Promise.all([client.connect(), server.accept()]), 'the handshake');
+    assert.ok(isOpen(fdOf(other)));
+    // What was refused belongs to nobody.
+    const third = new Ssl(clientContext(), { side: 'client', servername: 'localhost' });
+    const fourth = new Ssl(serverContext(), { side: 'server' });
+    for (const ssl of [third, fourth]) open.add({ destroy: () => ssl.close() });
+    third.setBio(end, end);
+    fourth.setBio(otherEnd, otherEnd);
+    await within(Promise.all([third.connect(), fourth.accept()]), 'the handshake');
+    thrown(() => third.setFd(fdOf(other)), 'ERR_TLS_HAS_TRANSPORT');
   });
 });

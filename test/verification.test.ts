@@ -155,8 +155,9 @@ describe('verification', () => {
     await rejected(pair.during(pair.client.connect()), 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY');
   });
 
-  it('before the handshake there is no certificate', () => {
+  it('before the handshake there is no certificate, and a result that says nothing', () => {
     const pair = makePair();
+    assert.deepEqual([pair.client.verifyResult.name, pair.client.established], ['OK', false]);
     assert.equal(pair.client.peerCertificate, null);
     assert.deepEqual(pair.client.peerCertificateChain, []);
   });
