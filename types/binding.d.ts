@@ -537,16 +537,18 @@ export type Observe = ObserveValues[keyof ObserveValues];
 
 /** Installs this environment's receiver; once. `dispatch` may be called while another dispatch is on the stack never. */
 export declare function setDispatch(
-  dispatch: (count: number) => void,
+  dispatch: (count: number, slab: Uint8Array) => void,
   makeError: (failure: NativeFailure) => Error,
 ): {
   /** state[0]: events recorded and not yet dispatched, in this environment. */
   readonly state: Int32Array;
+  /** What `dispatch` is called for, five integers each. */
+  readonly events: Int32Array;
   /** Views of `slab` may be given to users for the time of a dispatch: detaching them does no harm. */
   readonly lends: boolean;
 };
-/** The batch that is being dispatched. */
-export declare function batch(): { readonly events: Int32Array; readonly slab: Uint8Array };
+/** What the slab of the batch that is being dispatched holds, for when a handler has detached it. */
+export declare function copiedSlab(): Uint8Array;
 export declare function payload(index: number): unknown;
 /** X509_verify_cert_error_string(3). */
 export declare function verifyResultText(code: number): string;
@@ -568,7 +570,7 @@ export interface Binding {
   readonly NativeListener: typeof NativeListener;
   readonly connectDatagram: typeof connectDatagram;
   readonly setDispatch: typeof setDispatch;
-  readonly batch: typeof batch;
+  readonly copiedSlab: typeof copiedSlab;
   readonly payload: typeof payload;
   readonly verifyResultText: typeof verifyResultText;
 }

@@ -22,7 +22,7 @@ const collected = new FinalizationRegistry<number>(id => weak.delete(id));
 let held: DispatchTarget[] = [];
 let lastId = 0;
 
-const { state, lends } = binding.setDispatch(dispatch, failure => toError(failure));
+const { state, events, lends } = binding.setDispatch(dispatch, failure => toError(failure));
 
 /** Whether users may see the memory of events, as long as they are being handled. */
 export const lendsMemory: boolean = lends;
@@ -85,28 +85,25 @@ function find(id: number): DispatchTarget | undefined {
   return strong.get(id) ?? weak.get(id)?.deref();
 }
 
-/** What is being dispatched. */
-let current: { readonly events: Int32Array; readonly end: number } | null = null;
+/** How much of `events` is being dispatched. */
+let dispatching = 0;
 
 /** Whether the batch that is being dispatched has an event of that kind for `id`. */
 export function batchHas(id: number, kind: number): boolean {
-  if (current === null) return false;
-  const { events, end } = current;
-  for (let i = 0; i < end; i += integersPerEvent) {
+  for (let i = 0; i < dispatching; i += integersPerEvent) {
     if (events[i] === id && events[i + 1] === kind) return true;
   }
   return false;
 }
 
-function dispatch(count: number): void {
-  const { events, slab: first } = binding.batch();
-  let slab = first;
-  current = { events, end: count * integersPerEvent };
+function dispatch(count: number, lent: Uint8Array): void {
+  let slab = lent;
+  dispatching = count * integersPerEvent;
   const delivered = held;
   held = [];
-  for (let i = 0, end = count * integersPerEvent; i < end; i += integersPerEvent) {
+  for (let i = 0, end = dispatching; i < end; i += integersPerEvent) {
     // A handler that was lent memory has detached it: what is left for others comes as a copy.
-    if (slab.length === 0) slab = binding.batch().slab;
+    if (slab.length === 0) slab = binding.copiedSlab();
     try {
       // The cast is free of risk: the loop stays inside what the binding says is there.
       find(events[i] as number)?.handle(
@@ -120,7 +117,7 @@ function dispatch(count: number): void {
       throwLater(error);
     }
   }
-  current = null;
+  dispatching = 0;
   for (const target of delivered) target.released();
 }
 

@@ -1,6 +1,7 @@
 #include "binding/delivery.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -120,6 +121,7 @@ napi_value Delivery::set_dispatch(const Call& call) {
                       napi_create_object(call.env, &result) == napi_ok && delivery->open(call[0]);
   if (!opened) return throw_error(call.env, "ERR_TLS_INTERNAL", "The event delivery could not be set up");
   set_property(call.env, result, "state", state);
+  set_property(call.env, result, "events", value_of(call.env, delivery->events_));
   set_property(call.env, result, "lends", to_js(call.env, delivery->lends_));
   environment->set_error_factory(call[1]);
   environment->delivery = std::move(delivery);
@@ -157,7 +159,6 @@ bool Delivery::make_slab(io::Slab& slab) {
   void* memory = nullptr;
   napi_value buffer = lendable_memory(slab);
   napi_value bytes = nullptr;
-  napi_value batch = nullptr;
   napi_ref reference = nullptr;
   if (buffer == nullptr) {
     lends_ = false;
@@ -165,14 +166,11 @@ bool Delivery::make_slab(io::Slab& slab) {
     slab.bytes = {static_cast<std::uint8_t*>(memory), kSlab};
   }
   if (napi_create_typedarray(env_, napi_uint8_array, kSlab, buffer, 0, &bytes) != napi_ok) return false;
-  if (napi_create_object(env_, &batch) != napi_ok || napi_create_reference(env_, batch, 1, &reference) != napi_ok)
-    return false;
-  set_property(env_, batch, "events", value_of(env_, events_));
-  set_property(env_, batch, "slab", bytes);
-  const auto free_place = std::find(batches_.begin(), batches_.end(), nullptr);
-  slab.id = static_cast<std::int32_t>(free_place - batches_.begin());
-  if (free_place == batches_.end()) {
-    batches_.push_back(reference);
+  if (napi_create_reference(env_, bytes, 1, &reference) != napi_ok) return false;
+  const auto free_place = std::find(slabs_.begin(), slabs_.end(), nullptr);
+  slab.id = static_cast<std::int32_t>(free_place - slabs_.begin());
+  if (free_place == slabs_.end()) {
+    slabs_.push_back(reference);
   } else {
     *free_place = reference;
   }
@@ -189,8 +187,8 @@ bool Delivery::add_slabs(std::size_t count, std::vector<io::Slab>& slabs) {
 void Delivery::remove_slabs(std::span<const io::Slab> slabs) {
   for (const io::Slab& slab : slabs) {
     const auto place = static_cast<std::size_t>(slab.id);
-    if (slab.id < 0 || place >= batches_.size() || batches_[place] == nullptr) continue;
-    napi_delete_reference(env_, std::exchange(batches_[place], nullptr));
+    if (slab.id < 0 || place >= slabs_.size() || slabs_[place] == nullptr) continue;
+    napi_delete_reference(env_, std::exchange(slabs_[place], nullptr));
   }
 }
 
@@ -257,7 +255,7 @@ void Delivery::begin_teardown(const std::shared_ptr<Delivery>& self) {
     if (const std::shared_ptr<io::IoPool> pool = each.lock()) pool->stop();
   }
   mailbox_->close();
-  for (napi_ref& reference : batches_) {
+  for (napi_ref& reference : slabs_) {
     if (reference != nullptr) napi_delete_reference(env_, std::exchange(reference, nullptr));
   }
   for (napi_ref* reference : {&dispatch_, &resource_, &state_reference_, &events_}) {
@@ -303,8 +301,8 @@ void Delivery::dispatch_events(io::EventBatch& batch) {
     const HandleScope handles(env_);
     const std::size_t count = std::min(kEventsAtOnce, events.size() - first);
     std::memcpy(numbers_, events.data() + first, count * sizeof(io::Event));
-    const napi_value argument = to_js(env_, static_cast<double>(count));
-    call(value_of(env_, dispatch_), {&argument, 1});
+    const std::array arguments{to_js(env_, static_cast<double>(count)), current_slab()};
+    call(value_of(env_, dispatch_), arguments);
   }
   current_ = nullptr;
 }
@@ -342,30 +340,16 @@ void Delivery::call(napi_value function, std::span<const napi_value> arguments) 
   report_exception(env_);
 }
 
-napi_value Delivery::batch(const Call& call) {
+// Without a slab, or when nobody is left to read it, any will do.
+napi_value Delivery::current_slab() {
+  const auto id = static_cast<std::size_t>(std::max(current_->slab_id(), 0));
+  return value_of(env_, slabs_[id] == nullptr ? slabs_[0] : slabs_[id]);
+}
+
+napi_value Delivery::copied_slab(const Call& call) {
   Delivery* delivery = of(call.env);
   if (delivery == nullptr || delivery->current_ == nullptr) return undefined(call.env);
-  // Without a slab, or when nobody is left to read it, any will do.
-  const auto id = static_cast<std::size_t>(std::max(delivery->current_->slab_id(), 0));
-  const napi_ref reference = delivery->batches_[id];
-  napi_value known = value_of(call.env, reference == nullptr ? delivery->batches_[0] : reference);
-  return delivery->detached(known) ? delivery->copied_batch() : known;
-}
-
-// Did somebody to whom the slab was lent detach it?
-bool Delivery::detached(napi_value batch) {
-  napi_value slab = nullptr;
-  std::size_t length = 0;
-  return napi_get_named_property(env_, batch, "slab", &slab) == napi_ok &&
-         napi_get_typedarray_info(env_, slab, nullptr, &length, nullptr, nullptr, nullptr) == napi_ok && length == 0;
-}
-
-napi_value Delivery::copied_batch() {
-  napi_value batch = nullptr;
-  if (napi_create_object(env_, &batch) != napi_ok) return undefined(env_);
-  set_property(env_, batch, "events", value_of(env_, events_));
-  set_property(env_, batch, "slab", to_js(env_, current_->filled()));
-  return batch;
+  return to_js(call.env, delivery->current_->filled());
 }
 
 napi_value Delivery::payload(const Call& call) {
@@ -380,7 +364,7 @@ napi_value Delivery::payload(const Call& call) {
 
 bool define_delivery(napi_env env, napi_value exports) {
   return define_function<&Delivery::set_dispatch>(env, exports, "setDispatch") &&
-         define_function<&Delivery::batch>(env, exports, "batch") &&
+         define_function<&Delivery::copied_slab>(env, exports, "copiedSlab") &&
          define_function<&Delivery::payload>(env, exports, "payload");
 }
 

@@ -62,15 +62,14 @@ class Delivery : public io::Reactor::Receiver,
   const std::shared_ptr<io::Activity>& activity() const override { return activity_; }
 
   static napi_value set_dispatch(const Call& call);
-  static napi_value batch(const Call& call);
+  static napi_value copied_slab(const Call& call);
   static napi_value payload(const Call& call);
 
  private:
   bool open(napi_value dispatch);
   bool make_slab(io::Slab& slab);
   napi_value lendable_memory(io::Slab& slab);
-  bool detached(napi_value batch);
-  napi_value copied_batch();
+  napi_value current_slab();
   void begin_teardown(const std::shared_ptr<Delivery>& self);
   bool open_reactor();
   bool open_mailbox();
@@ -88,8 +87,8 @@ class Delivery : public io::Reactor::Receiver,
   napi_ref dispatch_ = nullptr;
   napi_ref resource_ = nullptr;
   napi_ref events_ = nullptr;
-  // By the id of the slab; what JavaScript sees of a batch that has it. Null: free.
-  std::vector<napi_ref> batches_;
+  // Uint8Arrays of JavaScript's, by the id of the slab. Null: free.
+  std::vector<napi_ref> slabs_;
   // May views of slabs be given to users?
   bool lends_ = true;
   napi_async_context context_ = nullptr;
