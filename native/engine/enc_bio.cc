@@ -13,7 +13,7 @@ int read_enc(BIO* bio, char* to, std::size_t size, std::size_t* count) {
   if (side.ktls && side.ktls->reads_socket()) {
     return side.ktls->read(bio, {reinterpret_cast<std::uint8_t*>(to), size}, count, in);
   }
-  *count = in.readable() == 0 ? 0 : in.read({reinterpret_cast<std::uint8_t*>(to), size});
+  *count = in.readable() ? in.read({reinterpret_cast<std::uint8_t*>(to), size}) : 0;
   if (side.datagrams && *count != 0) in.discard();
   if (*count != 0) return 1;
   if (!in.at_eof()) BIO_set_retry_read(bio);

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "engine/byte_queue.h"
+#include "engine/enc_source.h"
 
 namespace system_tls::engine {
 
@@ -17,8 +20,18 @@ class EncIn {
   void use_pool(ChunkPool& pool) { kept_.use_pool(pool); }
 
   // Bytes that the owner keeps valid until reclaim(); what OpenSSL has not taken by then is copied.
-  void lend(std::span<const std::uint8_t> bytes) { lent_ = bytes; }
+  void lend(std::span<const std::uint8_t> bytes) {
+    lent_ = bytes;
+    largest_ = 0;
+  }
   void reclaim();
+  // Instead of lending: until reclaim(), OpenSSL may take up to `most` bytes from `source`.
+  void draw_from(EncSource& source, std::size_t most);
+  std::size_t drawn() const { return drawn_; }
+  // Why drawing ended, if it failed.
+  openssl::FailurePtr take_failure() { return std::exchange(failure_, nullptr); }
+  // The most that OpenSSL asked for at a time since the last lend() or draw_from(): the size of the records.
+  std::size_t largest() const { return largest_; }
   std::size_t size() const { return kept_.size() + lent_.size(); }
   std::size_t read(std::span<std::uint8_t> to);
   // The rest of a datagram that was too long for its reader.
@@ -42,11 +55,23 @@ class EncIn {
   void allow(std::uint32_t work) { work_ = work; }
   void spend(std::uint32_t work) { work_ -= std::min(work, work_); }
   bool paused() const { return work_ == 0; }
-  std::size_t readable() const { return stopped_ || paused() ? 0 : size(); }
+  // Whether read() may have something. Without a source it has.
+  bool readable() const { return !stopped_ && !paused() && (size() != 0 || source_ != nullptr); }
 
  private:
+  static constexpr std::size_t kHeader = 5;  // of a record: RFC 8446 5.1
+
+  std::size_t draw(std::span<std::uint8_t> to);
+
   ByteQueue kept_;
   std::span<const std::uint8_t> lent_;
+  EncSource* source_ = nullptr;
+  std::size_t most_ = 0;
+  std::size_t drawn_ = 0;
+  std::size_t largest_ = 0;
+  std::array<std::uint8_t, kHeader> next_header_{};
+  bool at_header_ = false;
+  openssl::FailurePtr failure_;
   bool eof_ = false;
   bool stopped_ = false;
   std::uint32_t work_ = std::numeric_limits<std::uint32_t>::max();

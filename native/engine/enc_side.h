@@ -25,7 +25,7 @@ struct EncSide {
   std::shared_ptr<Datagrams> datagrams;
 
   // Bytes are here, or may be had from the socket itself.
-  bool input_waits() const { return in.readable() != 0 || (ktls && ktls->readable()); }
+  bool input_waits() const { return in.readable() || (ktls && ktls->readable()); }
   void drop_output() {
     out.clear();
     if (datagrams) datagrams->clear();

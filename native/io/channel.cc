@@ -24,6 +24,10 @@ namespace {
 constexpr std::uint32_t kReceiveWork = 512;
 // A peer that takes all there is would keep a large write going for as long as that is.
 constexpr std::size_t kSendBudget = 2 * 1024 * 1024;
+// What came at once, from where on the next is drawn record by record, if the records are large too.
+constexpr std::size_t kBulk = 32 * 1024;
+// Of which an iteration takes no more than of a connection that receives through the buffer.
+constexpr std::size_t kDrawn = 128 * 1024;
 
 }  // namespace
 
@@ -411,6 +415,10 @@ void Channel::receive_input() {
     pump_input({}, false);
     return;
   }
+  if (bulk_ && transport_->source() != nullptr) {
+    draw_input();
+    return;
+  }
   const Moved moved = transport_->receive(buffer);
   if (moved.failure) {
     connection_->fail(moved.failure);
@@ -422,7 +430,7 @@ void Channel::receive_input() {
 
 void Channel::pump_input(std::span<const std::uint8_t> enc, bool eof) {
   engine::EncIn* in = &connection_->enc().in;
-  in->lend(enc);
+  if (!enc.empty()) in->lend(enc);
   if (eof) in->set_eof();
   pump();
   // Delivering from here, while the bytes are lent, saves copying the rest of them.
@@ -431,8 +439,21 @@ void Channel::pump_input(std::span<const std::uint8_t> enc, bool eof) {
     if (connection_ && connection_->blocked_on_delivery()) break;
   }
   if (!connection_) return;
-  connection_->enc().in.reclaim();
+  in->reclaim();
+  const std::size_t received = enc.empty() ? in->drawn() : enc.size();
+  bulk_ = received >= kBulk && in->largest() >= kBulk / 4;
   settle();
+}
+
+// The same, without a buffer between the socket and OpenSSL.
+void Channel::draw_input() {
+  connection_->enc().in.draw_from(*transport_->source(), kDrawn);
+  pump_input({}, false);
+  if (!connection_) return;
+  if (FailurePtr failure = connection_->enc().in.take_failure()) {
+    connection_->fail(std::move(failure));
+    settle();
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -135,6 +135,7 @@ class Channel : public engine::Events,
   void note_job();
   void arm_retransmission(bool active);
   void receive_input();
+  void draw_input();
   void pump_input(std::span<const std::uint8_t> enc, bool eof);
   bool flush();
   void renew_budgets();
@@ -157,6 +158,8 @@ class Channel : public engine::Events,
   std::uint64_t last_read_batch_ = 0;
   bool flow_event_pending_ = false;
   bool pumping_ = false;
+  // Much came at the last time, in large records.
+  bool bulk_ = false;
   bool user_ref_ = true;
   bool active_ = false;
   bool waits_for_delivery_ = false;

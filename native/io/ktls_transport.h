@@ -22,6 +22,7 @@ class KtlsTransport : public SocketTransport, public engine::KtlsSocket {
 
   const std::shared_ptr<engine::Ktls>& ktls() const { return ktls_; }
   Moved send(engine::ByteQueue& out) override;
+  engine::EncSource* source() override { return nullptr; }
   void finish() override;
   Fd release_fd() override;
 

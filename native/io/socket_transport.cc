@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -74,6 +75,26 @@ Moved SocketTransport::receive(std::span<std::uint8_t> to) {
     moved.failure = system_failure(errno, "read");
   }
   return moved;
+}
+
+engine::Drawn SocketTransport::draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) {
+  std::array pieces{iovec{to.data(), to.size()}, iovec{ahead.data(), ahead.size()}};
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = ahead.empty() ? 1 : 2;
+  engine::Drawn drawn;
+  ssize_t received = 0;
+  do {
+    received = ::recvmsg(fd_.get(), &message, 0);
+  } while (received < 0 && errno == EINTR);
+  if (received > 0) {
+    drawn.bytes = static_cast<std::size_t>(received);
+  } else if (received == 0) {
+    drawn.eof = true;
+  } else if (!would_block(errno)) {
+    drawn.failure = system_failure(errno, "read");
+  }
+  return drawn;
 }
 
 // Interest in input is given up lazily, when input comes that nobody wants: a reader that asks again after each chunk

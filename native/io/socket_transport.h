@@ -11,7 +11,7 @@
 
 namespace system_tls::io {
 
-class SocketTransport : public Transport {
+class SocketTransport : public Transport, private engine::EncSource {
  public:
   // `sole`: nobody else uses the socket, so that its ends may be closed one by one. Null: `failure` says why, and `fd`
   // is still the caller's.
@@ -20,6 +20,7 @@ class SocketTransport : public Transport {
 
   Moved send(engine::ByteQueue& out) override { return send_some(out, out.size()); }
   Moved receive(std::span<std::uint8_t> to) override;
+  engine::EncSource* source() override { return this; }
   bool always_readable() const override { return false; }
   void watch(bool input, bool output) override;
   void set_ref(bool on) override { poll_.set_ref(on); }
@@ -39,6 +40,8 @@ class SocketTransport : public Transport {
   Moved send_some(engine::ByteQueue& out, std::size_t most);
 
  private:
+  // engine::EncSource
+  engine::Drawn draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) override;
   static void on_poll(uv_poll_t* poll, int status, int events);
   void on_poll_error();
 

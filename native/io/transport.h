@@ -6,6 +6,7 @@
 #include <span>
 
 #include "engine/byte_queue.h"
+#include "engine/enc_source.h"
 #include "io/fd.h"
 #include "openssl/failure.h"
 
@@ -26,6 +27,8 @@ class Transport {
   virtual Moved send(engine::ByteQueue& out) = 0;
   // Fills `to`; no bytes, no eof, no failure: nothing there now.
   virtual Moved receive(std::span<std::uint8_t> to) = 0;
+  // For connections whose records are large: null: there is none, receive() it is.
+  virtual engine::EncSource* source() { return nullptr; }
   // May receive() be called without having been told that there is something?
   virtual bool always_readable() const = 0;
   // Tells the channel when there is input, or room for output.

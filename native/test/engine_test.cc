@@ -44,6 +44,118 @@ bool data_both_ways(int version) {
 const Register kData12("data both ways, TLS 1.2, all fragment sizes", [] { return data_both_ways(TLS1_2_VERSION); });
 const Register kData13("data both ways, TLS 1.3, all fragment sizes", [] { return data_both_ways(TLS1_3_VERSION); });
 
+// A socket that gives so many bytes at a call.
+class Supply : public engine::EncSource {
+ public:
+  Supply(std::vector<std::uint8_t> bytes, std::size_t fragment) : bytes_(std::move(bytes)), fragment_(fragment) {}
+  engine::Drawn draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) override {
+    ++calls;
+    engine::Drawn drawn;
+    drawn.bytes = take(to) + take(ahead);
+    drawn.eof = drawn.bytes == 0 && ends;
+    if (drawn.bytes == 0 && breaks) drawn.failure = openssl::named_failure("broken", "");
+    left_ = fragment_;
+    return drawn;
+  }
+  bool empty() const { return at_ == bytes_.size(); }
+  int calls = 0;
+  bool ends = false;
+  bool breaks = false;
+
+ private:
+  std::size_t take(std::span<std::uint8_t> to) {
+    const std::size_t count = std::min({to.size(), bytes_.size() - at_, left_});
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), count, to.begin());
+    at_ += count;
+    left_ -= count;
+    return count;
+  }
+
+  std::vector<std::uint8_t> bytes_;
+  std::size_t fragment_;
+  std::size_t left_ = fragment_;
+  std::size_t at_ = 0;
+};
+
+Supply supply_of(Pair& pair, const std::string& sent, std::size_t fragment) {
+  pair.client.write(sent);
+  std::vector<std::uint8_t> records;
+  engine::ByteQueue& out = pair.client.connection->enc().out;
+  do {
+    pair.client.connection->advance();
+    const std::size_t before = records.size();
+    records.resize(before + out.size());
+    out.take(std::span(records).subspan(before));
+  } while (pair.client.connection->can_advance());
+  return {std::move(records), fragment};
+}
+
+void draw(Pair& pair, Supply& supply, std::size_t most) {
+  engine::EncIn& in = pair.server.connection->enc().in;
+  in.draw_from(supply, most);
+  pair.server.connection->advance();
+  in.reclaim();
+}
+
+bool drawn_records(int version) {
+  for (const std::size_t fragment : {std::size_t{1}, std::size_t{7}, std::size_t{16'500}, std::size_t{1} << 20}) {
+    for (const std::size_t most : {std::size_t{1}, std::size_t{20'000}, std::size_t{128} * 1024}) {
+      Pair pair(version);
+      CHECK(pair.handshake());
+      pair.server.connection->start_flow();
+      const std::string sent = text(fragment < 10 ? 40'000 : 300'000) + "!";
+      Supply supply = supply_of(pair, sent, fragment);
+      for (std::size_t turn = 0; turn < 2 * sent.size() && !supply.empty(); ++turn) draw(pair, supply, most);
+      CHECK(pair.server.events.flow == sent);
+      CHECK(pair.server.connection->enc().in.size() == 0);
+    }
+  }
+  return true;
+}
+
+const Register kDrawn12("large records drawn from a socket in any pieces, TLS 1.2",
+                        [] { return drawn_records(TLS1_2_VERSION); });
+const Register kDrawn13("large records drawn from a socket in any pieces, TLS 1.3",
+                        [] { return drawn_records(TLS1_3_VERSION); });
+
+const Register kDrawnOnce("a record is drawn with the header of the next one in a single call", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  pair.server.connection->start_flow();
+  Supply supply = supply_of(pair, text(160 * 1024), std::size_t{1} << 20);
+  draw(pair, supply, std::size_t{1} << 20);
+  CHECK(pair.server.events.flow.size() == 160 * 1024);
+  CHECK(supply.calls == 1 + 10);
+  return true;
+});
+
+const Register kDrawnSmall("small records end the drawing, and are left to the buffer", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  pair.server.connection->start_flow();
+  for (int i = 0; i < 9; ++i) pair.client.write("small");
+  Supply supply = supply_of(pair, "small", std::size_t{1} << 20);
+  draw(pair, supply, std::size_t{1} << 20);
+  CHECK(supply.calls == 1);
+  return true;
+});
+
+const Register kDrawnEnd("the end and the failure of a socket that is drawn from are told", [] {
+  for (const bool breaks : {false, true}) {
+    Pair pair(TLS1_3_VERSION);
+    CHECK(pair.handshake());
+    pair.server.connection->start_flow();
+    Supply supply = supply_of(pair, text(50'000), std::size_t{1} << 20);
+    supply.ends = !breaks;
+    supply.breaks = breaks;
+    for (int turn = 0; turn < 3; ++turn) draw(pair, supply, std::size_t{1} << 20);
+    CHECK(pair.server.events.flow.size() == 50'000);
+    CHECK(pair.server.events.failed_count == (breaks ? 0 : 1));
+    CHECK((pair.server.connection->enc().in.take_failure() != nullptr) == breaks);
+  }
+  return true;
+});
+
 const Register kIdle("an idle connection holds no buffer", [] {
   Pair pair(TLS1_3_VERSION);
   CHECK(pair.handshake());
