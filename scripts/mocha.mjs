@@ -7,6 +7,7 @@ import { root, run } from './run.mjs';
 
 /** What uses sockets, and so has to hold on I/O threads too. */
 export const socketSuites = [
+  'bulk-receive',
   'http',
   'ktls',
   'own-ciphers',
