@@ -15,39 +15,47 @@ const sent = pattern(size);
 interface Network {
   /** How many bytes are passed on at a time. */
   readonly cut?: (() => number) | undefined;
-  /** Bytes after which `then` happens. */
+  /** Bytes after which `finally` happens. */
   readonly until?: number;
-  readonly then?: (toClient: net.Socket) => void;
+  readonly finally?: (toClient: net.Socket) => void;
   /** Which byte is changed. */
   readonly spoil?: number;
 }
 
 const relays = new Set<net.Server>();
 
+function spoilt(chunk: Buffer, at: number): Buffer {
+  if (at >= 0 && at < chunk.length) chunk[at] = 255 - (chunk[at] as number);
+  return chunk;
+}
+
+/** Passes the server's bytes on; false: no further. */
+async function pass(toServer: net.Socket, toClient: net.Socket, network: Network): Promise<boolean> {
+  const { cut = () => 1 << 20, until = Number.POSITIVE_INFINITY, spoil = -1 } = network;
+  let passed = 0;
+  for await (const chunk of toServer as AsyncIterable<Buffer>) {
+    let rest = spoilt(chunk, spoil - passed);
+    while (rest.length > 0) {
+      const piece = rest.subarray(0, Math.min(cut(), until - passed));
+      rest = rest.subarray(piece.length);
+      passed += piece.length;
+      if (toClient.destroyed) return false;
+      if (!toClient.write(piece)) await Promise.race([once(toClient, 'drain'), once(toClient, 'close')]);
+      if (passed === until) return false;
+    }
+  }
+  return true;
+}
+
 /** The port of a relay to `port`. */
-async function relay(port: number, { cut = () => 1 << 20, until = Number.POSITIVE_INFINITY, then, spoil }: Network) {
+async function relay(port: number, network: Network): Promise<number> {
   const server = net.createServer(async toClient => {
     const toServer = net.connect(port, '127.0.0.1');
-    for (const end of [toClient, toServer]) end.setNoDelay(true).on('error', () => end.destroy());
+    for (const each of [toClient, toServer]) each.setNoDelay(true).on('error', () => each.destroy());
     toClient.on('close', () => toServer.destroy());
     toClient.pipe(toServer);
-    let passed = 0;
-    for await (const chunk of toServer as AsyncIterable<Buffer>) {
-      if (spoil !== undefined && spoil >= passed && spoil < passed + chunk.length) {
-        chunk[spoil - passed] = 255 - (chunk[spoil - passed] as number);
-      }
-      for (let at = 0; at < chunk.length; ) {
-        const piece = chunk.subarray(at, Math.min(at + cut(), chunk.length, at + until - passed));
-        at += piece.length;
-        passed += piece.length;
-        if (toClient.destroyed) return;
-        if (!toClient.write(piece)) await Promise.race([once(toClient, 'drain'), once(toClient, 'close')]);
-        if (passed < until) continue;
-        then?.(toClient);
-        return;
-      }
-    }
-    toClient.end();
+    if (await pass(toServer, toClient, network).catch(() => false)) toClient.end();
+    else network.finally?.(toClient);
   });
   relays.add(server);
   server.listen(0, '127.0.0.1');
@@ -67,7 +75,10 @@ function lengths(most: number): () => number {
 /** Large records, and between them many small ones and new keys. */
 async function send(socket: TlsSocket): Promise<void> {
   let at = 0;
-  const next = (length: number) => sent.subarray(at, (at += length));
+  const next = (length: number): Buffer => {
+    at += length;
+    return sent.subarray(at - length, at);
+  };
   for (const part of [1 << 20, 1 << 20, 100, 1, 5, 4096, 1 << 20]) {
     socket.write(next(part));
     await socket.keyUpdate();
@@ -124,7 +135,10 @@ async function received(network: Network): Promise<{ got: Buffer; error: NodeJS.
   socket.on('error', reason => {
     error = reason;
   });
-  await within(once(socket, 'close').catch(() => undefined), 'the end');
+  await within(
+    once(socket, 'close').catch(() => undefined),
+    'the end',
+  );
   return { got: Buffer.concat(got), error };
 }
 
@@ -152,14 +166,17 @@ describe('much data in large records', () => {
   // In the middle of a record, of its header, and a byte before its end: a record is 16,406 bytes, the handshake about 2,000.
   for (const until of [1_000_000, 1_000_001, 1_016_405, 1_500_003]) {
     it(`cut off after ${until} bytes, tells what came and that it was cut off`, async () => {
-      const { got, error } = await received({ until, then: socket => socket.end() });
+      const { got, error } = await received({ until, finally: socket => socket.end() });
       assert.equal(error?.code, codes.unexpectedEof);
       assert.ok(got.length > until - 40_000 && got.length < until, `${got.length} bytes`);
       assert.equal(sha256(got), sha256(sent.subarray(0, got.length)));
     });
 
     it(`reset after ${until} bytes, tells so`, async () => {
-      const { got, error } = await received({ until, then: socket => void sleep(50).then(() => socket.resetAndDestroy()) });
+      const { got, error } = await received({
+        until,
+        finally: socket => void sleep(50).then(() => socket.resetAndDestroy()),
+      });
       assert.equal(error?.code, 'ECONNRESET');
       assert.equal(sha256(got), sha256(sent.subarray(0, got.length)));
     });

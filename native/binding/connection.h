@@ -30,22 +30,12 @@ class ConnectionHandle {
   napi_value set_fd(const Call& call);
   napi_value set_bio(const Call& call);
   napi_value handshake(const Call& call);
-  napi_value write(const Call& call);
-  napi_value writev(const Call& call);
-  napi_value send_file(const Call& call);
   napi_value key_update(const Call& call);
   napi_value renegotiate(const Call& call);
   napi_value request_client_certificate(const Call& call);
   napi_value shutdown(const Call& call);
-  napi_value read(const Call& call);
-  napi_value read_into(const Call& call);
-  napi_value start_reading(const Call& call);
-  napi_value stop_reading(const Call& call);
-  napi_value set_read_buffer(const Call& call);
   napi_value schedule_key_update(const Call& call);
   napi_value schedule_renegotiate(const Call& call);
-  napi_value set_shutdown(const Call& call);
-  napi_value set_quiet_shutdown(const Call& call);
   napi_value cancel(const Call& call);
   napi_value answer(const Call& call);
   napi_value close(const Call& call);
@@ -54,6 +44,20 @@ class ConnectionHandle {
   napi_value observe(const Call& call);
   napi_value ref(const Call& call);
   napi_value unref(const Call& call);
+
+  // connection_data.cc
+  napi_value write(const Call& call);
+  napi_value writev(const Call& call);
+  napi_value send_file(const Call& call);
+  napi_value read(const Call& call);
+  napi_value read_into(const Call& call);
+  napi_value start_reading(const Call& call);
+  napi_value stop_reading(const Call& call);
+  napi_value set_read_buffer(const Call& call);
+
+  // connection_settings.cc
+  napi_value set_shutdown(const Call& call);
+  napi_value set_quiet_shutdown(const Call& call);
   napi_value set_session(const Call& call);
   napi_value set_verify(const Call& call);
   napi_value use_credentials(const Call& call);

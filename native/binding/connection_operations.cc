@@ -8,14 +8,9 @@
 #include "binding/failure.h"
 #include "binding/io_pool.h"
 #include "binding/options_reader.h"
-#include "binding/pinned.h"
-#include "binding/session.h"
 #include "io/fd_poll.h"
-#include "io/file.h"
 #include "io/socket.h"
 #include "openssl/identity.h"
-#include "openssl/negotiation.h"
-#include "openssl/verification.h"
 
 namespace system_tls::binding {
 
@@ -23,9 +18,6 @@ using Kind = engine::Operation::Kind;
 using openssl::FailurePtr;
 
 namespace {
-
-// Chunks of one writev() are copied together, and encrypted whenever they fill four records.
-constexpr std::size_t kGathered = 64 * 1024;
 
 engine::ConnectionOptions read_options(OptionsReader& reader) {
   engine::ConnectionOptions options;
@@ -49,33 +41,6 @@ engine::ConnectionOptions read_options(OptionsReader& reader) {
       .read("renegotiationWindow", window);
   options.limits.renegotiation_window = std::chrono::milliseconds(window);
   return options;
-}
-
-// What has been sent of a handshake cannot be taken back; between handshakes the next one will use what is set.
-FailurePtr handshake_started(const engine::Connection& connection) {
-  const SSL* ssl = connection.ssl();
-  if (!connection.suspended() && (SSL_in_before(ssl) != 0 || SSL_in_init(ssl) == 0)) return nullptr;
-  return openssl::named_failure(
-      "ERR_TLS_HANDSHAKE_STARTED",
-      "a handshake is under way: set certificates, keys and ciphers before it begins or after "
-      "it is complete");
-}
-
-FailurePtr use_own(const engine::Connection& connection, const openssl::Credentials& credentials) {
-  if (FailurePtr failure = handshake_started(connection)) return failure;
-  SSL* ssl = connection.ssl();
-  return openssl::use_credentials(ssl, credentials, false);
-}
-
-FailurePtr set_verification(engine::Connection& connection, int mode, bool go_on, bool asks) {
-  if (connection.suspended()) return engine::Connection::suspended_failure();
-  if (!connection.set_asking(asks)) return engine::Connection::cannot_ask();
-  openssl::set_verification(connection.ssl(), mode, go_on);
-  return nullptr;
-}
-
-std::unique_ptr<engine::ClearSource> pin_view(const Call& call, std::span<const std::uint8_t>) {
-  return PinnedView::of(call.env, call[1]);
 }
 
 }  // namespace
@@ -233,176 +198,6 @@ napi_value ConnectionHandle::shutdown(const Call& call) {
   return start(call, Kind::shutdown, "wait");
 }
 
-// Encrypts what goes at once without pinning anything; the rest becomes an operation.
-napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
-                                         std::unique_ptr<engine::ClearSource> (*pin)(const Call&,
-                                                                                     std::span<const std::uint8_t>)) {
-  io::Channel& channel = access_->local();
-  std::size_t taken = 0;
-  if (!clear.empty() && channel.write_now(clear, taken)) return status(call.env, Status::done);
-  engine::Operation operation;
-  operation.id = id;
-  operation.kind = Kind::write;
-  operation.offset = taken;
-  operation.length = clear.size();
-  if (taken != 0) operation.phase = engine::Operation::Phase::running;
-  if (taken < clear.size()) {
-    operation.source = pin(call, clear);
-    if (!operation.source)
-      return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
-  }
-  return finish(call.env, channel.start(std::move(operation)));
-}
-
-// Done as soon as it is sent to the thread, as long as little is on its way there: a round trip for each write would
-// cost more than the copy.
-napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear) {
-  const std::shared_ptr<WriteAhead>& ahead = access_->write_ahead();
-  const bool told = !ahead->permits(clear.size());
-  engine::Operation operation;
-  operation.id = told ? id : engine::kUntold;
-  operation.kind = Kind::write;
-  operation.length = clear.size();
-  operation.source = std::make_unique<CopiedBytes>(clear, access_->delivery().blocks(), ahead);
-  const bool sent = access_->run([operation = std::move(operation), ahead](io::Channel& channel) mutable {
-    channel.start(std::move(operation), false);
-    ahead->set_open(channel.connection() != nullptr && channel.connection()->open_for_writing());
-  });
-  if (!sent) return fail(env, IoPoolHandle::closed_failure());
-  return status(env, told ? Status::pending : Status::done);
-}
-
-napi_value ConnectionHandle::write(const Call& call) {
-  engine::OperationId id = 0;
-  View clear;
-  if (!call.read(0, "op", id) || !call.read(1, "data", clear)) return nullptr;
-  if (access_->closed()) return closed_failure(call.env);
-  if (access_->remote()) return submit_write(call.env, id, clear);
-  const Entry entry(access_->delivery());
-  return start_write(call, id, clear, pin_view);
-}
-
-napi_value ConnectionHandle::writev(const Call& call) {
-  engine::OperationId id = 0;
-  std::uint32_t length = 0;
-  if (!call.read(0, "op", id)) return nullptr;
-  if (napi_get_array_length(call.env, call[1], &length) != napi_ok)
-    return call.reject("chunks", "an array of views"), nullptr;
-  if (access_->closed()) return closed_failure(call.env);
-  const Entry entry(access_->delivery());
-  std::vector<std::uint8_t>& gather = access_->delivery().cleared_gather();
-  bool refused = false;  // something was not taken: everything behind it waits in one operation
-  for (std::uint32_t index = 0; index < length; ++index) {
-    napi_value element = nullptr;
-    View clear;
-    if (napi_get_element(call.env, call[1], index, &element) != napi_ok || !from_js(call.env, element, clear)) {
-      return call.reject("chunks", "an array of Buffers, TypedArrays or DataViews"), nullptr;
-    }
-    gather.insert(gather.end(), clear.begin(), clear.end());
-    if (!refused && !access_->remote() && gather.size() >= kGathered) {
-      std::size_t taken = 0;
-      refused = !access_->local().write_now(gather, taken);
-      gather.erase(gather.begin(), gather.begin() + static_cast<std::ptrdiff_t>(taken));
-    }
-  }
-  if (access_->remote()) return submit_write(call.env, id, gather);
-  return start_write(call, id, gather, [](const Call&, std::span<const std::uint8_t> rest) {
-    return std::unique_ptr<engine::ClearSource>(
-        std::make_unique<OwnedBytes>(std::vector<std::uint8_t>(rest.begin(), rest.end())));
-  });
-}
-
-napi_value ConnectionHandle::send_file(const Call& call) {
-  engine::Operation operation;
-  operation.kind = Kind::send_file;
-  int fd = -1;
-  if (!call.read(0, "op", operation.id) || !call.read(1, "fd", fd)) return nullptr;
-  if (!call.read(2, "offset", operation.file_begin)) return nullptr;
-  operation.length = engine::kWholeFile;
-  if (!is_nullish(call.env, call[3]) && !call.read(3, "length", operation.length)) return nullptr;
-  if (access_->closed()) return closed_failure(call.env);
-  FailurePtr failure;
-  operation.file = io::File::open(fd, failure);
-  if (!operation.file) return fail(call.env, std::move(failure));
-  // By an event on every thread: its result has room for large files.
-  return submit(call.env, std::move(operation));
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Reads
-
-napi_value ConnectionHandle::finish_read(napi_env env, const io::Channel::Outcome& outcome) {
-  using OutcomeKind = io::Channel::Outcome::Kind;
-  switch (outcome.kind) {
-    case OutcomeKind::data: {
-      napi_value bytes = to_js(env, outcome.bytes);
-      access_->local().release(outcome);
-      return bytes;
-    }
-    case OutcomeKind::done:
-      return to_js(env, outcome.result);
-    case OutcomeKind::end:
-      return to_js(env, -1);
-    case OutcomeKind::failed:
-      failure_ = outcome.failure;
-      return to_js(env, -2);
-    case OutcomeKind::pending:
-      break;
-  }
-  return to_js(env, 0);
-}
-
-napi_value ConnectionHandle::submit_read(napi_env env, engine::ReadOperation read) {
-  const bool sent = access_->run(
-      [read = std::move(read)](io::Channel& channel) mutable { channel.start_read(std::move(read), false); });
-  if (!sent) failure_ = IoPoolHandle::closed_failure();
-  return to_js(env, sent ? 0 : -2);
-}
-
-napi_value ConnectionHandle::read(const Call& call) {
-  engine::ReadOperation read;
-  if (!call.read(0, "op", read.id) || !call.read(1, "max", read.max)) return nullptr;
-  if (access_->closed()) return closed_failure(call.env), to_js(call.env, -2);
-  if (access_->remote()) return submit_read(call.env, std::move(read));
-  const Entry entry(access_->delivery());
-  return finish_read(call.env, access_->local().start_read(std::move(read)));
-}
-
-napi_value ConnectionHandle::read_into(const Call& call) {
-  engine::ReadOperation read;
-  View view;
-  if (!call.read(0, "op", read.id) || !call.read(1, "view", view)) return nullptr;
-  if (access_->closed()) return closed_failure(call.env), to_js(call.env, -2);
-  read.max = view.size();
-  // Another thread does not write to JavaScript's memory: a Data event follows, whose bytes are copied there.
-  if (access_->remote()) return submit_read(call.env, std::move(read));
-  read.target = PinnedView::of(call.env, call[1]);
-  if (!read.target)
-    return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced")),
-           to_js(call.env, -2);
-  const Entry entry(access_->delivery());
-  return finish_read(call.env, access_->local().start_read(std::move(read)));
-}
-
-napi_value ConnectionHandle::start_reading(const Call& call) {
-  access_->run([](io::Channel& channel) { channel.start_flow(); });
-  return undefined(call.env);
-}
-
-napi_value ConnectionHandle::stop_reading(const Call& call) {
-  access_->run([](io::Channel& channel) { channel.stop_flow(); });
-  return undefined(call.env);
-}
-
-napi_value ConnectionHandle::set_read_buffer(const Call& call) {
-  View view;
-  if (!is_nullish(call.env, call[0]) && !call.read(0, "view", view)) return nullptr;
-  // From another thread the flow comes through the slab.
-  if (access_->remote() || access_->closed()) return undefined(call.env);
-  access_->local().connection()->set_flow_target(view.empty() ? nullptr : PinnedView::of(call.env, call[0]));
-  return undefined(call.env);
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // At once
 
@@ -427,19 +222,6 @@ napi_value ConnectionHandle::schedule_renegotiate(const Call& call) {
   if (!call.read(0, "abbreviated", abbreviated)) return nullptr;
   return schedule(
       call.env, [abbreviated](engine::Connection& connection) { return connection.schedule_renegotiate(abbreviated); });
-}
-
-napi_value ConnectionHandle::set_shutdown(const Call& call) {
-  int state = 0;
-  if (!call.read(0, "state", state)) return nullptr;
-  return schedule(call.env, [state](engine::Connection& connection) { return connection.set_shutdown(state); });
-}
-
-napi_value ConnectionHandle::set_quiet_shutdown(const Call& call) {
-  bool on = false;
-  if (!call.read(0, "on", on)) return nullptr;
-  access_->run([on](io::Channel& channel) { SSL_set_quiet_shutdown(channel.connection()->ssl(), on ? 1 : 0); });
-  return undefined(call.env);
 }
 
 napi_value ConnectionHandle::cancel(const Call& call) {
@@ -489,82 +271,6 @@ napi_value ConnectionHandle::ref(const Call& call) {
 
 napi_value ConnectionHandle::unref(const Call& call) {
   access_->run([](io::Channel& channel) { channel.set_user_ref(false); });
-  return undefined(call.env);
-}
-
-napi_value ConnectionHandle::set_session(const Call& call) {
-  SessionHandle* session = handle_argument<SessionHandle>(call, 0, "session");
-  if (session == nullptr) return nullptr;
-  if (access_->closed()) return closed_failure(call.env);
-  const openssl::SessionPtr copy = session->session()->for_connection();
-  FailurePtr failure;
-  access_->ask([&](io::Channel& channel) {
-    engine::Connection& connection = *channel.connection();
-    failure = connection.suspended() ? engine::Connection::suspended_failure()
-                                     : openssl::use_session(connection.ssl(), copy.get());
-  });
-  return failure ? fail(call.env, std::move(failure)) : status(call.env, Status::done);
-}
-
-napi_value ConnectionHandle::set_verify(const Call& call) {
-  int mode = 0;
-  if (!call.read(0, "mode", mode)) return nullptr;
-  bool go_on = false;
-  if (!call.read(1, "continue", go_on)) return nullptr;
-  bool asks = false;
-  if (!call.read(2, "asks", asks)) return nullptr;
-  FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = set_verification(*channel.connection(), mode, go_on, asks); });
-  return failure ? throw_failure(call.env, failure) : undefined(call.env);
-}
-
-napi_value ConnectionHandle::use_credentials(const Call& call) {
-  openssl::Credentials credentials;
-  OptionsReader reader(call.env, call[0], "credentials");
-  read_credentials(reader, credentials);
-  if (!reader.ok()) return nullptr;
-  FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = use_own(*channel.connection(), credentials); });
-  return failure ? throw_failure(call.env, failure) : undefined(call.env);
-}
-
-napi_value ConnectionHandle::set_ciphers(const Call& call) {
-  std::optional<std::string> list;
-  std::optional<std::string> suites;
-  OptionsReader reader(call.env, call[0], "ciphers");
-  reader.read("cipherList", list).read("ciphersuites", suites);
-  if (!reader.ok()) return nullptr;
-  FailurePtr failure;
-  access_->ask([&](io::Channel& channel) {
-    const engine::Connection& connection = *channel.connection();
-    failure = handshake_started(connection);
-    if (!failure) failure = openssl::set_ciphers(connection.ssl(), list, suites);
-  });
-  return failure ? throw_failure(call.env, failure) : undefined(call.env);
-}
-
-napi_value ConnectionHandle::check_private_key(const Call& call) {
-  FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = openssl::check_private_key(channel.connection()->ssl()); });
-  return failure ? throw_failure(call.env, failure) : undefined(call.env);
-}
-
-napi_value ConnectionHandle::set_no_delay(const Call& call) {
-  bool on = false;
-  if (!call.read(0, "on", on)) return nullptr;
-  access_->run([on](io::Channel& channel) {
-    if (channel.fd() >= 0) io::set_no_delay(channel.fd(), on);
-  });
-  return undefined(call.env);
-}
-
-napi_value ConnectionHandle::set_keep_alive(const Call& call) {
-  bool on = false;
-  std::uint32_t seconds = 0;
-  if (!call.read(0, "on", on) || !call.read(1, "seconds", seconds)) return nullptr;
-  access_->run([on, seconds](io::Channel& channel) {
-    if (channel.fd() >= 0) io::set_keep_alive(channel.fd(), on, seconds);
-  });
   return undefined(call.env);
 }
 

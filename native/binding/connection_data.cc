@@ -1,0 +1,196 @@
+// The clear bytes of a connection: written, sent from files, and read.
+#include <utility>
+
+#include "binding/connection.h"
+#include "binding/failure.h"
+#include "binding/io_pool.h"
+#include "binding/pinned.h"
+#include "io/file.h"
+
+namespace system_tls::binding {
+
+using Kind = engine::Operation::Kind;
+using openssl::FailurePtr;
+
+namespace {
+
+// Chunks of one writev() are copied together, and encrypted whenever they fill four records.
+constexpr std::size_t kGathered = 64 * 1024;
+
+std::unique_ptr<engine::ClearSource> pin_view(const Call& call, std::span<const std::uint8_t>) {
+  return PinnedView::of(call.env, call[1]);
+}
+
+}  // namespace
+
+// Encrypts what goes at once without pinning anything; the rest becomes an operation.
+napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
+                                         std::unique_ptr<engine::ClearSource> (*pin)(const Call&,
+                                                                                     std::span<const std::uint8_t>)) {
+  io::Channel& channel = access_->local();
+  std::size_t taken = 0;
+  if (!clear.empty() && channel.write_now(clear, taken)) return status(call.env, Status::done);
+  engine::Operation operation;
+  operation.id = id;
+  operation.kind = Kind::write;
+  operation.offset = taken;
+  operation.length = clear.size();
+  if (taken != 0) operation.phase = engine::Operation::Phase::running;
+  if (taken < clear.size()) {
+    operation.source = pin(call, clear);
+    if (!operation.source)
+      return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
+  }
+  return finish(call.env, channel.start(std::move(operation)));
+}
+
+// Done as soon as it is sent to the thread, as long as little is on its way there: a round trip for each write would
+// cost more than the copy.
+napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear) {
+  const std::shared_ptr<WriteAhead>& ahead = access_->write_ahead();
+  const bool told = !ahead->permits(clear.size());
+  engine::Operation operation;
+  operation.id = told ? id : engine::kUntold;
+  operation.kind = Kind::write;
+  operation.length = clear.size();
+  operation.source = std::make_unique<CopiedBytes>(clear, access_->delivery().blocks(), ahead);
+  const bool sent = access_->run([operation = std::move(operation), ahead](io::Channel& channel) mutable {
+    channel.start(std::move(operation), false);
+    ahead->set_open(channel.connection() != nullptr && channel.connection()->open_for_writing());
+  });
+  if (!sent) return fail(env, IoPoolHandle::closed_failure());
+  return status(env, told ? Status::pending : Status::done);
+}
+
+napi_value ConnectionHandle::write(const Call& call) {
+  engine::OperationId id = 0;
+  View clear;
+  if (!call.read(0, "op", id) || !call.read(1, "data", clear)) return nullptr;
+  if (access_->closed()) return closed_failure(call.env);
+  if (access_->remote()) return submit_write(call.env, id, clear);
+  const Entry entry(access_->delivery());
+  return start_write(call, id, clear, pin_view);
+}
+
+napi_value ConnectionHandle::writev(const Call& call) {
+  engine::OperationId id = 0;
+  std::uint32_t length = 0;
+  if (!call.read(0, "op", id)) return nullptr;
+  if (napi_get_array_length(call.env, call[1], &length) != napi_ok)
+    return call.reject("chunks", "an array of views"), nullptr;
+  if (access_->closed()) return closed_failure(call.env);
+  const Entry entry(access_->delivery());
+  std::vector<std::uint8_t>& gather = access_->delivery().cleared_gather();
+  bool refused = false;  // something was not taken: everything behind it waits in one operation
+  for (std::uint32_t index = 0; index < length; ++index) {
+    napi_value element = nullptr;
+    View clear;
+    if (napi_get_element(call.env, call[1], index, &element) != napi_ok || !from_js(call.env, element, clear)) {
+      return call.reject("chunks", "an array of Buffers, TypedArrays or DataViews"), nullptr;
+    }
+    gather.insert(gather.end(), clear.begin(), clear.end());
+    if (!refused && !access_->remote() && gather.size() >= kGathered) {
+      std::size_t taken = 0;
+      refused = !access_->local().write_now(gather, taken);
+      gather.erase(gather.begin(), gather.begin() + static_cast<std::ptrdiff_t>(taken));
+    }
+  }
+  if (access_->remote()) return submit_write(call.env, id, gather);
+  return start_write(call, id, gather, [](const Call&, std::span<const std::uint8_t> rest) {
+    return std::unique_ptr<engine::ClearSource>(
+        std::make_unique<OwnedBytes>(std::vector<std::uint8_t>(rest.begin(), rest.end())));
+  });
+}
+
+napi_value ConnectionHandle::send_file(const Call& call) {
+  engine::Operation operation;
+  operation.kind = Kind::send_file;
+  int fd = -1;
+  if (!call.read(0, "op", operation.id) || !call.read(1, "fd", fd)) return nullptr;
+  if (!call.read(2, "offset", operation.file_begin)) return nullptr;
+  operation.length = engine::kWholeFile;
+  if (!is_nullish(call.env, call[3]) && !call.read(3, "length", operation.length)) return nullptr;
+  if (access_->closed()) return closed_failure(call.env);
+  FailurePtr failure;
+  operation.file = io::File::open(fd, failure);
+  if (!operation.file) return fail(call.env, std::move(failure));
+  // By an event on every thread: its result has room for large files.
+  return submit(call.env, std::move(operation));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Reads
+
+napi_value ConnectionHandle::finish_read(napi_env env, const io::Channel::Outcome& outcome) {
+  using OutcomeKind = io::Channel::Outcome::Kind;
+  switch (outcome.kind) {
+    case OutcomeKind::data: {
+      napi_value bytes = to_js(env, outcome.bytes);
+      access_->local().release(outcome);
+      return bytes;
+    }
+    case OutcomeKind::done:
+      return to_js(env, outcome.result);
+    case OutcomeKind::end:
+      return to_js(env, -1);
+    case OutcomeKind::failed:
+      failure_ = outcome.failure;
+      return to_js(env, -2);
+    case OutcomeKind::pending:
+      break;
+  }
+  return to_js(env, 0);
+}
+
+napi_value ConnectionHandle::submit_read(napi_env env, engine::ReadOperation read) {
+  const bool sent = access_->run(
+      [read = std::move(read)](io::Channel& channel) mutable { channel.start_read(std::move(read), false); });
+  if (!sent) failure_ = IoPoolHandle::closed_failure();
+  return to_js(env, sent ? 0 : -2);
+}
+
+napi_value ConnectionHandle::read(const Call& call) {
+  engine::ReadOperation read;
+  if (!call.read(0, "op", read.id) || !call.read(1, "max", read.max)) return nullptr;
+  if (access_->closed()) return closed_failure(call.env), to_js(call.env, -2);
+  if (access_->remote()) return submit_read(call.env, std::move(read));
+  const Entry entry(access_->delivery());
+  return finish_read(call.env, access_->local().start_read(std::move(read)));
+}
+
+napi_value ConnectionHandle::read_into(const Call& call) {
+  engine::ReadOperation read;
+  View view;
+  if (!call.read(0, "op", read.id) || !call.read(1, "view", view)) return nullptr;
+  if (access_->closed()) return closed_failure(call.env), to_js(call.env, -2);
+  read.max = view.size();
+  // Another thread does not write to JavaScript's memory: a Data event follows, whose bytes are copied there.
+  if (access_->remote()) return submit_read(call.env, std::move(read));
+  read.target = PinnedView::of(call.env, call[1]);
+  if (!read.target)
+    return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced")),
+           to_js(call.env, -2);
+  const Entry entry(access_->delivery());
+  return finish_read(call.env, access_->local().start_read(std::move(read)));
+}
+
+napi_value ConnectionHandle::start_reading(const Call& call) {
+  access_->run([](io::Channel& channel) { channel.start_flow(); });
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::stop_reading(const Call& call) {
+  access_->run([](io::Channel& channel) { channel.stop_flow(); });
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::set_read_buffer(const Call& call) {
+  View view;
+  if (!is_nullish(call.env, call[0]) && !call.read(0, "view", view)) return nullptr;
+  // From another thread the flow comes through the slab.
+  if (access_->remote() || access_->closed()) return undefined(call.env);
+  access_->local().connection()->set_flow_target(view.empty() ? nullptr : PinnedView::of(call.env, call[0]));
+  return undefined(call.env);
+}
+
+}  // namespace system_tls::binding
