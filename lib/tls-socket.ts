@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { FileHandle } from 'node:fs/promises';
 import { contextArgument } from './context.ts';
 import { closedError, timeoutError, tlsError } from './internal/coded-error.ts';
@@ -28,6 +29,13 @@ const disposeTimeout = 2_000;
 
 type WriteCallback = (error?: Error | null) => void;
 type Chunk = { readonly chunk: Buffer };
+
+/** Callbacks of a write run where it was called, as far as AsyncLocalStorage is concerned, and not where its end was heard. */
+class WriteScope extends AsyncResource {
+  constructor() {
+    super('SYSTEMTLSWRITE');
+  }
+}
 
 /**
  * A connection as a stream. Its clear bytes are read and written; `ssl` is the connection under it.
@@ -166,7 +174,11 @@ export class TlsSocket extends TlsSocketState implements Flow {
   /** The pending operation holds `chunk`, which native code reads from. */
   #expectWrite(op: number, chunk: Buffer, callback: WriteCallback): void {
     this.touch();
-    this.#connection.expect(op, { done: () => this.#written(chunk.length, callback), failed: callback });
+    const scope = new WriteScope();
+    this.#connection.expect(op, {
+      done: () => scope.runInAsyncScope(this.#written, this, chunk.length, callback),
+      failed: error => scope.runInAsyncScope(callback, null, error),
+    });
   }
 
   #written(length: number, callback: WriteCallback): void {
@@ -270,15 +282,24 @@ export class TlsSocket extends TlsSocketState implements Flow {
   #run(ended: (error: Error | null) => void, start: (op: number) => 0 | 1 | 2): void {
     const connection = this.#connection;
     const op = connection.nextOp();
-    // `start` holds the data, and the pending operation holds `start`.
-    const pending: Pending & { start: unknown } = { start, done: () => ended(null), failed: ended };
     try {
       connection.assertAlive();
       if (connection.started(start(op))) ended(null);
-      else connection.expect(op, pending);
+      else this.#expectEnd(op, start, ended);
     } catch (error) {
       ended(error as Error);
     }
+  }
+
+  /** `start` holds the data, and the pending operation holds `start`. */
+  #expectEnd(op: number, start: unknown, ended: (error: Error | null) => void): void {
+    const scope = new WriteScope();
+    const pending: Pending & { start: unknown } = {
+      start,
+      done: () => scope.runInAsyncScope(ended, null, null),
+      failed: error => scope.runInAsyncScope(ended, null, error),
+    };
+    this.#connection.expect(op, pending);
   }
 
   // -------------------------------------------------------------------------------------------------------------------

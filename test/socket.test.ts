@@ -556,6 +556,35 @@ describe('TlsSocket', () => {
     assert.deepEqual(seen, ['client']);
   });
 
+  it('AsyncLocalStorage: the callback of a write that waits runs in the context of the write', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const { client, server } = await storage.run('connection', () => socketPair());
+    server.pause();
+    const seen: Array<string | undefined> = [];
+    const see = (): void => void seen.push(storage.getStore());
+    const large = pattern(16 << 20);
+    storage.run('one', () => client.write(large, see));
+    await sleep(50);
+    assert.deepEqual(seen, [], 'not before the peer reads');
+    storage.run('end', () => client.end(see));
+    server.resume();
+    await within(once(server, 'end'), 'the end');
+    await until(() => seen.length === 2, 'both callbacks');
+    assert.equal(seen[0], 'one');
+  });
+
+  it('AsyncLocalStorage: so does the callback of one that fails', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const { client, server } = await storage.run('connection', () => socketPair());
+    server.pause();
+    const seen: Array<string | undefined> = [];
+    storage.run('one', () => client.write(pattern(16 << 20), () => seen.push(storage.getStore())));
+    await sleep(50);
+    storage.run('destroyer', () => client.destroy());
+    await until(() => seen.length === 1, 'the callback');
+    assert.deepEqual(seen, ['one']);
+  });
+
   it('500 connections at once', async () => {
     const { port, accepted } = await startServer({}, socket => socket.pipe(socket));
     const sockets = await Promise.all(Array.from({ length: 500 }, () => connectTo(port)));
