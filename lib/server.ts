@@ -324,7 +324,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #accepted(fd: number): void {
     if (this.maxConnections !== undefined && this.#connections.size >= this.maxConnections) {
-      closeSync(fd);
+      this.#acceptor?.refuse(fd);
       this.emit('drop');
       return;
     }
@@ -339,7 +339,7 @@ export class Server extends EventEmitter<ServerEvents> {
       const { context, options, shared } = this.#template;
       ssl = new Ssl(context, options, shared);
     } catch (error) {
-      closeSync(fd);
+      this.#acceptor?.refuse(fd);
       this.#acceptFailed(error);
       return undefined;
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { needs, needsProgram } from './support/capabilities.ts';
@@ -323,5 +323,44 @@ describe('process', function () {
     const before = count();
     for (let i = 0; i < 5; i++) await round();
     await until(() => count() <= before, `descriptors: ${before} before, ${count()} after`);
+  });
+
+  it('no descriptor is left over when workers are terminated while clients arrive', async function () {
+    this.timeout(30_000);
+    if (!existsSync('/proc/self/fd')) needs(this, false, 'no /proc/self/fd');
+    const child = run(`
+      import { readdirSync, readlinkSync } from 'node:fs';
+      import { connect as connectTcp } from 'node:net';
+      import { Worker } from 'node:worker_threads';
+      const sockets = () => readdirSync('/proc/self/fd').filter(fd => {
+        try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
+      }).length;
+      async function terminated() {
+        const worker = new Worker(${JSON.stringify(fileURLToPath(new URL('./support/worker.js', import.meta.url)))}, {
+          execArgv: [],
+          workerData: { cert, key, ca, mode: 'busy-server' },
+        });
+        const port = await new Promise((resolve, reject) => worker.once('message', port => resolve(Number(port))).once('error', reject));
+        const clients = new Set();
+        let over = false;
+        const arrive = () => {
+          if (over) return;
+          const client = connectTcp(port, '127.0.0.1', () => setImmediate(() => client.destroy()));
+          clients.add(client);
+          client.on('error', ignore).on('close', () => { clients.delete(client); setImmediate(arrive); });
+        };
+        for (let i = 0; i < 20; i++) arrive();
+        await new Promise(resolve => setTimeout(resolve, 100));
+        await worker.terminate();
+        over = true;
+        for (const client of clients) client.destroy();
+      }
+      const before = sockets();
+      for (let i = 0; i < 8; i++) await Promise.all([terminated(), terminated(), terminated()]);
+      for (let i = 0; i < 100 && sockets() > before; i++) await new Promise(resolve => setTimeout(resolve, 20));
+      console.log(sockets() - before, 'left over');
+    `);
+    await endsWith(child, 0, 'the process');
+    assert.match(child.output, /^0 left over$/m);
   });
 });

@@ -456,8 +456,10 @@ export declare class NativeListener {
     readonly reusePort: boolean;
   }): void;
   address(): NativeAddress | string | null;
-  /** Stops accepting at once; idempotent. */
+  /** Stops accepting at once; idempotent. Accepted descriptors that no connection has taken are closed. */
   close(): void;
+  /** Closes a descriptor that was accepted and that no connection has taken. */
+  refuse(fd: number): void;
   ref(): void;
   unref(): void;
 }

@@ -8,7 +8,7 @@ import { listenAt, type Place } from './listen.ts';
 import { binding } from './load-binding.ts';
 
 export interface AcceptorEvents {
-  /** The descriptor is the receiver's to close. */
+  /** The descriptor goes to a connection's setFd(), or to {@link Acceptor.refuse}; else it is closed with the acceptor. */
   accepted(fd: number): void;
   failed(error: Error): void;
 }
@@ -38,6 +38,10 @@ export class Acceptor implements DispatchTarget {
   close(): void {
     unregister(this);
     this.#native.close();
+  }
+
+  refuse(fd: number): void {
+    this.#native.refuse(fd);
   }
 
   ref(): void {

@@ -115,6 +115,8 @@ napi_value ConnectionHandle::set_fd(const Call& call) {
   bool take = false;
   bool sole = false;
   if (!call.read(0, "fd", fd) || !call.read(1, "close", take) || !call.read(2, "sole", sole)) return nullptr;
+  // Of a listener: from here on the caller's, and ours if this succeeds.
+  access_->delivery().reactor()->offered().take(fd).release();
   FailurePtr failure = transport_refused();
   if (!failure) {
     io::Fd owned = dtls_ ? io::adopt_datagram_socket(fd, take, failure) : io::adopt_stream_socket(fd, take, failure);

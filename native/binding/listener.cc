@@ -42,6 +42,13 @@ napi_value ListenerHandle::close(const Call& call) {
   return undefined(call.env);
 }
 
+napi_value ListenerHandle::refuse(const Call& call) {
+  int fd = -1;
+  if (!call.read(0, "fd", fd)) return nullptr;
+  listener_->refuse(fd);
+  return undefined(call.env);
+}
+
 napi_value ListenerHandle::ref(const Call& call) {
   listener_->set_ref(true);
   return undefined(call.env);
@@ -58,6 +65,7 @@ bool define_listener(napi_env env, napi_value exports) {
                                           method<&ListenerHandle::listen>("listen"),
                                           method<&ListenerHandle::address>("address"),
                                           method<&ListenerHandle::close>("close"),
+                                          method<&ListenerHandle::refuse>("refuse"),
                                           method<&ListenerHandle::ref>("ref"),
                                           method<&ListenerHandle::unref>("unref"),
                                       });

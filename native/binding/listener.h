@@ -21,6 +21,7 @@ class ListenerHandle {
   napi_value listen(const Call& call);
   napi_value address(const Call& call);
   napi_value close(const Call& call);
+  napi_value refuse(const Call& call);
   napi_value ref(const Call& call);
   napi_value unref(const Call& call);
 

@@ -106,12 +106,9 @@ class EventBatch {
   }
 
   // Takes back what was recorded for a target that will not be there any more.
-  template <typename Dispose>
-  void withdraw(std::int32_t target, EventKind kind, Dispose dispose) {
+  void withdraw(std::int32_t target, EventKind kind) {
     for (Event& event : events_) {
-      if (event.target != target || event.kind != kind) continue;
-      dispose(event);
-      event = {0, EventKind::none, 0, 0, 0};
+      if (event.target == target && event.kind == kind) event = {0, EventKind::none, 0, 0, 0};
     }
   }
 

@@ -57,10 +57,9 @@ void Listener::set_ref(bool on) {
 }
 
 void Listener::close() {
-  // Accepted, but JavaScript will never hear of them.
-  if (fd_ && !reactor_->closed()) {
-    reactor_->recording().withdraw(id_, EventKind::accepted, [](const Event& event) { Fd dropped(event.a); });
-  }
+  // Accepted, but JavaScript will never hear of them: those that it has been told of already it has taken.
+  if (fd_ && !reactor_->closed()) reactor_->recording().withdraw(id_, EventKind::accepted);
+  reactor_->offered().close_of(id_);
   poll_.close();
   pause_.reset();
   if (fd_ && !path_.empty()) ::unlink(path_.c_str());
@@ -86,6 +85,7 @@ void Listener::accept_some() {
     const int fd = ::accept(fd_.get(), nullptr, nullptr);
 #endif
     if (fd >= 0) {
+      reactor_->offered().add(id_, Fd(fd));
       reactor_->recording().record({id_, EventKind::accepted, fd, 0, 0});
       continue;
     }

@@ -20,6 +20,7 @@
 #include "engine/fifo.h"
 #include "io/activity.h"
 #include "io/event_batch.h"
+#include "io/offered_sockets.h"
 #include "io/uv_handle.h"
 
 namespace system_tls::io {
@@ -117,6 +118,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   // It moves to another reactor.
   void forget(const Runnable* runnable);
 
+  OfferedSockets& offered() { return offered_; }
+
   // What waits for a peer or a transport here, for whoever has to keep a process running meanwhile. Null: nobody.
   void set_activity(std::shared_ptr<Activity> activity) { activity_ = std::move(activity); }
   Activity* activity() const { return activity_.get(); }
@@ -172,6 +175,7 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::uint64_t iteration_ = 1;
   engine::Fifo<std::weak_ptr<Runnable>> awaiting_job_;
   Resident* residents_ = nullptr;
+  OfferedSockets offered_;
 };
 
 class Turn {

@@ -6,7 +6,7 @@ interface Order {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
-  readonly mode: 'round-trip' | 'stuck-handshake' | 'bulk' | 'sockets' | 'renegotiation' | 'server';
+  readonly mode: 'round-trip' | 'stuck-handshake' | 'bulk' | 'sockets' | 'renegotiation' | 'server' | 'busy-server';
 }
 
 const { cert, key, ca, mode } = workerData as Order;
@@ -85,6 +85,23 @@ async function server(): Promise<void> {
   process.exit(0);
 }
 
-const modes = { 'round-trip': roundTrip, 'stuck-handshake': stuckHandshake, bulk, renegotiation, sockets, server };
+/** Tells its port instead, and serves until it is terminated. */
+async function busyServer(): Promise<void> {
+  const running = createServer({ cert, key, io }, socket => socket.on('error', () => {}).pipe(socket));
+  running.on('tlsClientError', () => {});
+  await running.listen({ port: 0, host: '127.0.0.1' });
+  tell(String((running.address() as { port: number }).port));
+  await new Promise(() => {});
+}
+
+const modes = {
+  'round-trip': roundTrip,
+  'stuck-handshake': stuckHandshake,
+  bulk,
+  renegotiation,
+  sockets,
+  server,
+  'busy-server': busyServer,
+};
 await modes[mode]();
 tell('done');
