@@ -39,7 +39,8 @@ export interface OpenSsl {
   /**
    * Gives the certificates and CRLs of a folder, one in each file (.pem, .crt, .cer, .crl, in PEM), the names under which
    * OpenSSL looks for them in a `caPath`, as the program `openssl rehash` does: X509_NAME_hash_ex(3), OpenSSL 3.0. Links
-   * that lead to nothing any more are removed. What gets no name is told in `skipped`, file by file.
+   * that lead to nothing any more are removed. What gets no name is told in `skipped`, file by file, and so is what
+   * stands under such a name and is not ours: it stays, and may hide others (`HIDDEN`).
    *
    * @throws Error with the code of the system if the folder cannot be read or written: `ENOENT`, `EACCES`
    */

@@ -1,5 +1,7 @@
 // Whom a context trusts: files, hashed folders, revocation lists, names of client authorities, depth.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   cpSync,
@@ -12,6 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openssl as library, type RehashResult, SslContext, type SslContextOptions } from 'system-tls';
@@ -145,7 +148,98 @@ describe('rehash()', () => {
       result.skipped.map(({ code }) => code),
       ['NAME_IN_USE'],
     );
+    await connectedPair(trusting({ caPath: path }));
   });
+
+  it('does not wait for a pipe, and reads no device', async () => {
+    const { ca } = certificates();
+    const path = folderOf({ 'ca.pem': ca.cert });
+    for (const pipe of ['pipe.pem', '12345678.0']) execFileSync('mkfifo', [join(path, pipe)]);
+    symlinkSync('/dev/zero', join(path, 'zero.pem'));
+    symlinkSync('pipe.pem', join(path, 'to-pipe.pem'));
+    const listener = createServer().listen(join(path, 'socket.pem'));
+    await once(listener, 'listening');
+    try {
+      // In a process of its own: what waits for a pipe keeps the exit of this one waiting as well.
+      const program = `
+        import { openssl } from 'system-tls';
+        setTimeout(() => process.kill(process.pid, 'SIGKILL'), 5_000).unref();
+        console.log(JSON.stringify(await openssl.rehash(${JSON.stringify(path)})));
+      `;
+      const { stdout, stderr } = await runModule(process.execPath, program);
+      assert.notEqual(stdout, '', stderr);
+      const result: RehashResult = JSON.parse(stdout);
+      assert.deepEqual(names(result), { [`${hashOf(ca)}.0`]: 'ca.pem' });
+      assert.deepEqual(Object.fromEntries(result.skipped.map(({ file, code }) => [file, code])), {
+        'pipe.pem': 'NOT_A_FILE',
+        'socket.pem': 'NOT_A_FILE',
+        'to-pipe.pem': 'NOT_A_FILE',
+        'zero.pem': 'NOT_A_FILE',
+        '12345678.0': 'NOT_A_FILE',
+      });
+    } finally {
+      listener.close();
+    }
+  });
+
+  it('may be called many times at once, for copies too', async () => {
+    const { ca, otherCa } = certificates();
+    const path = folderOf({ 'ca.pem': ca.cert, 'other.pem': otherCa.cert });
+    const all = ['ca.pem', 'other.pem', `${hashOf(ca)}.0`, `${hashOf(otherCa)}.0`].sort();
+    for (const copies of [[true], [false], [true, false]]) {
+      const calls = Array.from({ length: 12 }, (_, index) =>
+        library.rehash(path, { copy: copies[index % copies.length] }),
+      );
+      for (const { links, skipped } of await Promise.all(calls)) {
+        assert.equal(links.length, 2);
+        assert.deepEqual(skipped, []);
+      }
+      assert.deepEqual(readdirSync(path).sort(), all);
+    }
+    chmodSync(join(path, 'ca.pem'), 0o640);
+    await library.rehash(path, { copy: true });
+    assert.equal(lstatSync(join(path, `${hashOf(ca)}.0`)).mode & 0o777, 0o640);
+  });
+
+  it('leaves nothing behind where it fails', async () => {
+    const { ca } = certificates();
+    const path = folderOf({ 'ca.pem': ca.cert });
+    // A name that a folder takes after it was looked for cannot be renamed to.
+    const call = library.rehash(path);
+    mkdirSync(join(path, `${hashOf(ca)}.0`));
+    const outcome = await call.then(
+      ({ links }) => links.length,
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    assert.ok(outcome === 'EISDIR' || outcome === 0, String(outcome));
+    assert.deepEqual(readdirSync(path).sort(), ['ca.pem', `${hashOf(ca)}.0`].sort());
+  });
+
+  const unloadable: [string, (at: string) => void][] = [
+    ['a file of rubbish', at => writeFileSync(at, 'mine')],
+    ['an empty file', at => writeFileSync(at, '')],
+    ['a CRL', at => writeFileSync(at, makeCrl(certificates().otherCa))],
+    ['a folder', at => mkdirSync(at)],
+  ];
+  for (const [what, make] of unloadable) {
+    it(`says which certificates are hidden behind ${what} under their name`, async () => {
+      const { ca, otherCa } = certificates();
+      const path = folderOf({ 'ca.pem': ca.cert, 'other.pem': otherCa.cert, 'list.crl': makeCrl(ca) });
+      const blocked = `${hashOf(ca)}.0`;
+      make(join(path, blocked));
+      const result = await library.rehash(path);
+      assert.deepEqual(names(result), { [`${hashOf(otherCa)}.0`]: 'other.pem', [`${hashOf(ca)}.r0`]: 'list.crl' });
+      assert.deepEqual(Object.fromEntries(result.skipped.map(({ file, code }) => [file, code])), {
+        'ca.pem': 'HIDDEN',
+        [blocked]: what === 'a folder' ? 'NOT_A_FILE' : 'NAME_IN_USE',
+      });
+      assert.match(result.skipped.find(({ file }) => file === 'ca.pem')?.reason ?? '', new RegExp(blocked));
+      await refuses(trusting({ caPath: path }), /^UNABLE_TO_/);
+      rmSync(join(path, blocked), { recursive: true });
+      assert.equal((await library.rehash(path)).links.length, 3);
+      await connectedPair(trusting({ caPath: path }));
+    });
+  }
 
   it('makes copies where links are not wanted', async () => {
     const { ca } = certificates();

@@ -1,5 +1,7 @@
 // Names the certificates and CRLs of a folder so that OpenSSL finds them: what `openssl rehash` does.
-import { copyFile, lstat, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { lstat, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { binding } from './load-binding.ts';
 import { unreadable } from './option-files.ts';
@@ -17,7 +19,10 @@ export interface HashedLink {
   readonly file: string;
 }
 
-/** A file that has no such name, and why. */
+/**
+ * A file that has no such name, and why. `HIDDEN`: another file or folder has the name, and OpenSSL, which cannot load
+ * that, looks no further; `reason` says which.
+ */
 export interface SkippedFile {
   readonly file: string;
   readonly code:
@@ -27,7 +32,8 @@ export interface SkippedFile {
     | 'NO_CERTIFICATE'
     | 'SEVERAL'
     | 'DUPLICATE'
-    | 'NAME_IN_USE';
+    | 'NAME_IN_USE'
+    | 'HIDDEN';
   readonly reason: string;
 }
 
@@ -46,12 +52,75 @@ const candidate = /\.(pem|crt|cer|crl)$/i;
 export const isHashedName = (name: string): boolean => hashedName.test(name);
 export const isCandidate = (name: string): boolean => candidate.test(name);
 
+/** What another call, or one that was killed, has not renamed yet. */
+const temporaryName = /^\.[0-9a-f]{8}\.r?\d+\.[0-9a-f]{16}\.tmp$/;
+
+/** CRLs of large authorities have some tens of megabytes. */
+const longest = 256 * 1024 * 1024;
+
 interface Found {
   readonly file: string;
   readonly data: Buffer;
+  readonly mode: number;
   readonly crl: boolean;
   readonly hash: string;
   readonly fingerprint: string;
+}
+
+/** A name that a file or a folder of the user's has. OpenSSL counts on past it only if it can load it. */
+interface Taken {
+  readonly certificate: boolean;
+  readonly crl: boolean;
+}
+
+/** A link's target, '' for a copy that an earlier call made, or what is not ours. */
+type Standing = string | Taken;
+
+interface Content {
+  readonly data: Buffer;
+  readonly mode: number;
+}
+
+type Unfit = Pick<SkippedFile, 'code' | 'reason'>;
+
+function unfit(stats: Stats): Unfit | undefined {
+  if (stats.isDirectory()) return { code: 'NOT_A_FILE', reason: 'it is a folder' };
+  if (!stats.isFile()) return { code: 'NOT_A_FILE', reason: 'it is a pipe, a socket or a device' };
+  return stats.size > longest ? { code: 'NO_CERTIFICATE', reason: `it has more than ${longest} bytes` } : undefined;
+}
+
+/**
+ * What is opened is what is looked at, since the name may lead elsewhere a moment later. Opening a named pipe without
+ * O_NONBLOCK waits for one who writes, in a thread of node's pool.
+ */
+async function contentOf(path: string): Promise<Content | Unfit> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await handle.stat();
+    const problem = unfit(stats);
+    if (problem !== undefined) return problem;
+    const data = Buffer.alloc(stats.size);
+    let length = 0;
+    while (length < data.length) {
+      const { bytesRead } = await handle.read(data, length, data.length - length, length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return { data: data.subarray(0, length), mode: stats.mode & 0o777 };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readContent(path: string): Promise<Content | Unfit> {
+  try {
+    return await contentOf(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    // A socket cannot be opened.
+    if (code === 'ENXIO') return { code: 'NOT_A_FILE', reason: 'it is a pipe, a socket or a device' };
+    return { code: 'UNREADABLE', reason: message };
+  }
 }
 
 class Folder {
@@ -71,7 +140,7 @@ class Folder {
       if (one === undefined) continue;
       const twin = known.get(one.fingerprint);
       if (twin !== undefined) {
-        this.#skip(file, 'DUPLICATE', `it is the same as ${twin}`);
+        this.skip(file, 'DUPLICATE', `it is the same as ${twin}`);
         continue;
       }
       known.set(one.fingerprint, file);
@@ -81,51 +150,63 @@ class Folder {
   }
 
   async #look(file: string): Promise<Found | undefined> {
-    if (!isCandidate(file)) return this.#skip(file, 'OTHER_NAME', 'its name ends in none of .pem, .crt, .cer, .crl');
-    let data: Buffer;
-    try {
-      data = await readFile(join(this.#path, file));
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'EISDIR') return this.#skip(file, 'NOT_A_FILE', 'it is a folder');
-      return this.#skip(file, 'UNREADABLE', message);
-    }
-    const [first, ...more] = binding.hashedNames(data);
-    if (first === undefined) return this.#skip(file, 'NO_CERTIFICATE', 'it holds no certificate and no CRL in PEM');
+    if (!isCandidate(file)) return this.skip(file, 'OTHER_NAME', 'its name ends in none of .pem, .crt, .cer, .crl');
+    const content = await readContent(join(this.#path, file));
+    if ('code' in content) return this.skip(file, content.code, content.reason);
+    const [first, ...more] = binding.hashedNames(content.data);
+    if (first === undefined) return this.skip(file, 'NO_CERTIFICATE', 'it holds no certificate and no CRL in PEM');
     if (more.length > 0) {
-      return this.#skip(file, 'SEVERAL', `it holds ${more.length + 1} certificates or CRLs: put each into a file`);
+      return this.skip(file, 'SEVERAL', `it holds ${more.length + 1} certificates or CRLs: put each into a file`);
     }
-    return { file, data, ...first };
+    return { file, ...content, ...first };
   }
 
-  #skip(file: string, code: SkippedFile['code'], reason: string): undefined {
+  skip(file: string, code: SkippedFile['code'], reason: string): undefined {
     this.skipped.push({ file, code, reason });
   }
 
-  /** What stands there under hashed names: a link's target, or null for a file of its own. */
-  async standing(names: readonly string[], found: readonly Found[]): Promise<Map<string, string | null>> {
-    const map = new Map<string, string | null>();
-    for (const name of names) map.set(name, await this.#targetOf(name, found));
+  /** What stands there under hashed names. */
+  async standing(names: readonly string[], found: readonly Found[]): Promise<Map<string, Standing>> {
+    const map = new Map<string, Standing>();
+    for (const name of names) {
+      const standing = await this.#standingAt(name, found);
+      if (standing !== undefined) map.set(name, standing);
+    }
     return map;
   }
 
-  async #targetOf(name: string, found: readonly Found[]): Promise<string | null> {
+  async #standingAt(name: string, found: readonly Found[]): Promise<Standing | undefined> {
     const path = join(this.#path, name);
-    if ((await lstat(path)).isSymbolicLink()) return readlink(path);
-    // A copy that an earlier call made.
-    const content = await readFile(path).catch(() => undefined);
-    const source = content === undefined ? undefined : found.find(({ data }) => data.equals(content));
-    if (source === undefined) this.#skip(name, 'NAME_IN_USE', 'it is a file of its own under a hashed name, and stays');
-    return source === undefined ? null : '';
+    try {
+      if ((await lstat(path)).isSymbolicLink()) return await readlink(path);
+    } catch (error) {
+      // Another call has removed it, or put a copy in the place of a link.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
+      if (code !== 'EINVAL') throw error;
+    }
+    const content = await readContent(path);
+    if ('code' in content) {
+      this.skip(name, content.code, `${content.reason}, under a hashed name, and stays`);
+      return { certificate: false, crl: false };
+    }
+    if (found.some(({ data }) => data.equals(content.data))) return '';
+    this.skip(name, 'NAME_IN_USE', 'it is a file of its own under a hashed name, and stays');
+    const kinds = binding.hashedNames(content.data).map(({ crl }) => crl);
+    return { certificate: kinds.includes(false), crl: kinds.includes(true) };
   }
 
   /** In one step each: a process that looks meanwhile finds the old or the new one. */
-  async place({ name, file }: HashedLink, copy: boolean): Promise<void> {
-    const temporary = join(this.#path, `.${name}.${process.pid}.tmp`);
-    await rm(temporary, { force: true });
-    if (copy) await copyFile(join(this.#path, file), temporary);
-    else await symlink(file, temporary);
-    await rename(temporary, join(this.#path, name));
+  async place({ name, source }: Place, copy: boolean): Promise<void> {
+    const temporary = join(this.#path, `.${name}.${randomBytes(8).toString('hex')}.tmp`);
+    try {
+      if (copy) await write(temporary, source);
+      else await symlink(source.file, temporary);
+      await rename(temporary, join(this.#path, name));
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
   }
 
   async remove(name: string): Promise<void> {
@@ -133,17 +214,48 @@ class Folder {
   }
 }
 
-/** Numbers those of one hash, past the names that are taken. */
-function linksFor(found: readonly Found[], standing: ReadonlyMap<string, string | null>): HashedLink[] {
-  const taken = new Set([...standing].filter(([, target]) => target === null).map(([name]) => name));
-  return found.map(({ file, hash, crl }) => {
-    let name: string;
-    let number = 0;
-    do name = `${hash}.${crl ? 'r' : ''}${number++}`;
-    while (taken.has(name));
-    taken.add(name);
-    return { name, file };
-  });
+interface Place {
+  readonly name: string;
+  readonly source: Found;
+}
+
+async function write(path: string, { data, mode }: Content): Promise<void> {
+  const handle = await open(path, 'wx', 0o600);
+  try {
+    await handle.writeFile(data);
+    await handle.chmod(mode);
+  } finally {
+    await handle.close();
+  }
+}
+
+const isTaken = (standing: Standing | undefined): standing is Taken => typeof standing === 'object';
+
+/**
+ * Numbers those of one hash, past the names that are taken. OpenSSL counts from 0 and stops at the first name that it
+ * cannot load: what is behind that would never be found, and gets none.
+ */
+function placesIn(folder: Folder, found: readonly Found[], standing: ReadonlyMap<string, Standing>): Place[] {
+  const next = new Map<string, number>();
+  const places: Place[] = [];
+  for (const source of found) {
+    const { file, hash, crl } = source;
+    const prefix = `${hash}.${crl ? 'r' : ''}`;
+    const loads = (taken: Taken) => (crl ? taken.crl : taken.certificate);
+    let number = next.get(prefix) ?? 0;
+    let there = standing.get(`${prefix}${number}`);
+    while (isTaken(there) && loads(there)) there = standing.get(`${prefix}${++number}`);
+    const name = `${prefix}${number}`;
+    if (isTaken(there)) {
+      next.set(prefix, number);
+      const what = crl ? 'CRL' : 'certificate';
+      folder.skip(file, 'HIDDEN', `OpenSSL looks no further than ${name}, which holds no ${what}: remove that`);
+      continue;
+    }
+    next.set(prefix, number + 1);
+    places.push({ name, source });
+  }
+  return places;
 }
 
 /** See {@link OpenSsl.rehash}. */
@@ -155,19 +267,20 @@ export async function rehash(directory: string, options: RehashOptions = {}): Pr
   let names: string[];
   try {
     // In the same order everywhere, so that the same folder gives the same names.
-    names = (await readdir(directory)).sort();
+    names = (await readdir(directory)).filter(name => !temporaryName.test(name)).sort();
   } catch (error) {
     throw unreadable('directory', directory, error);
   }
   const folder = new Folder(directory);
   const found = await folder.found(names.filter(name => !isHashedName(name)));
   const standing = await folder.standing(names.filter(isHashedName), found);
-  const links = linksFor(found, standing);
-  for (const link of links) {
-    if (copy || standing.get(link.name) !== link.file) await folder.place(link, copy);
+  const places = placesIn(folder, found, standing);
+  for (const place of places) {
+    if (copy || standing.get(place.name) !== place.source.file) await folder.place(place, copy);
   }
-  const wanted = new Set(links.map(({ name }) => name));
-  const removed = [...standing].filter(([name, target]) => target !== null && !wanted.has(name)).map(([name]) => name);
+  const wanted = new Set(places.map(({ name }) => name));
+  const removed = [...standing].filter(([name, at]) => !isTaken(at) && !wanted.has(name)).map(([name]) => name);
   for (const name of removed) await folder.remove(name);
+  const links = places.map(({ name, source }) => ({ name, file: source.file }));
   return { links, skipped: folder.skipped, removed };
 }
