@@ -28,7 +28,7 @@ import type { Passphrase } from './internal/passphrase.ts';
 import { checkFilePart } from './internal/send-file.ts';
 import { assertSessionFits, type ExpectedOrigin, originUnder, type SessionOrigin } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
-import { ConnectionSettings } from './internal/ssl-options.ts';
+import { ConnectionSettings, sessionPolicy } from './internal/ssl-options.ts';
 import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from './internal/validate.ts';
 import { decide } from './internal/verifier.ts';
 import {
@@ -447,7 +447,13 @@ export class Ssl extends SslState implements Sink {
     const { host, contextTrust } = this.#origin;
     const origin = originUnder(policy, host, contextTrust);
     if (origin.verified && resumes && this.#resumed !== undefined) assertSessionFits(this.#resumed, origin);
-    native.setVerify(verifyMode(server, policy), verifyContinue(server, policy), policy.verifier !== null);
+    const shared = contextArgument(this.#context, 'context').policy.verify.verifier;
+    native.setVerify(
+      verifyMode(server, policy),
+      verifyContinue(server, policy),
+      policy.verifier !== null,
+      sessionPolicy(policy.verifier, shared),
+    );
     this.#origin = origin;
   }
 

@@ -375,10 +375,10 @@ export declare class NativeConnection {
   /** A copy of the current session, or null. */
   session(): NativeSession | null;
   /**
-   * `goOn`: the handshake continues whatever verification says; `asks`: it waits for answer(). Throws, also while a
-   * question is open (ERR_TLS_CALLBACK_PENDING).
+   * `goOn`: the handshake continues whatever verification says; `asks`: it waits for answer();
+   * `sessionPolicy`: as the option, or empty. Throws, also while a question is open (ERR_TLS_CALLBACK_PENDING).
    */
-  setVerify(mode: number, goOn: boolean, asks: boolean): void;
+  setVerify(mode: number, goOn: boolean, asks: boolean, sessionPolicy: Uint8Array): void;
   /** SSL_use_certificate(3), SSL_use_PrivateKey(3); throws, also while a handshake is under way. */
   useCredentials(credentials: NativeCredentials): void;
   /** SSL_set_cipher_list(3), SSL_set_ciphersuites(3); throws, also while a handshake is under way. */

@@ -96,11 +96,14 @@ export function checkListeners(on: SslListeners | undefined): SslListeners | und
   return on;
 }
 
+/** What keeps a server's sessions apart from those of its context, if another decides here. */
+export function sessionPolicy(own: Verifier | null, shared: Verifier | null): Uint8Array {
+  return Buffer.from(own?.digest === shared?.digest ? '' : (own?.digest ?? 'OpenSSL decides'));
+}
+
 function askingOptions(own: Verifier | null, shared: Verifier | null): Partial<NativeConnectionOptions> {
-  return {
-    ...(own !== null && { asks: true }),
-    ...(own?.digest !== shared?.digest && { sessionPolicy: Buffer.from(own?.digest ?? 'OpenSSL decides') }),
-  };
+  const policy = sessionPolicy(own, shared);
+  return { ...(own !== null && { asks: true }), ...(policy.length > 0 && { sessionPolicy: policy }) };
 }
 
 function nativeOptions(

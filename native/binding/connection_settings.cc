@@ -9,6 +9,7 @@
 #include "io/socket.h"
 #include "openssl/identity.h"
 #include "openssl/negotiation.h"
+#include "openssl/resumption.h"
 #include "openssl/verification.h"
 
 namespace system_tls::binding {
@@ -18,9 +19,10 @@ using openssl::FailurePtr;
 namespace {
 
 // What has been sent of a handshake cannot be taken back; between handshakes the next one will use what is set.
+bool in_handshake(const SSL* ssl) { return SSL_in_before(ssl) == 0 && SSL_in_init(ssl) != 0; }
+
 FailurePtr handshake_started(const engine::Connection& connection) {
-  const SSL* ssl = connection.ssl();
-  if (!connection.suspended() && (SSL_in_before(ssl) != 0 || SSL_in_init(ssl) == 0)) return nullptr;
+  if (!connection.suspended() && !in_handshake(connection.ssl())) return nullptr;
   return openssl::named_failure(
       "ERR_TLS_HANDSHAKE_STARTED",
       "a handshake is under way: set certificates, keys and ciphers before it begins or after "
@@ -33,11 +35,44 @@ FailurePtr use_own(const engine::Connection& connection, const openssl::Credenti
   return openssl::use_credentials(ssl, credentials, false);
 }
 
-FailurePtr set_verification(engine::Connection& connection, int mode, bool go_on, bool asks) {
+struct Verification {
+  int mode = 0;
+  bool go_on = false;
+  bool asks = false;
+  openssl::Bytes session_policy;
+};
+
+// In the middle of a handshake nobody knows under which policy its session will have been verified: it stays alone.
+FailurePtr separate_sessions(SSL* ssl, const Verification& wanted) {
+  const openssl::ErrorScope scope;
+  if (in_handshake(ssl)) return openssl::resume_nothing(ssl);
+  if (openssl::separate_sessions(ssl, wanted.mode, wanted.go_on, wanted.session_policy)) return nullptr;
+  return openssl::openssl_failure("The connection's sessions could not be kept apart");
+}
+
+FailurePtr set_verification(engine::Connection& connection, const Verification& wanted) {
   if (connection.suspended()) return engine::Connection::suspended_failure();
-  if (!connection.set_asking(asks)) return engine::Connection::cannot_ask();
-  openssl::set_verification(connection.ssl(), mode, go_on);
+  const bool asked = connection.asking();
+  if (!connection.set_asking(wanted.asks)) return engine::Connection::cannot_ask();
+  if (connection.server()) {
+    if (FailurePtr failure = separate_sessions(connection.ssl(), wanted)) {
+      connection.set_asking(asked);
+      return failure;
+    }
+  }
+  openssl::set_verification(connection.ssl(), wanted.mode, wanted.go_on);
   return nullptr;
+}
+
+// @SECLEVEL in a list of ciphers is a policy too: of weak certificates that it lets pass nothing remains to resume.
+FailurePtr use_own_ciphers(engine::Connection& connection, const std::optional<std::string>& list,
+                           const std::optional<std::string>& suites) {
+  if (FailurePtr failure = handshake_started(connection)) return failure;
+  SSL* ssl = connection.ssl();
+  const int before = SSL_get_security_level(ssl);
+  if (FailurePtr failure = openssl::set_ciphers(ssl, list, suites)) return failure;
+  const bool changed = SSL_get_security_level(ssl) != before;
+  return changed && connection.server() ? openssl::resume_nothing(ssl) : nullptr;
 }
 
 }  // namespace
@@ -70,14 +105,15 @@ napi_value ConnectionHandle::set_session(const Call& call) {
 }
 
 napi_value ConnectionHandle::set_verify(const Call& call) {
-  int mode = 0;
-  if (!call.read(0, "mode", mode)) return nullptr;
-  bool go_on = false;
-  if (!call.read(1, "continue", go_on)) return nullptr;
-  bool asks = false;
-  if (!call.read(2, "asks", asks)) return nullptr;
+  Verification wanted;
+  View session_policy;
+  if (!call.read(0, "mode", wanted.mode) || !call.read(1, "continue", wanted.go_on) ||
+      !call.read(2, "asks", wanted.asks) || !call.read(3, "sessionPolicy", session_policy)) {
+    return nullptr;
+  }
+  wanted.session_policy.assign(session_policy.begin(), session_policy.end());
   FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = set_verification(*channel.connection(), mode, go_on, asks); });
+  access_->ask([&](io::Channel& channel) { failure = set_verification(*channel.connection(), wanted); });
   return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }
 
@@ -98,11 +134,7 @@ napi_value ConnectionHandle::set_ciphers(const Call& call) {
   reader.read("cipherList", list).read("ciphersuites", suites);
   if (!reader.ok()) return nullptr;
   FailurePtr failure;
-  access_->ask([&](io::Channel& channel) {
-    const engine::Connection& connection = *channel.connection();
-    failure = handshake_started(connection);
-    if (!failure) failure = openssl::set_ciphers(connection.ssl(), list, suites);
-  });
+  access_->ask([&](io::Channel& channel) { failure = use_own_ciphers(*channel.connection(), list, suites); });
   return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }
 

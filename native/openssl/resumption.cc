@@ -2,7 +2,9 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,48 @@ void free_cipher_list(STACK_OF(SSL_CIPHER) * list) { sk_SSL_CIPHER_free(list); }
 
 constexpr std::string_view kDefaultIdContext = "system-tls";
 
+// Of one connection that differs from its context.
+struct IdContext {
+  std::array<unsigned char, SSL_MAX_SID_CTX_LENGTH> bytes{};
+  unsigned size = 0;
+  bool unique = false;
+};
+
+void free_id_context(void*, void* id_context, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<IdContext*>(id_context);
+}
+
+int id_context_index() noexcept {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_id_context);
+  return index;
+}
+
+IdContext* id_context_of(const SSL* ssl) noexcept {
+  return static_cast<IdContext*>(SSL_get_ex_data(ssl, id_context_index()));
+}
+
+IdContext* make_id_context(SSL* ssl) {
+  if (IdContext* present = id_context_of(ssl)) return present;
+  auto made = std::make_unique<IdContext>();
+  if (SSL_set_ex_data(ssl, id_context_index(), made.get()) != 1) return nullptr;
+  return made.release();
+}
+
+// OpenSSL gives a session the id context when it begins, before the peer was verified, and copies it into all that come
+// of it: the tickets that follow a post-handshake authentication would carry the policy of the first handshake.
+void label(const SSL* ssl, SSL_SESSION* session) {
+  if (const IdContext* own = id_context_of(ssl)) {
+    SSL_SESSION_set1_id_context(session, own->bytes.data(), own->size);
+  }
+}
+
+// SSL_CTX_set_session_ticket_cb(3): before the ticket is made. The session is the connection's alone then, but for one
+// up to TLS 1.2 that was resumed, which others may read in the cache, and which was not verified anew.
+int on_ticket(SSL* ssl, void*) {
+  if (SSL_version(ssl) == TLS1_3_VERSION || SSL_session_reused(ssl) == 0) label(ssl, SSL_get_session(ssl));
+  return 1;
+}
+
 // TLS 1.3 needs no entry for a ticket that carries the session itself; ssl_update_cache() in ssl_lib.c decides alike.
 bool belongs_in_cache(const SSL* ssl) {
   const std::uint64_t options = SSL_get_options(ssl);
@@ -28,7 +72,10 @@ bool belongs_in_cache(const SSL* ssl) {
 // servers' sessions are added here.
 int on_new_session(SSL* ssl, SSL_SESSION* session) {
   SSL_CTX* context = initial_context(ssl);
-  if (SSL_is_server(ssl) == 1 && belongs_in_cache(ssl)) SSL_CTX_add_session(context, session);
+  if (SSL_is_server(ssl) == 1 && belongs_in_cache(ssl)) {
+    label(ssl, session);
+    SSL_CTX_add_session(context, session);
+  }
   const Attachment* attachment = attachment_of(context);
   if (attachment == nullptr || attachment->hooks.new_session == nullptr) return 0;
   return attachment->hooks.new_session(ssl, session);
@@ -83,21 +130,41 @@ void withhold_session_of_other_ciphers(SSL* ssl) {
   SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl), session);
 }
 
+bool has_id_context(const SSL* ssl) { return id_context_of(ssl) != nullptr; }
+
+bool resumes_nothing(const SSL* ssl) {
+  const IdContext* own = id_context_of(ssl);
+  return own != nullptr && own->unique;
+}
+
+bool use_id_context(SSL* ssl, ByteView id_context) {
+  IdContext* own = id_context.size() <= SSL_MAX_SID_CTX_LENGTH ? make_id_context(ssl) : nullptr;
+  if (own == nullptr) return false;
+  const auto size = static_cast<unsigned>(id_context.size());
+  if (SSL_set_session_id_context(ssl, id_context.data(), size) != 1) return false;
+  std::copy(id_context.begin(), id_context.end(), own->bytes.begin());
+  own->size = size;
+  return true;
+}
+
 // mod_ssl's way. SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION also keeps OpenSSL from issuing a ticket, for which a
 // client with GnuTLS 3.7 waits in vain if it was given one before.
 FailurePtr resume_nothing(SSL* ssl) {
   const ErrorScope scope;
   std::array<unsigned char, SSL_MAX_SID_CTX_LENGTH> unique{};
-  if (RAND_bytes(unique.data(), static_cast<int>(unique.size())) == 1 &&
-      SSL_set_session_id_context(ssl, unique.data(), static_cast<unsigned>(unique.size())) == 1) {
+  if (RAND_bytes(unique.data(), static_cast<int>(unique.size())) == 1 && use_id_context(ssl, unique)) {
+    id_context_of(ssl)->unique = true;
     return nullptr;
   }
-  return openssl_failure("The renegotiation could not be kept from resuming a session");
+  return openssl_failure("The connection could not be kept from resuming a session");
 }
 
 FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(context, on_new_session);
+  if (SSL_CTX_set_session_ticket_cb(context, on_ticket, nullptr, nullptr) != 1) {
+    return openssl_failure("the context cannot be made");
+  }
   if (FailurePtr failure = apply_id_context(context, options.session_id_context)) return failure;
   if (options.session_timeout) SSL_CTX_set_timeout(context, *options.session_timeout);
   if (options.ticket_count && SSL_CTX_set_num_tickets(context, *options.ticket_count) != 1) {

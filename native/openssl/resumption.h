@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 
+#include "openssl/bytes.h"
 #include "openssl/context_options.h"
 #include "openssl/failure.h"
 
@@ -11,8 +12,15 @@ namespace system_tls::openssl {
 // Null, or what is wrong.
 FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options);
 
-// The renegotiations of a server's connection are full from now on: its sessions get an id context that no other has.
+// A server's connection whose sessions are not its context's: SSL_set_session_id_context(3), which counts for a
+// session that is stored or sent from now on even if it was begun before. False: out of memory, or too long.
+bool use_id_context(SSL* ssl, ByteView id_context);
+bool has_id_context(const SSL* ssl);
+
+// The renegotiations of a server's connection are full from now on, and its sessions are nobody else's: they get an id
+// context that no other has.
 FailurePtr resume_nothing(SSL* ssl);
+bool resumes_nothing(const SSL* ssl);
 
 // A client's session of up to TLS 1.2 is not offered if its cipher is not: to be called when either has changed.
 void withhold_session_of_other_ciphers(SSL* ssl);

@@ -4,6 +4,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "openssl/attachment.h"
+#include "openssl/resumption.h"
 
 namespace system_tls::openssl {
 
@@ -39,13 +40,15 @@ bool goes_on_unverified(const SSL* ssl) { return SSL_get_verify_callback(ssl) ==
 void use_verify_hook(SSL_CTX* context) { SSL_CTX_set_cert_verify_callback(context, verify_peer, nullptr); }
 
 bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy) {
+  if (resumes_nothing(ssl)) return true;
   SSL_CTX* context = initial_context(ssl);
+  const Attachment* attachment = attachment_of(context);
+  if (attachment == nullptr) return true;
   const int depth = SSL_get_verify_depth(ssl);
   const bool as_context = policy.empty() && depth == SSL_CTX_get_verify_depth(context) &&
                           mode == SSL_CTX_get_verify_mode(context) &&
                           go_on == (SSL_CTX_get_verify_callback(context) == continue_verification);
-  const Attachment* attachment = attachment_of(context);
-  if (as_context || attachment == nullptr) return true;
+  if (as_context) return !has_id_context(ssl) || use_id_context(ssl, attachment->session_id_context);
   Bytes name = attachment->session_id_context;
   name.push_back(static_cast<std::uint8_t>(mode));
   name.push_back(go_on ? 1 : 0);
@@ -54,7 +57,7 @@ bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy) {
   std::uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   return EVP_Digest(name.data(), name.size(), digest, &size, EVP_sha256(), nullptr) == 1 &&
-         SSL_set_session_id_context(ssl, digest, size) == 1;
+         use_id_context(ssl, ByteView(digest, size));
 }
 
 }  // namespace system_tls::openssl

@@ -14,9 +14,10 @@ void set_verification(SSL_CTX* context, int mode, bool go_on);
 void set_verification(SSL* ssl, int mode, bool go_on);
 bool goes_on_unverified(const SSL* ssl);
 
-// Before a server's handshake: sessions of connections that verify otherwise than their context must not be resumed
-// here, since a resumed handshake verifies nothing. The depth of `ssl` counts too, so it is set before; `policy` is
-// what else tells them apart, empty if it is the context's. False: out of memory.
+// On a server: sessions that are made or resumed from now on are those of connections which verify as this one will,
+// since a resumed handshake verifies nothing. The depth of `ssl` counts too, so it is set before; `policy` is what else
+// tells them apart, empty if it is the context's. Not during a handshake, whose peer may have been verified already.
+// False: out of memory.
 bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy);
 
 // Lets the connection layer decide for connections that want it.
