@@ -97,7 +97,9 @@ describe('contexts', () => {
     });
 
     it('PKCS #12 without a passphrase', () => {
-      assert.ok(new SslContext({ pfx: bundle('open.p12', '-passout', 'pass:') }).certificate);
+      const pfx = bundle('open.p12', '-passout', 'pass:');
+      assert.ok(new SslContext({ pfx }).certificate);
+      assert.ok(new SslContext({ pfx, passphrase: '' }).certificate);
     });
   });
 
@@ -110,11 +112,13 @@ describe('contexts', () => {
           'ERR_TLS_PASSPHRASE_REQUIRED',
           /key\[0\] is encrypted: give its passphrase/,
         );
+        refused({ cert, key: sealed(key, format), passphrase: '' }, 'ERR_TLS_PASSPHRASE_REQUIRED', /key\[0\]/);
       }
     });
 
     it('of PKCS #12', () => {
       refused({ pfx: sealedBundle('asked.p12') }, 'ERR_TLS_PASSPHRASE_REQUIRED', /pfx\[0\] is encrypted/);
+      refused({ pfx: sealedBundle('asked.p12'), passphrase: '' }, 'ERR_TLS_PASSPHRASE_REQUIRED', /pfx\[0\]/);
     });
 
     it('of a key, if the one there is has no room in OpenSSL', () => {

@@ -23,6 +23,18 @@ function file(name: string, content: string | Uint8Array): string {
 const locked = (key: string): string =>
   createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: secret }) as string;
 
+/** Of "secret". */
+const fixedKey = `-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHrMFYGCSqGSIb3DQEFDTBJMCgGCSqGSIb3DQEFDDAbBAgTtp3tLncSYgIBATAM
+BggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQxBITrNueWmOxyn+4Y683WQSBkPKg
+DXcyOpFktsebLXUealawDEan6d0cubJz+j61KiecqtDf6U2teOB/QxbnNE693ZTb
+iOFC/jlZUtDqn2XI8krNoffVlmd3ggisS7UkKgrHjpzxskWh8oZHVsiPxcopJ65P
+zdHblB4wcGI7r/gjmPqnkpziktk+l8k4YkU75SWdAiZ1Oo5VcmBZDayVAsCacg==
+-----END ENCRYPTED PRIVATE KEY-----
+`;
+/** Wrong, but what it makes of that key ends with a padding that looks right. */
+const luckyGuess = 'guess 535';
+
 const derCert = (name: string): string => file(`${name}.der`, new X509Certificate(certificates().server.cert).raw);
 
 function bundle(name: string): string {
@@ -118,7 +130,21 @@ describe('certificates and keys from files', () => {
         refused({ [option]: empty }, 'ERR_TLS_INVALID_INPUT', new RegExp(`${option} '.*empty.pem' is empty`));
         refused({ [option]: garbage }, /^ERR_OSSL_/, new RegExp(`${option} '.*garbage.pem' (is not|cannot be read)`));
       }
-      refused({ certFile: certificates().server.keyFile }, 'ERR_OSSL_PEM_NO_START_LINE', /certFile '.*server.key'/);
+    });
+
+    it('PEM of another kind, which is named', () => {
+      const { server, ca } = certificates();
+      const holds = (option: string, label: string) =>
+        new RegExp(
+          `${option} '[^']*', which holds a ${label}, is not a \\w+ in PEM .*no line -----BEGIN .* of that kind`,
+        );
+      const code = 'ERR_OSSL_PEM_NO_START_LINE';
+      refused({ certFile: server.keyFile }, code, holds('certFile', 'PRIVATE KEY'));
+      refused({ ca: ca.cert, crlFile: ca.certFile }, code, holds('crlFile', 'CERTIFICATE'));
+      const odd = file('odd.pem', '-----BEGIN \u001b[31m-----\nAAAA\n-----END \u001b[31m-----\n');
+      const error = thrown(() => new SslContext({ certFile: odd }), code);
+      assert.match(error.message, /^certFile '[^']*' is not a certificate/);
+      assert.ok(!error.message.includes('\u001b'));
     });
 
     it('a key that does not fit, or is of another type', () => {
@@ -164,7 +190,24 @@ describe('certificates and keys by URI', () => {
     takes({ certFile, keyUri, passphrase: () => secret });
     const error = thrown(() => new SslContext({ certFile, keyUri }), 'ERR_TLS_PASSPHRASE_REQUIRED');
     assert.match(error.message, /keyUri 'file:.*uri-locked.key' is encrypted/);
-    thrown(() => new SslContext({ certFile, keyUri, passphrase: 'wrong' }), /^ERR_OSSL_/);
+  });
+
+  it('and says so when that is wrong, as a file does', () => {
+    const path = file('fixed.key', fixedKey);
+    for (const option of ['keyFile', 'keyUri']) {
+      const place = option === 'keyUri' ? uri(path) : path;
+      const refusal = (passphrase: string, code: string | RegExp) =>
+        thrown(() => new SslContext({ [option]: place, passphrase }), code).message;
+      assert.match(refusal('wrong', 'ERR_OSSL_BAD_DECRYPT'), new RegExp(`${option} '.*the passphrase is wrong`));
+      assert.match(refusal(luckyGuess, /^ERR_OSSL_/), /or the passphrase that was asked for is wrong/);
+      assert.match(refusal('', 'ERR_TLS_PASSPHRASE_REQUIRED'), /is encrypted: give its passphrase/);
+      assert.ok(new SslContext({ [option]: place, passphrase: 'secret' }));
+    }
+    const bundled = bundle('uri-bundle.p12');
+    const message = (passphrase: string, code: string) =>
+      thrown(() => new SslContext({ certUri: uri(bundled), passphrase }), code).message;
+    assert.match(message('wrong', 'ERR_OSSL_OSSL_STORE_ERROR_VERIFYING_PKCS12_MAC'), /the passphrase is wrong/);
+    assert.match(message('', 'ERR_TLS_PASSPHRASE_REQUIRED'), /is encrypted: give its passphrase/);
   });
 
   it('what is not there, or not of that kind, is refused', () => {

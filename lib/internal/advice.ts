@@ -23,10 +23,11 @@ const advice: Readonly<Record<string, string>> = {
   ERR_OSSL_X509_KEY_TYPE_MISMATCH: 'the key is for another algorithm than the certificate',
   ERR_OSSL_OSSL_STORE_UNREGISTERED_SCHEME:
     "no provider that is loaded serves such URIs: openssl.loadProvider(), for instance with 'pkcs11'",
-  ERR_OSSL_PEM_NO_START_LINE: 'this is not PEM: a line -----BEGIN ...----- is missing',
+  ERR_OSSL_PEM_NO_START_LINE: 'there is no line -----BEGIN ...----- of that kind in it',
   ERR_OSSL_UNSUPPORTED: 'the format or algorithm is not known, or its provider (legacy) is not loaded',
   ERR_OSSL_BAD_DECRYPT: 'the passphrase is wrong',
   ERR_OSSL_PKCS12_MAC_VERIFY_FAILURE: 'the passphrase is wrong',
+  ERR_OSSL_OSSL_STORE_ERROR_VERIFYING_PKCS12_MAC: 'the passphrase is wrong',
   ERR_OSSL_X509_NO_CERTIFICATE_OR_CRL_FOUND: 'the file holds no certificate and no CRL in PEM',
   CERT_NOT_YET_VALID: 'the time of the certificate has not begun: compare the clocks',
   INVALID_PURPOSE: 'the certificate is not for this use: see its extended key usage (serverAuth, clientAuth)',

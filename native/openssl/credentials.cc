@@ -2,8 +2,12 @@
 
 #include <openssl/decoder.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/proverr.h>
+#include <openssl/storeerr.h>
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -15,10 +19,21 @@ namespace system_tls::openssl {
 
 namespace {
 
+constexpr std::string_view kBegin = "-----BEGIN ";
+
+std::string_view text_of(ByteView input) { return {reinterpret_cast<const char*>(input.data()), input.size()}; }
+
 // Any PEM, whatever precedes its first line; no DER that OpenSSL reads contains this.
-bool is_pem(ByteView input) {
-  const std::string_view text(reinterpret_cast<const char*>(input.data()), input.size());
-  return text.find("-----BEGIN ") != std::string_view::npos;
+bool is_pem(ByteView input) { return text_of(input).find(kBegin) != std::string_view::npos; }
+
+// What its first line calls it, "RSA PRIVATE KEY"; empty if that is no label of RFC 7468.
+std::string pem_label(ByteView input) {
+  static constexpr std::string_view kLabel = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789# ";
+  std::string_view text = text_of(input);
+  text.remove_prefix(std::min(text.size(), text.find(kBegin)));
+  text.remove_prefix(std::min(text.size(), kBegin.size()));
+  const std::string_view label = text.substr(0, text.find_first_not_of(kLabel));
+  return text.substr(label.size(), 5) == "-----" ? std::string(label) : std::string();
 }
 
 BioPtr open_memory(ByteView input) {
@@ -35,9 +50,12 @@ FailurePtr empty_input(const std::string& name, const char* what) {
 // PEM readers say so when nothing more of their kind follows.
 bool at_end_of_pem() {
   const unsigned long error = ERR_peek_last_error();
-  if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE) return false;
-  ERR_clear_error();
-  return true;
+  return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
+FailurePtr unreadable_pem(ByteView input, const std::string& name, const char* what) {
+  const std::string label = at_end_of_pem() ? pem_label(input) : std::string();
+  return label.empty() ? unreadable(name, what) : unreadable(name + ", which holds a " + label + ",", what);
 }
 
 // Everything of one kind in a PEM text, or the one object of a DER encoding.
@@ -57,7 +75,7 @@ Outcome<std::vector<Pointer>> read_all(ByteView input, const std::string& name, 
   while (Pointer object{FromPem(bio.get(), nullptr, passphrase_callback, &nobody)}) {
     objects.push_back(std::move(object));
   }
-  if (objects.empty() || !at_end_of_pem()) return {{}, unreadable(name, what)};
+  if (objects.empty() || !at_end_of_pem()) return {{}, unreadable_pem(input, name, what)};
   return {std::move(objects), nullptr};
 }
 
@@ -80,6 +98,21 @@ bool mac_failed() {
   return ERR_GET_LIB(error) == ERR_LIB_PKCS12 && ERR_GET_REASON(error) == PKCS12_R_MAC_VERIFY_FAILURE;
 }
 
+bool says_bad_decrypt(const ErrorEntry& entry) {
+  switch (entry.library) {
+    case ERR_LIB_PROV:
+      return entry.reason == PROV_R_BAD_DECRYPT;
+    case ERR_LIB_EVP:
+      return entry.reason == EVP_R_BAD_DECRYPT;
+    case ERR_LIB_PEM:
+      return entry.reason == PEM_R_BAD_DECRYPT;
+    case ERR_LIB_OSSL_STORE:
+      return entry.reason == OSSL_STORE_R_ERROR_VERIFYING_PKCS12_MAC;
+    default:
+      return false;
+  }
+}
+
 std::vector<X509Ptr> release_all(X509StackPtr stack) {
   std::vector<X509Ptr> certificates;
   while (stack != nullptr && sk_X509_num(stack.get()) > 0) certificates.emplace_back(sk_X509_shift(stack.get()));
@@ -95,7 +128,7 @@ SecretBytes terminated(const std::optional<SecretBytes>& passphrase) {
 
 FailurePtr pkcs12_failure(const SealedInput& input) {
   const std::string& name = input.name;
-  if (!input.passphrase.has_value() && mac_failed()) {
+  if ((!input.passphrase || input.passphrase->empty()) && mac_failed()) {
     return failure_with_code("ERR_TLS_PASSPHRASE_REQUIRED", name + " is encrypted: give its passphrase");
   }
   return openssl_failure(name + " cannot be opened as PKCS #12");
@@ -103,8 +136,23 @@ FailurePtr pkcs12_failure(const SealedInput& input) {
 
 }  // namespace
 
+FailurePtr undecrypted(const PassphraseRequest& request, std::string message, ErrorList errors) {
+  const auto refused = std::find_if(errors.begin(), errors.end(), says_bad_decrypt);
+  if (refused != errors.end()) {
+    // OSSL_STORE reports first that it could make nothing of the place.
+    std::rotate(errors.begin(), refused, errors.end());
+  } else if (request.given) {
+    // One of 256 wrong passphrases gives a padding that looks right; what is complained of then is behind it.
+    message += ", or the passphrase that was asked for is wrong";
+  }
+  auto failure = std::make_shared<Failure>();
+  failure->message = std::move(message);
+  failure->errors = std::move(errors);
+  return failure;
+}
+
 FailurePtr key_failure(const PassphraseRequest& request, const std::string& name) {
-  if (request.missing) {
+  if (request.unanswered()) {
     return failure_with_code("ERR_TLS_PASSPHRASE_REQUIRED", name + " is encrypted: give its passphrase");
   }
   if (request.too_long) {
@@ -112,7 +160,7 @@ FailurePtr key_failure(const PassphraseRequest& request, const std::string& name
                                                                 std::to_string(PEM_BUFSIZE) +
                                                                 " bytes that OpenSSL takes");
   }
-  return openssl_failure(name + " cannot be read as a private key");
+  return undecrypted(request, name + " cannot be read as a private key", drain_errors());
 }
 
 // The _AUX form reads BEGIN TRUSTED CERTIFICATE as well.

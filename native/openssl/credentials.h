@@ -33,6 +33,8 @@ Outcome<PkeyPtr> read_private_key(const SealedInput& input);
 
 // Why a key could not be read.
 FailurePtr key_failure(const PassphraseRequest& request, const std::string& name);
+// The same out of what was drained: a wrong passphrase comes first, and is suspected where nothing else is said.
+FailurePtr undecrypted(const PassphraseRequest& request, std::string message, ErrorList errors);
 
 Outcome<Pkcs12Contents> read_pkcs12(const SealedInput& input);
 

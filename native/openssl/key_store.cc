@@ -87,7 +87,7 @@ FailurePtr unreadable_file(int reason, std::string message) {
 
 // OpenSSL tries every URI as the path of a file and as a scheme of a provider, and which of the two it complains of
 // differs between its versions.
-FailurePtr unloadable(const StoreInput& input, std::string message) {
+FailurePtr unloadable(const PassphraseRequest& request, const StoreInput& input, std::string message) {
   ErrorList errors = drain_errors();
   const auto system = std::find_if(errors.begin(), errors.end(), is_system);
   if (is_file(input.uri) && system != errors.end()) return unreadable_file(system->reason, std::move(message));
@@ -98,17 +98,15 @@ FailurePtr unloadable(const StoreInput& input, std::string message) {
     errors = drain_errors();
   }
   for (ErrorEntry& entry : errors) entry.data = without_pin(std::move(entry.data));
-  auto failure = std::make_shared<Failure>();
-  failure->message = std::move(message);
-  failure->errors = std::move(errors);
-  return failure;
+  return undecrypted(request, std::move(message), std::move(errors));
 }
 
 // A device that was given a wrong PIN shows its public objects, and says nothing.
 FailurePtr nothing_found(const PassphraseRequest& request, const StoreInput& input, const char* what) {
   const std::string& name = input.name;
-  if (request.missing || request.too_long) return key_failure(request, name);
-  if (ERR_peek_error() != 0) return unloadable(input, "no " + std::string(what) + " can be loaded from " + name);
+  if (request.unanswered() || request.too_long) return key_failure(request, name);
+  if (ERR_peek_error() != 0)
+    return unloadable(request, input, "no " + std::string(what) + " can be loaded from " + name);
   return named_failure("ERR_TLS_STORE_NOT_FOUND",
                        "there is no " + std::string(what) + " at " + name +
                            (request.given ? ", or the passphrase that was asked for is wrong" : ""));

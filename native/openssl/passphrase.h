@@ -13,6 +13,9 @@ struct PassphraseRequest {
   bool missing = false;                                    // set when one was asked for and there is none
   bool given = false;                                      // set when one was asked for and handed over
   bool too_long = false;                                   // set when OpenSSL has no room for the one there is
+
+  // Of a reader that failed. A key may be locked with an empty text, but one that it does not open is none.
+  bool unanswered() const { return missing || (given && (*passphrase)->empty()); }
 };
 
 // pem_password_cb(3); `request` is a PassphraseRequest.
