@@ -287,6 +287,25 @@ describe('a certificate that is asked for later', () => {
     });
   });
 
+  it('that nobody waits for any more is not demanded of a peer that has none', async function () {
+    needsProgram(this, 'python3');
+    const { port, next } = await startServer({ ...tls13, ca: certificates().ca.cert });
+    const peer = pythonClient(port, false, true);
+    const socket = await next();
+    peer.signal('SIGSTOP');
+    await rejected(socket.requestClientCertificate({ timeout: 50 }), codes.timeout);
+    peer.signal('SIGCONT');
+    // Its answer comes before the echo.
+    const echo = once(socket, 'data');
+    socket.write('again');
+    await within(echo, 'the echo');
+    assert.equal(socket.ssl.peerCertificate, null);
+    // Asked again, it is demanded again.
+    const asked = socket.requestClientCertificate();
+    socket.write('once more');
+    await rejected(asked, 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE');
+  });
+
   it('of a peer that never answers ends by its timeout, and the connection lives', async function () {
     needsProgram(this, 'python3');
     const { port, next } = await startServer({ ...tls13, ca: certificates().ca.cert });

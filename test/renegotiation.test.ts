@@ -396,6 +396,53 @@ describe('renegotiation', () => {
       await rejected(pair.during(pair.server.requestClientCertificate()), 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE');
     });
 
+    // The client does not read, and so does not answer, until nobody waits any more.
+    const ignored = async (options: PairOptions) => {
+      const pair = await connectedPair(options);
+      await rejected(pair.server.requestClientCertificate({ timeout: 20 }), codes.timeout);
+      return pair;
+    };
+
+    it('that nobody waits for any more is not demanded of a client that has none', async () => {
+      const pair = await ignored(asked);
+      reading(pair, 'client');
+      await stillCarriesToWaiting(pair);
+      await pair.during(pair.server.renegotiate());
+      assert.equal(pair.server.peerCertificate, null);
+      // Asked again, it is demanded again.
+      await rejected(pair.during(pair.server.requestClientCertificate()), 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE');
+    });
+
+    it('is still demanded where the connection itself demands it', async () => {
+      const { cert, key } = certificates().client;
+      const client = { cert, key };
+      const pair = await ignored({ ...asked, server: { ...asked.server, requestCert: true }, client });
+      reading(pair, 'client');
+      await stillCarriesToWaiting(pair);
+      assert.equal(pair.server.peerCertificate?.subject, 'CN=client');
+      await pair.during(pair.server.requestClientCertificate());
+    });
+
+    it('is still demanded by another call that waits', async () => {
+      const pair = await connectedPair(asked);
+      const optional = watch(pair.server.requestClientCertificate({ required: false, timeout: 20 }));
+      const required = watch(pair.server.requestClientCertificate());
+      await rejected(optional.promise, codes.timeout);
+      reading(pair, 'client');
+      await rejected(pair.during(required.promise), 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE');
+    });
+
+    it('may be asked for again, and is shown then', async () => {
+      const { cert, key } = certificates().client;
+      const pair = await ignored({ ...asked, client: { cert, key } });
+      reading(pair, 'client');
+      await pair.during(pair.server.requestClientCertificate());
+      assert.equal(pair.server.peerCertificate?.subject, 'CN=client');
+      // And from now on with each renegotiation.
+      await pair.during(pair.server.renegotiate());
+      assert.equal(pair.server.peerCertificate?.subject, 'CN=client');
+    });
+
     it('rejects one that is signed by a stranger', async () => {
       const { cert, key } = certificates().stranger;
       const pair = await connectedPair({ ...asked, client: { cert, key } });

@@ -95,6 +95,24 @@ describe('verify modes', () => {
     assert.equal(await requests('CLIENT_ONCE'), 1);
   });
 
+  it('CLIENT_ONCE holds after a request that was made on purpose', async () => {
+    const { cert, key } = certificates().client;
+    for (const once of [true, false]) {
+      const verifyMode: VerifyModeName[] = once ? ['PEER', 'CLIENT_ONCE'] : ['PEER'];
+      // A resumed handshake brings the session's certificate along.
+      const secureOptions = constants.SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION;
+      const server = { ca: certificates().ca.cert, verifyMode, secureOptions };
+      const pair = await connectedPair({ server, client: { ...tls12, cert, key } });
+      const reading = pair.client.read().catch(() => undefined);
+      await pair.during(pair.server.requestClientCertificate());
+      assert.equal(pair.server.peerCertificate?.subject, 'CN=client');
+      await pair.during(pair.server.renegotiate());
+      assert.equal(pair.server.peerCertificate?.subject, once ? undefined : 'CN=client', `once: ${once}`);
+      pair.client.close();
+      await reading;
+    }
+  });
+
   it('POST_HANDSHAKE asks in TLS 1.3 only when told to', async () => {
     const pair = await connectedPair({
       ...asking('PEER', 'FAIL_IF_NO_PEER_CERT', 'POST_HANDSHAKE'),

@@ -244,7 +244,12 @@ class Connection {
   openssl::FailurePtr check_renegotiation();
   void renegotiation_complete();
   void settle_handshake_waits(bool resumed);
-  void settle_certificate_wait(const PeerWait& wait, bool resumed);
+  bool settle_certificate_wait(const PeerWait& wait, bool resumed);
+  void set_demand(int mode);
+  void demand_certificate(bool required);
+  int wanted_mode();
+  void reconsider_demand();
+  void demand_answered(bool shown);
   void client_hello_seen(bool sent);
 
   // dtls.cc
@@ -315,6 +320,12 @@ class Connection {
   bool client_hello_seen_ = false;
   bool hello_request_sent_ = false;
   bool certificate_request_sent_ = false;
+  // The verify mode while the client is asked for a certificate, and the one it was before.
+  struct Demand {
+    int own_mode;
+    int mode;
+  };
+  std::optional<Demand> demand_;
   bool finished_sent_ = false;
   bool finished_received_ = false;
   bool renegotiation_by_peer_ = false;

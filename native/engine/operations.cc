@@ -293,13 +293,11 @@ Connection::Step Connection::run_client_certificate(Operation& operation) {
 
 Connection::Step Connection::request_certificate_13(Operation& operation) {
   if (!flush_scheduled()) return Step::progress;
-  const int before = SSL_get_verify_mode(ssl_.get());
-  // A null callback leaves the one there is (SSL_set_verify(3)).
-  SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER | (operation.flag ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+  demand_certificate(operation.flag);
   ERR_clear_error();
   if (SSL_verify_client_post_handshake(ssl_.get()) != 1) {
     FailurePtr refused = openssl::openssl_failure("The client cannot be asked for a certificate");
-    SSL_set_verify(ssl_.get(), before, nullptr);
+    reconsider_demand();
     return fail_operation(std::move(refused));
   }
   finished_received_ = false;
@@ -322,16 +320,15 @@ Connection::Step Connection::request_certificate_12(Operation& operation) {
   }
   if (renegotiating()) return Step::blocked;
   if (peer_closed_) return fail_operation(peer_has_closed());
-  const int before = SSL_get_verify_mode(ssl_.get());
-  SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER | (operation.flag ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+  demand_certificate(operation.flag);
   // A resumed handshake has no CertificateRequest and would report success without a certificate.
   if (FailurePtr failure = openssl::resume_nothing(ssl_.get())) {
-    SSL_set_verify(ssl_.get(), before, nullptr);
+    reconsider_demand();
     return fail_operation(std::move(failure));
   }
   if (!renegotiation_scheduled_) {
     if (FailurePtr refused = schedule_renegotiate(false)) {
-      SSL_set_verify(ssl_.get(), before, nullptr);
+      reconsider_demand();
       return fail_operation(std::move(refused));
     }
   }
@@ -411,6 +408,7 @@ Connection::Cancelled Connection::cancel(OperationId id) {
   // What it waits for has begun, and nobody can take it back.
   if (suspended() && std::ranges::any_of(peer_waits_, waits_here)) return Cancelled::under_way;
   const auto waits = std::erase_if(peer_waits_, waits_here);
+  if (waits != 0) reconsider_demand();
   const Operation* operation = operations_.find([id](const Operation& each) { return each.id == id; });
   if (operation == nullptr) return waits == 0 ? Cancelled::unknown : Cancelled::withdrawn;
   const bool begun = operation == &operations_.front() && (operation->phase == Phase::running || !established_);

@@ -60,7 +60,6 @@ FailurePtr Connection::check_renegotiation() {
   if (renegotiation_driven_ && server_ && hello_request_sent_) renegotiation_driven_ = false;
   if (tls13()) {
     if (certificate_request_sent_ && finished_received_ && SSL_in_init(ssl_.get()) == 0) {
-      certificate_request_sent_ = false;
       settle_handshake_waits(false);
     }
     return nullptr;
@@ -83,29 +82,91 @@ void Connection::renegotiation_complete() {
 // Of what waits for the peer, that which a handshake after the first one answers; there are no renegotiations in
 // TLS 1.3.
 void Connection::settle_handshake_waits(bool resumed) {
+  bool shown = false;
   for (const PeerWait& wait : std::exchange(peer_waits_, {})) {
     if (wait.kind == PeerWait::Kind::renegotiation) {
       events_.operation_done(wait.id, resumed ? 1 : 0);
     } else if (wait.kind == PeerWait::Kind::client_certificate) {
-      settle_certificate_wait(wait, resumed);
+      shown |= settle_certificate_wait(wait, resumed);
     } else {
       peer_waits_.push_back(wait);
     }
   }
+  demand_answered(shown);
 }
 
 // Success of the handshake is not success of the request: a resumed one carries no certificate and says "verified" all
-// the same.
-void Connection::settle_certificate_wait(const PeerWait& wait, bool resumed) {
+// the same. True: there is one.
+bool Connection::settle_certificate_wait(const PeerWait& wait, bool resumed) {
   const bool present = SSL_get0_peer_certificate(ssl_.get()) != nullptr;
   if (!resumed && (present || !wait.required)) {
     events_.operation_done(wait.id, present ? 1 : 0);
-    return;
+    return present;
   }
   events_.operation_failed(wait.id,
                            openssl::named_failure("ERR_TLS_NO_PEER_CERTIFICATE",
                                                   resumed ? "The client resumed its session instead of authenticating"
                                                           : "The client sent no certificate, and one is required"));
+  return false;
+}
+
+// A null callback leaves the one there is (SSL_set_verify(3)).
+void Connection::set_demand(int mode) {
+  demand_->mode = mode;
+  SSL_set_verify(ssl_.get(), mode, nullptr);
+}
+
+// As those want it who wait for a certificate, or are about to; SSL_VERIFY_NONE if nobody does. Never with
+// SSL_VERIFY_CLIENT_ONCE, with which OpenSSL would not ask again.
+int Connection::wanted_mode() {
+  int mode = SSL_VERIFY_NONE;
+  const auto want = [&mode](bool required) {
+    mode |= SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+  };
+  for (const PeerWait& wait : peer_waits_) {
+    if (wait.kind == PeerWait::Kind::client_certificate) want(wait.required);
+  }
+  const Operation* next = operations_.empty() ? nullptr : &operations_.front();
+  if (next != nullptr && next->kind == Operation::Kind::client_certificate &&
+      next->phase == Operation::Phase::running) {
+    want(next->flag);
+  }
+  return mode;
+}
+
+void Connection::demand_certificate(bool required) {
+  const int mode = SSL_get_verify_mode(ssl_.get());
+  // Another mode than was set here is one that the application has set meanwhile.
+  if (!demand_ || demand_->mode != mode) demand_ = Demand{mode, mode};
+  set_demand(wanted_mode() | SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0));
+}
+
+// Somebody waits no longer. A HelloRequest leads to a handshake all the same, which asks for nothing then. A
+// CertificateRequest is answered all the same: by a certificate, which is held to the same rules as any other, or by
+// none, which only the connection's own mode may refuse.
+void Connection::reconsider_demand() {
+  if (!demand_) return;
+  if (SSL_get_verify_mode(ssl_.get()) != demand_->mode) {
+    demand_.reset();
+  } else if (const int wanted = wanted_mode(); wanted != SSL_VERIFY_NONE) {
+    set_demand(wanted);
+  } else if (certificate_request_sent_) {
+    set_demand(SSL_VERIFY_PEER | (demand_->own_mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT));
+  } else {
+    set_demand(demand_->own_mode);
+    demand_.reset();
+  }
+}
+
+// Who has shown a certificate is asked for it again in a renegotiation, or it would be gone; unless once is enough.
+void Connection::demand_answered(bool shown) {
+  certificate_request_sent_ = false;
+  if (!demand_) return;
+  if (shown && SSL_get_verify_mode(ssl_.get()) == demand_->mode) {
+    set_demand(demand_->mode | (demand_->own_mode & (SSL_VERIFY_CLIENT_ONCE | SSL_VERIFY_POST_HANDSHAKE)));
+    demand_.reset();
+  }
+  reconsider_demand();
 }
 
 }  // namespace system_tls::engine
