@@ -13,7 +13,7 @@ import {
 import { binding } from './internal/load-binding.ts';
 import type { TlsMethod } from './internal/methods.ts';
 import { askAhead, passphraseOption } from './internal/passphrase.ts';
-import { trustDigest } from './internal/session-policy.ts';
+import { serverPolicy, type Trusted, trustDigest } from './internal/session-policy.ts';
 import { validateObject } from './internal/validate.ts';
 import type { VerifyModeName } from './internal/verify-mode.ts';
 import type { TlsVersion } from './internal/versions.ts';
@@ -78,7 +78,11 @@ export interface SslContextOptions extends CredentialOptions, VerifierOptions {
   readonly maxVersion?: TlsVersion | undefined;
   /** Application protocols by preference: SSL_CTX_set_alpn_protos(3), SSL_CTX_set_alpn_select_cb(3). */
   readonly ALPNProtocols?: AlpnProtocols | undefined;
-  /** Sessions are resumed only where it is the same; 1 to 32 bytes. SSL_CTX_set_session_id_context(3). */
+  /**
+   * Sessions are resumed only where it is the same; 1 to 32 bytes. Default: a digest of whom the context trusts and how it
+   * verifies, so that processes of one policy have it in common. One of your own keeps no policies apart.
+   * SSL_CTX_set_session_id_context(3).
+   */
   readonly sessionIdContext?: string | Uint8Array | undefined;
   /** Seconds for which a session may be resumed: SSL_CTX_set_timeout(3). */
   readonly sessionTimeout?: number | undefined;
@@ -130,7 +134,7 @@ export interface ContextInternals {
   readonly native: NativeContext;
   readonly policy: ContextPolicy;
   /** What sessions remember of it. */
-  readonly trust: string;
+  readonly trusted: Trusted;
 }
 
 /**
@@ -161,7 +165,9 @@ export class SslContext {
   constructor(options: SslContextOptions = {}) {
     const policy = contextPolicy(options);
     const nativeOptions = nativeContextOptions(options, policy);
-    this.#internals = { native: new binding.NativeContext(nativeOptions), policy, trust: trustDigest(nativeOptions) };
+    const digest = trustDigest(nativeOptions);
+    const native = new binding.NativeContext({ ...nativeOptions, sessionPolicy: serverPolicy(digest, policy.verify) });
+    this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel } };
   }
 
   /**

@@ -26,7 +26,13 @@ import {
 } from './internal/operations.ts';
 import type { Passphrase } from './internal/passphrase.ts';
 import { checkFilePart } from './internal/send-file.ts';
-import { assertSessionFits, type ExpectedOrigin, originUnder, type SessionOrigin } from './internal/session-policy.ts';
+import {
+  assertSessionFits,
+  type ExpectedOrigin,
+  originAtLevel,
+  originUnder,
+  type SessionOrigin,
+} from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
 import { ConnectionSettings, sessionPolicy } from './internal/ssl-options.ts';
 import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from './internal/validate.ts';
@@ -444,8 +450,8 @@ export class Ssl extends SslState implements Sink {
     const resumes = !native.established || native.sessionReused;
     assertDecides(server, policy);
     assertCanWait(server, policy);
-    const { host, contextTrust } = this.#origin;
-    const origin = originUnder(policy, host, contextTrust);
+    const { host, trusted } = this.#origin;
+    const origin = originUnder(policy, host, trusted);
     if (origin.verified && resumes && this.#resumed !== undefined) assertSessionFits(this.#resumed, origin);
     const shared = contextArgument(this.#context, 'context').policy.verify.verifier;
     native.setVerify(
@@ -499,7 +505,8 @@ export class Ssl extends SslState implements Sink {
    * The ciphers of this connection alone, for its next handshake: SSL_set_cipher_list(3), and SSL_set_ciphersuites(3) for
    * names that begin with `TLS_`. With TLS 1.2 also after a handshake, for a full {@link renegotiate}. A server's
    * connection that has its own resumes no session, since that would bring its cipher along; a client's does not offer a
-   * session of up to TLS 1.2 whose cipher is not among them, and the handshake is full.
+   * session of up to TLS 1.2 whose cipher is not among them, and the handshake is full. `@SECLEVEL=n` among them sets
+   * the connection's security level; where it changes, no session is resumed either.
    *
    * @param ciphers - OpenSSL's names, divided by colons
    * @throws OpenSslError `ERR_SSL_NO_CIPHER_MATCH` if none is known; Error `ERR_TLS_HANDSHAKE_STARTED` during a handshake. The
@@ -509,7 +516,12 @@ export class Ssl extends SslState implements Sink {
     const connection = connectionOf(this);
     const lists = cipherLists(ciphers, 'ciphers');
     connection.assertOpen();
-    connection.native.setCiphers(lists);
+    const { native } = connection;
+    native.setCiphers(lists);
+    const { securityLevel } = native;
+    if (securityLevel === this.#origin.trusted.securityLevel) return;
+    this.#origin = originAtLevel(this.#origin, securityLevel);
+    if (!native.established) this.#resumed = undefined;
   }
 
   /**

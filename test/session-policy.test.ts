@@ -2,9 +2,11 @@
 // was accepted, however and whenever a connection was told of its policy.
 import assert from 'node:assert/strict';
 import { constants } from 'node:crypto';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Ssl, SslContext, SslContextOptions, SslOptions, SslSession } from 'system-tls';
-import { certificates } from './support/certificates.ts';
-import { rejected } from './support/errors.ts';
+import { certificates, type Identity, openssl } from './support/certificates.ts';
+import { rejected, thrown } from './support/errors.ts';
 import { clientContext, type MemoryPair, makePair, serverContext, tls12, tls13 } from './support/memory-pair.ts';
 import { connectTo, startServer } from './support/sockets.ts';
 import { until, watch } from './support/wait.ts';
@@ -187,4 +189,151 @@ it('a server where one connection accepts anybody asks everybody else', async ()
   }
   assert.equal(outcomes[0], 'CN=stranger, reused: false');
   for (const outcome of outcomes.slice(1)) assert.match(outcome, untrusted);
+});
+
+describe('the policy of a server context', () => {
+  // As in a cluster, or after a restart.
+  const ticketKeys = Buffer.alloc(80, 7);
+  const folder = mkdtempSync(join(certificates().folder, 'policy-'));
+  const { intermediate, otherCa } = certificates();
+  const weak = join(folder, 'weak');
+  const deep = join(folder, 'deep');
+  const bundle = join(folder, 'bundle.pem');
+
+  before('makes certificates', () => {
+    const request = ['req', '-x509', '-nodes', '-days', '30'];
+    const files = (name: string) => ['-keyout', `${name}.key`, '-out', `${name}.pem`];
+    const by = ({ certFile, keyFile }: Identity) => ['-CA', certFile, '-CAkey', keyFile];
+    openssl(...request, '-newkey', 'rsa:1024', ...files(weak), '-subj', '/CN=weak', ...by(ca));
+    openssl(...request, '-newkey', 'rsa:2048', ...files(deep), '-subj', '/CN=deep', ...by(intermediate));
+    writeFileSync(bundle, ca.cert);
+    for (const [name, authorities] of [
+      ['one', ca.cert],
+      ['two', ca.cert + otherCa.cert],
+    ] as const) {
+      writeFileSync(join(folder, `${name}.pem`), authorities);
+      const { certFile, keyFile } = certificates().server;
+      const chain = ['-certfile', join(folder, `${name}.pem`), '-out', join(folder, `${name}.pfx`)];
+      openssl('pkcs12', '-export', '-in', certFile, '-inkey', keyFile, ...chain, '-passout', 'pass:');
+    }
+  });
+
+  const identity = (name: string) => ({
+    cert: readFileSync(`${name}.pem`, 'utf8'),
+    key: readFileSync(`${name}.key`, 'utf8'),
+  });
+  const insisting = { requestCert: true, ca: ca.cert };
+  const withPfx = (name: string): SslContextOptions => ({
+    ...{ cert: undefined, key: undefined, ca: undefined, requestCert: true },
+    ...{ pfx: readFileSync(join(folder, `${name}.pfx`)), passphrase: '', caFile: bundle },
+  });
+
+  interface Difference {
+    readonly name: string;
+    readonly client: () => SslContextOptions;
+    readonly lax: () => SslContextOptions;
+    readonly strict: () => SslContextOptions;
+  }
+  const differences: Difference[] = [
+    {
+      name: 'securityLevel',
+      client: () => ({ ...identity(weak), securityLevel: 0 }),
+      lax: () => ({ ...insisting, securityLevel: 0 }),
+      strict: () => insisting,
+    },
+    {
+      name: '@SECLEVEL',
+      client: () => ({ ...identity(weak), securityLevel: 0 }),
+      lax: () => ({ ...insisting, ciphers: 'DEFAULT:TLS_AES_128_GCM_SHA256:@SECLEVEL=0' }),
+      strict: () => insisting,
+    },
+    ...(['PEER', ['PEER', 'FAIL_IF_NO_PEER_CERT']] as const).map(verifyMode => ({
+      name: `verifyDepth with verifyMode ${String(verifyMode)}`,
+      client: () => ({ key: identity(deep).key, cert: identity(deep).cert + intermediate.cert }),
+      lax: () => ({ ca: ca.cert, verifyMode }),
+      strict: () => ({ ca: ca.cert, verifyMode, verifyDepth: 0 }),
+    })),
+    {
+      name: 'what is in caFile',
+      client: () => ({ cert: stranger.cert, key: stranger.key }),
+      lax: () => {
+        writeFileSync(bundle, ca.cert + otherCa.cert);
+        return { requestCert: true, caFile: bundle };
+      },
+      strict: () => {
+        writeFileSync(bundle, ca.cert);
+        return { requestCert: true, caFile: bundle };
+      },
+    },
+    {
+      name: 'authorities that come with pfx',
+      client: () => ({ cert: stranger.cert, key: stranger.key }),
+      lax: () => withPfx('two'),
+      strict: () => withPfx('one'),
+    },
+  ];
+
+  for (const [version, both] of [
+    ['TLSv1.2', tls12],
+    ['TLSv1.3', tls13],
+  ] as const) {
+    for (const { name, client, lax, strict } of differences) {
+      it(`tells apart by ${name} whose sessions it resumes, ${version}`, async () => {
+        const near = clientContext({ ...both, ...client() });
+        const pair = (options: SslContextOptions, session?: SslSession): MemoryPair =>
+          makePair({
+            clientContext: near,
+            serverContext: serverContext({ ...both, ticketKeys, ...options }),
+            clientSsl: { session },
+          });
+        const { session } = await made(pair(lax()), handshake);
+        const alike = await pair(lax(), session).handshake();
+        assert.equal(alike.server.sessionReused, true);
+        const other = pair(strict(), session);
+        watch(other.client.connect());
+        await rejected(other.during(other.server.accept()), /^[A-Z_]+$/);
+        assert.equal(other.server.sessionReused, false);
+        assert.notEqual(other.server.verifyResult.name, 'OK');
+      });
+    }
+  }
+});
+
+describe('the security level of a client', () => {
+  const seclevel = (level: number) => `DEFAULT:TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:@SECLEVEL=${level}`;
+  for (const [version, both] of [
+    ['TLSv1.2', tls12],
+    ['TLSv1.3', tls13],
+  ] as const) {
+    it(`is part of its sessions' policy, wherever it comes from, ${version}`, async () => {
+      const far = serverContext(both);
+      const near = (options: SslContextOptions) => clientContext({ ...both, ...options });
+      const lax = [{ ciphers: seclevel(0) }, { securityLevel: 0 }];
+      for (const options of lax) {
+        const { session } = await made(makePair({ clientContext: near(options), serverContext: far }), handshake);
+        const strict = makePair({ clientContext: near({ securityLevel: 2 }), serverContext: far });
+        thrown(() => strict.client.setSession(session), 'ERR_TLS_SESSION_POLICY_MISMATCH');
+        for (const alike of lax) {
+          const pair = makePair({ clientContext: near(alike), serverContext: far, clientSsl: { session } });
+          assert.equal((await pair.handshake()).client.sessionReused, true);
+        }
+      }
+    });
+
+    it(`by setCiphers() of a connection is too, ${version}`, async () => {
+      const far = serverContext(both);
+      const near = clientContext({ ...both, securityLevel: 2 });
+      const lax = makePair({ clientContext: near, serverContext: far });
+      lax.client.setCiphers(seclevel(0));
+      const { session } = await made(lax, handshake);
+      const strict = makePair({ clientContext: near, serverContext: far });
+      thrown(() => strict.client.setSession(session), 'ERR_TLS_SESSION_POLICY_MISMATCH');
+      // What fitted when it was set does not when the level changes.
+      const raised = makePair({ clientContext: near, serverContext: far });
+      raised.client.setCiphers(seclevel(0));
+      raised.client.setSession(session);
+      raised.client.setCiphers(seclevel(1));
+      assert.equal((await raised.handshake()).client.sessionReused, false);
+    });
+  }
 });

@@ -142,6 +142,8 @@ export interface NativeContextOptions extends NativeCredentials {
   /** Wire format of RFC 7301: a length byte before each name. */
   readonly alpn?: Uint8Array;
   readonly sessionIdContext?: Uint8Array;
+  /** Without sessionIdContext: what that is made of, together with the security level. */
+  readonly sessionPolicy?: Uint8Array;
   /** Seconds. */
   readonly sessionTimeout?: number;
   readonly ticketKeys?: Uint8Array;
@@ -165,6 +167,8 @@ export declare class NativeContext {
   /** Throws (through the error factory) when anything in the options is refused. */
   constructor(options: NativeContextOptions);
   readonly ciphers: readonly string[];
+  /** SSL_CTX_get_security_level(3). */
+  readonly securityLevel: number;
   /** DER of the certificate that SSL_CTX_get0_certificate(3) gives, or null. */
   certificate(): Buffer | null;
 }
@@ -394,6 +398,8 @@ export declare class NativeConnection {
   readonly alpnProtocol: string | null;
   readonly servername: string | null;
   readonly sessionReused: boolean;
+  /** SSL_get_security_level(3); 0 once closed. */
+  readonly securityLevel: number;
   /** null once closed. */
   ktls(): NativeKtls | null;
   readonly verifyResult: number;

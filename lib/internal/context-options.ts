@@ -1,6 +1,5 @@
 // From the options that users know to what native code takes.
-import { createHash } from 'node:crypto';
-import type { NativeContextOptions, NativeInput } from '../../types/binding.d.ts';
+import type { NativeContextOptions } from '../../types/binding.d.ts';
 import type { SslContextOptions } from '../context.ts';
 import { alpnWire } from './alpn.ts';
 import { splitCiphers } from './ciphers.ts';
@@ -80,42 +79,13 @@ function secureOptions(value: unknown): number {
   return optionalInteger(value, 'options.secureOptions', 0, Number.MAX_SAFE_INTEGER) ?? 0;
 }
 
-/**
- * A server without one refuses to resume sessions of clients with certificates, or worse, resumes those that another
- * policy made. The default is the same in all processes that have the same policy, and in no other.
- */
-function sessionIdContext(
-  options: SslContextOptions,
-  { verify }: ContextPolicy,
-  trusted: readonly NativeInput[],
-): Uint8Array {
-  const { sessionIdContext: given } = options;
-  if (given === undefined || given === null) return policyDigest(options, verify, trusted);
-  const bytes = asBytes(given, 'options.sessionIdContext');
+function sessionIdContext(value: unknown): Uint8Array | undefined {
+  if (value === undefined || value === null) return undefined;
+  const bytes = asBytes(value, 'options.sessionIdContext');
   if (bytes.length === 0 || bytes.length > sessionIdContextLength) {
-    throw invalidArgValue('options.sessionIdContext', `must have 1 to ${sessionIdContextLength} bytes`, given);
+    throw invalidArgValue('options.sessionIdContext', `must have 1 to ${sessionIdContextLength} bytes`, value);
   }
   return bytes;
-}
-
-function policyDigest(
-  { caFile, caPath, systemCa, crlCheck }: SslContextOptions,
-  { requestCert, rejectUnauthorized, mode, verifier }: VerifyPolicy,
-  trusted: readonly NativeInput[],
-): Uint8Array {
-  const hash = createHash('sha256');
-  hash.update(
-    JSON.stringify([
-      caFile ?? null,
-      caPath ?? null,
-      systemCa,
-      requestCert,
-      rejectUnauthorized,
-      ...[mode, crlCheck, verifier?.digest].filter(item => item !== undefined),
-    ]),
-  );
-  for (const { data } of trusted) hash.update(`${data.length}:`).update(data);
-  return hash.digest();
 }
 
 function refuseWhatIsMissing(options: SslContextOptions & Record<string, unknown>): void {
@@ -132,7 +102,6 @@ function refuseWhatIsMissing(options: SslContextOptions & Record<string, unknown
 export function nativeContextOptions(options: SslContextOptions, policy: ContextPolicy): NativeContextOptions {
   refuseWhatIsMissing(options as SslContextOptions & Record<string, unknown>);
   const { versions, ...ciphers } = splitCiphers(options.ciphers, versionRange(options, policy.method));
-  const trusted = nativeTrust(options);
   return {
     ...(policy.method.side !== undefined && { side: policy.method.side }),
     ...(policy.method.dtls && { dtls: true }),
@@ -140,19 +109,19 @@ export function nativeContextOptions(options: SslContextOptions, policy: Context
     maxVersion: versions.max,
     ...ciphers,
     ...nativeCredentials(options),
-    ...trusted,
+    ...nativeTrust(options),
     ...defined({
       sigalgs: text(options.sigalgs, 'options.sigalgs'),
       groups: groups(options.ecdhCurve),
       dhparam: dhparam(options.dhparam),
       alpn: alpnWire(options.ALPNProtocols),
+      sessionIdContext: sessionIdContext(options.sessionIdContext),
       sessionTimeout: optionalInteger(options.sessionTimeout, 'options.sessionTimeout', 0, maxInt32),
       ticketKeys: ticketKeys(options.ticketKeys),
       ticketCount: optionalInteger(options.ticketCount, 'options.ticketCount', 0, 255),
       verifyDepth: optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000),
       securityLevel: optionalInteger(options.securityLevel, 'options.securityLevel', 0, 5),
     }),
-    sessionIdContext: sessionIdContext(options, policy, [...(trusted.ca ?? []), ...(trusted.crl ?? [])]),
     // Each connection sets its own, by its side.
     verifyMode: verifyMode(false, policy.verify),
     verifyContinue: policy.verify.mode === undefined && policy.verify.requestCert && !policy.verify.rejectUnauthorized,

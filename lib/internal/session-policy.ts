@@ -8,11 +8,21 @@ import { tlsError } from './coded-error.ts';
 import type { Verifier } from './verifier.ts';
 import type { VerifyPolicy } from './verify-mode.ts';
 
+/** Whom OpenSSL trusts. */
+export interface Trusted {
+  /** {@link trustDigest} of the context. */
+  readonly digest: string;
+  /** SSL_get_security_level(3): whose keys and signatures are strong enough. */
+  readonly securityLevel: number;
+  /** If it is another than the context's. */
+  readonly verifyDepth?: number | undefined;
+}
+
 /** How a session came to be. */
 export interface SessionOrigin {
   /** The host that it was made with; null: unknown, or none. */
   readonly host: string | null;
-  /** {@link trustDigest} of the context; null: unknown. */
+  /** Digest of whom its connection trusted; null: unknown. */
   readonly trust: string | null;
   /** Whether its connection insisted on a peer that verifies. */
   readonly verified: boolean;
@@ -20,8 +30,7 @@ export interface SessionOrigin {
 
 /** What a connection would give its own sessions. */
 export interface ExpectedOrigin extends SessionOrigin {
-  /** Whom OpenSSL trusts. */
-  readonly contextTrust: string;
+  readonly trusted: Trusted;
   /** A function of the application's that decides instead; it may trust others. */
   readonly verifier: Verifier | null;
 }
@@ -37,9 +46,12 @@ function fileContent(file: string | undefined): string | null {
   return statSync(file).isFile() ? sha256(readFileSync(file)) : resolve(file);
 }
 
-/** Equal for contexts that trust the same certificates by the same rules. Hexadecimal, 32 bytes. */
+/**
+ * Equal for contexts that trust the same certificates by the same rules, but for the security level. Hexadecimal, 32
+ * bytes.
+ */
 export function trustDigest(options: NativeContextOptions): string {
-  const { ca, caFile, caPath, crl, crlCheck, pfx, systemCa, verifyDepth, securityLevel } = options;
+  const { ca, caFile, caPath, crl, crlCheck, pfx, systemCa, verifyDepth } = options;
   // Where SSL_CTX_set_default_verify_paths(3) looks.
   const { SSL_CERT_FILE: systemFile, SSL_CERT_DIR: systemPath } = process.env;
   return sha256(
@@ -53,21 +65,37 @@ export function trustDigest(options: NativeContextOptions): string {
       caPath: caPath === undefined ? null : resolve(caPath),
       system: systemCa ? [systemFile ?? null, systemPath ?? null] : null,
       verifyDepth: verifyDepth ?? null,
-      securityLevel: securityLevel ?? null,
     }),
   );
 }
 
-/** For a connection that allows another depth than its context. */
-export const trustAtDepth = (trust: string, verifyDepth: number): string => sha256(`${trust} ${verifyDepth}`);
+/**
+ * What a server's default session id context is made of: resumed sessions are those of the same policy. It is the same
+ * in all processes that have the same policy, and in no other.
+ */
+export function serverPolicy(
+  trust: string,
+  { requestCert, rejectUnauthorized, mode, verifier }: VerifyPolicy,
+): Uint8Array {
+  return Buffer.from(JSON.stringify([trust, requestCert, rejectUnauthorized, mode ?? null, verifier?.digest ?? null]));
+}
+
+type Deciding = Pick<VerifyPolicy, 'rejectUnauthorized' | 'verifier'>;
 
 export function originUnder(
-  { rejectUnauthorized, verifier }: Pick<VerifyPolicy, 'rejectUnauthorized' | 'verifier'>,
+  { rejectUnauthorized, verifier }: Deciding,
   host: string | null,
-  contextTrust: string,
+  trusted: Trusted,
 ): ExpectedOrigin {
-  const trust = verifier === null ? contextTrust : sha256(`${contextTrust} ${verifier.digest}`);
-  return { host, trust, verified: rejectUnauthorized, contextTrust, verifier };
+  const { digest, securityLevel, verifyDepth } = trusted;
+  const trust = sha256(JSON.stringify([digest, securityLevel, verifyDepth ?? null, verifier?.digest ?? null]));
+  return { host, trust, verified: rejectUnauthorized, trusted, verifier };
+}
+
+/** The same under another security level. */
+export function originAtLevel(origin: ExpectedOrigin, securityLevel: number): ExpectedOrigin {
+  const { host, verified, verifier, trusted } = origin;
+  return originUnder({ rejectUnauthorized: verified, verifier }, host, { ...trusted, securityLevel });
 }
 
 const normalized = (host: string): string => host.toLowerCase().replace(/\.$/, '');
@@ -104,7 +132,7 @@ export function assertSessionFits(origin: SessionOrigin, expected: ExpectedOrigi
   if (origin.trust !== expected.trust) {
     throw tlsError(
       'ERR_TLS_SESSION_POLICY_MISMATCH',
-      'the session was made by a context that trusts other certificates (ca, caFile, caPath, systemCa, crl, pfx, verifyDepth or securityLevel differ, or the function verify), and resuming it would skip verification: connect without it, and keep sessions by the policy that they were made under',
+      'the session was made by a context that trusts other certificates (ca, caFile, caPath, systemCa, crl, pfx, verifyDepth or the security level differ, or the function verify), and resuming it would skip verification: connect without it, and keep sessions by the policy that they were made under',
     );
   }
 }

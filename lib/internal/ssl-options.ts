@@ -8,7 +8,7 @@ import { invalidArgValue } from './coded-error.ts';
 import type { ContextPolicy } from './context-options.ts';
 import { nativeCredentials } from './credentials.ts';
 import { assertMethodCarries, assertMethodSide } from './methods.ts';
-import { type ExpectedOrigin, originUnder, trustAtDepth } from './session-policy.ts';
+import { type ExpectedOrigin, originUnder } from './session-policy.ts';
 import {
   optionalBoolean,
   optionalFunction,
@@ -52,7 +52,7 @@ export class ConnectionSettings {
 
   /** @param internal - what only this package may say */
   constructor(
-    { policy, trust }: ContextInternals,
+    { policy, trusted }: ContextInternals,
     options: SslOptions,
     internal: Pick<NativeConnectionOptions, 'cookieVerified'> = {},
   ) {
@@ -69,7 +69,7 @@ export class ConnectionSettings {
     this.native = { ...nativeOptions(this, { servername, verifyDepth: depth }, policy, options), ...internal };
     this.on = checkListeners(options.on);
     const host = this.host ?? servername ?? null;
-    this.origin = originUnder(this.verify, host, depth === undefined ? trust : trustAtDepth(trust, depth));
+    this.origin = originUnder(this.verify, host, { ...trusted, verifyDepth: depth });
   }
 }
 

@@ -76,6 +76,7 @@ class ConnectionHandle {
   napi_value alpn_protocol(const Call& call);
   napi_value servername(const Call& call);
   napi_value session_reused(const Call& call);
+  napi_value security_level(const Call& call);
   napi_value ktls(const Call& call);
   napi_value verify_result(const Call& call);
   napi_value peer_certificate(const Call& call);

@@ -64,7 +64,18 @@ FailurePtr set_verification(engine::Connection& connection, const Verification& 
   return nullptr;
 }
 
-// @SECLEVEL in a list of ciphers is a policy too: of weak certificates that it lets pass nothing remains to resume.
+// A session that was made at another level must not take the place of a certificate that this one would refuse.
+FailurePtr forget_sessions(const engine::Connection& connection) {
+  SSL* ssl = connection.ssl();
+  if (connection.server()) return openssl::resume_nothing(ssl);
+  if (SSL_in_before(ssl) == 0) {
+    openssl::withhold_session(ssl);
+    return nullptr;
+  }
+  return SSL_set_session(ssl, nullptr) == 1 ? nullptr : openssl::openssl_failure("The session could not be taken back");
+}
+
+// @SECLEVEL in a list of ciphers is a policy too.
 FailurePtr use_own_ciphers(engine::Connection& connection, const std::optional<std::string>& list,
                            const std::optional<std::string>& suites) {
   if (FailurePtr failure = handshake_started(connection)) return failure;
@@ -72,7 +83,7 @@ FailurePtr use_own_ciphers(engine::Connection& connection, const std::optional<s
   const int before = SSL_get_security_level(ssl);
   if (FailurePtr failure = openssl::set_ciphers(ssl, list, suites)) return failure;
   const bool changed = SSL_get_security_level(ssl) != before;
-  return changed && connection.server() ? openssl::resume_nothing(ssl) : nullptr;
+  return changed ? forget_sessions(connection) : nullptr;
 }
 
 }  // namespace

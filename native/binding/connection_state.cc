@@ -127,6 +127,11 @@ napi_value ConnectionHandle::session_reused(const Call& call) {
                ask(false, [](engine::Connection& connection) { return SSL_session_reused(connection.ssl()) != 0; }));
 }
 
+napi_value ConnectionHandle::security_level(const Call& call) {
+  return to_js(call.env,
+               ask(0, [](engine::Connection& connection) { return SSL_get_security_level(connection.ssl()); }));
+}
+
 napi_value ConnectionHandle::ktls(const Call& call) {
   std::optional<io::Channel::KernelTls> answer;
   access_->ask([&answer](io::Channel& channel) { answer = channel.kernel_tls(); });
@@ -280,6 +285,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       getter<&Self::alpn_protocol>("alpnProtocol"),
       getter<&Self::servername>("servername"),
       getter<&Self::session_reused>("sessionReused"),
+      getter<&Self::security_level>("securityLevel"),
       method<&Self::ktls>("ktls"),
       getter<&Self::verify_result>("verifyResult"),
       method<&Self::peer_certificate>("peerCertificate"),

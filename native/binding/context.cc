@@ -70,6 +70,7 @@ void read_identity_and_trust(OptionsReader& reader, openssl::ContextOptions& opt
 
 void read_resumption(OptionsReader& reader, openssl::ContextOptions& options) {
   reader.read("sessionIdContext", options.session_id_context)
+      .read("sessionPolicy", options.session_policy)
       .read("sessionTimeout", options.session_timeout)
       .read("ticketKeys", options.ticket_keys)
       .read("ticketCount", options.ticket_count);
@@ -103,12 +104,17 @@ napi_value ContextHandle::ciphers(const Call& call) {
   return array;
 }
 
+napi_value ContextHandle::security_level(const Call& call) {
+  return to_js(call.env, SSL_CTX_get_security_level(context_->get()));
+}
+
 napi_value ContextHandle::certificate(const Call& call) { return bytes_or_null(call.env, context_->certificate()); }
 
 bool define_context(napi_env env, napi_value exports) {
   return define_class<ContextHandle>(env, exports,
                                      {
                                          getter<&ContextHandle::ciphers>("ciphers"),
+                                         getter<&ContextHandle::security_level>("securityLevel"),
                                          method<&ContextHandle::certificate>("certificate"),
                                      });
 }

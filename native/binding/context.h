@@ -24,6 +24,7 @@ class ContextHandle {
   const std::shared_ptr<const openssl::Context>& context() const { return context_; }
 
   napi_value ciphers(const Call& call);
+  napi_value security_level(const Call& call);
   napi_value certificate(const Call& call);
 
  private:

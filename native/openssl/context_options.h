@@ -81,6 +81,8 @@ struct ContextOptions {
   std::optional<Bytes> alpn;
 
   std::optional<Bytes> session_id_context;
+  // If no id context is given: what it is made of, beside what only the finished context tells.
+  Bytes session_policy;
   std::optional<std::int32_t> session_timeout;
   std::optional<SecretBytes> ticket_keys;
   std::optional<std::uint32_t> ticket_count;

@@ -1,5 +1,6 @@
 #include "openssl/resumption.h"
 
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -93,19 +94,31 @@ FailurePtr apply_ticket_keys(SSL_CTX* context, const SecretBytes& keys) {
   return nullptr;
 }
 
-FailurePtr apply_id_context(SSL_CTX* context, const std::optional<Bytes>& given) {
-  // Without one, OpenSSL fails the resumption of a verified client instead of making a new session.
-  const auto* id = given ? given->data() : reinterpret_cast<const std::uint8_t*>(kDefaultIdContext.data());
-  const std::size_t length = given ? given->size() : kDefaultIdContext.size();
-  if (length > SSL_MAX_SID_CTX_LENGTH) {
-    return named_failure("ERR_INVALID_ARG_VALUE", "sessionIdContext has " + std::to_string(length) +
+// The security level may come from an option, from @SECLEVEL among the ciphers, or from openssl.cnf. Empty: no memory.
+Bytes default_id_context(const SSL_CTX* context, const Bytes& policy) {
+  // Without any, OpenSSL fails the resumption of a verified client instead of making a new session.
+  Bytes source(kDefaultIdContext.begin(), kDefaultIdContext.end());
+  source.push_back(static_cast<std::uint8_t>(SSL_CTX_get_security_level(context)));
+  source.insert(source.end(), policy.begin(), policy.end());
+  Bytes digest(EVP_MAX_MD_SIZE);
+  unsigned size = 0;
+  const bool done = EVP_Digest(source.data(), source.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1;
+  digest.resize(done ? size : 0);
+  return digest;
+}
+
+FailurePtr apply_id_context(SSL_CTX* context, const ContextOptions& options) {
+  const Bytes id =
+      options.session_id_context ? *options.session_id_context : default_id_context(context, options.session_policy);
+  if (id.size() > SSL_MAX_SID_CTX_LENGTH) {
+    return named_failure("ERR_INVALID_ARG_VALUE", "sessionIdContext has " + std::to_string(id.size()) +
                                                       " bytes; OpenSSL keeps at most " +
                                                       std::to_string(SSL_MAX_SID_CTX_LENGTH));
   }
-  if (SSL_CTX_set_session_id_context(context, id, static_cast<unsigned int>(length)) != 1) {
+  if (id.empty() || SSL_CTX_set_session_id_context(context, id.data(), static_cast<unsigned int>(id.size())) != 1) {
     return openssl_failure("sessionIdContext is refused");
   }
-  if (Attachment* attachment = attachment_of(context)) attachment->session_id_context.assign(id, id + length);
+  if (Attachment* attachment = attachment_of(context)) attachment->session_id_context = id;
   return nullptr;
 }
 
@@ -119,15 +132,22 @@ bool offers(SSL* ssl, const SSL_CIPHER* wanted) {
 
 }  // namespace
 
+// The session is the connection's own copy; this marks it as not resumable, which the client heeds.
+void withhold_session(SSL* ssl) {
+  SSL_SESSION* session = SSL_get_session(ssl);
+  if (session != nullptr && SSL_SESSION_get_protocol_version(session) != TLS1_3_VERSION) {
+    SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl), session);
+  }
+}
+
 // RFC 5246 section 7.4.1.2: who offers a session must offer its cipher. OpenSSL's client does not look, and the server
-// ends the handshake, or the connection. The session is the connection's own copy; this marks it as not resumable,
-// which the client does heed.
+// ends the handshake, or the connection.
 void withhold_session_of_other_ciphers(SSL* ssl) {
   SSL_SESSION* session = SSL_get_session(ssl);
   if (session == nullptr || SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION) return;
   const SSL_CIPHER* cipher = SSL_SESSION_get0_cipher(session);
   if (cipher == nullptr || offers(ssl, cipher)) return;
-  SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl), session);
+  withhold_session(ssl);
 }
 
 bool has_id_context(const SSL* ssl) { return id_context_of(ssl) != nullptr; }
@@ -165,7 +185,7 @@ FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options) {
   if (SSL_CTX_set_session_ticket_cb(context, on_ticket, nullptr, nullptr) != 1) {
     return openssl_failure("the context cannot be made");
   }
-  if (FailurePtr failure = apply_id_context(context, options.session_id_context)) return failure;
+  if (FailurePtr failure = apply_id_context(context, options)) return failure;
   if (options.session_timeout) SSL_CTX_set_timeout(context, *options.session_timeout);
   if (options.ticket_count && SSL_CTX_set_num_tickets(context, *options.ticket_count) != 1) {
     return openssl_failure("ticketCount is refused");

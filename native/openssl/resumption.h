@@ -22,6 +22,9 @@ bool has_id_context(const SSL* ssl);
 FailurePtr resume_nothing(SSL* ssl);
 bool resumes_nothing(const SSL* ssl);
 
+// A client's session of up to TLS 1.2 is not offered in a renegotiation.
+void withhold_session(SSL* ssl);
+
 // A client's session of up to TLS 1.2 is not offered if its cipher is not: to be called when either has changed.
 void withhold_session_of_other_ciphers(SSL* ssl);
 
