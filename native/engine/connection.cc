@@ -50,6 +50,9 @@ bool configure(SSL* ssl, const ConnectionOptions& options) {
       return false;
     }
   }
+  // libssl discards a record whose MAC is wrong, but not with encrypt-then-mac (RFC 7366): there it ends the
+  // connection, so that anybody who forges the peer's address could.
+  if (SSL_is_dtls(ssl) != 0) SSL_set_options(ssl, SSL_OP_NO_ENCRYPT_THEN_MAC);
   if (options.mtu != 0 && SSL_is_dtls(ssl) != 0) {
     SSL_set_options(ssl, SSL_OP_NO_QUERY_MTU);
     if (SSL_set_mtu(ssl, static_cast<long>(options.mtu)) == 0) return false;
@@ -101,7 +104,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
       read_ahead_(pool) {
   if (SSL_is_dtls(ssl_.get()) != 0) {
-    enc_.datagrams = std::make_shared<Datagrams>();
+    enc_.datagrams = std::make_shared<Datagrams>(ssl_.get());
     dtls_ = std::make_unique<Dtls>();
     dtls_->cookie_verified = dtls_->listening = options.cookie_verified;
     dtls_->mtu_given = options.mtu != 0;

@@ -6,13 +6,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "engine/fifo.h"
+#include "engine/record_filter.h"
 
 namespace system_tls::engine {
 
 class Datagrams {
  public:
+  explicit Datagrams(const SSL* ssl) : filter_(ssl) {}
+
   // What fits into one datagram on the way to the peer, without the headers of IP and UDP, which take `overhead` bytes.
   void set_path(std::size_t mtu, std::size_t overhead) {
     mtu_ = mtu;
@@ -22,6 +27,8 @@ class Datagrams {
   // For the BIO: BIO_ctrl(3) with the commands of BIO_s_datagram(3) that libssl uses.
   long control(int command, long number);
   void wrote(std::size_t size) { out_.push(size); }
+  // Of a datagram that arrived, what OpenSSL may see.
+  std::size_t admit(std::span<std::uint8_t> datagram) { return filter_.admit(datagram); }
 
   // For the transport: the size of the first datagram in the queue, 0 if there is none.
   std::size_t next() { return out_.empty() ? 0 : out_.front(); }
@@ -33,6 +40,7 @@ class Datagrams {
   std::size_t mtu_ = 1472;
   std::size_t overhead_ = 28;
   Fifo<std::size_t> out_;
+  RecordFilter filter_;
 };
 
 }  // namespace system_tls::engine

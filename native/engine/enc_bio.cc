@@ -14,7 +14,10 @@ int read_enc(BIO* bio, char* to, std::size_t size, std::size_t* count) {
     return side.ktls->read(bio, {reinterpret_cast<std::uint8_t*>(to), size}, count, in);
   }
   *count = in.readable() ? in.read({reinterpret_cast<std::uint8_t*>(to), size}) : 0;
-  if (side.datagrams && *count != 0) in.discard();
+  if (side.datagrams && *count != 0) {
+    in.discard();
+    *count = side.datagrams->admit({reinterpret_cast<std::uint8_t*>(to), *count});
+  }
   if (*count != 0) return 1;
   if (!in.at_eof()) BIO_set_retry_read(bio);
   return 0;

@@ -125,6 +125,34 @@ const Register kDamaged("DTLS: damaged, cut, repeated and invented datagrams cha
   return true;
 });
 
+Datagram forged_record(std::size_t length) {
+  Datagram record = {23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 1, 0};
+  record.push_back(static_cast<std::uint8_t>(length >> 8));
+  record.push_back(static_cast<std::uint8_t>(length & 0xff));
+  record.resize(record.size() + length, 1);
+  return record;
+}
+
+// One that is longer than was agreed on (RFC 6066 section 4) loses its header alone in libssl.
+const Register kHidden("DTLS: a record that is too short ends nothing, not within one that is too long either", [] {
+  Pair pair(DTLS1_2_VERSION);
+  CHECK(SSL_set_tlsext_max_fragment_length(pair.client.connection->ssl(), TLSEXT_max_fragment_length_512) == 1);
+  CHECK(shake(pair));
+  Datagram hiding = forged_record(1500);
+  const Datagram hidden = forged_record(1);
+  std::copy(hidden.begin(), hidden.end(), hiding.begin() + 13);
+  for (End* end : {&pair.server, &pair.client}) {
+    give(*end, hidden);
+    give(*end, hiding);
+    CHECK(!end->connection->dead());
+  }
+  const OperationId read = pair.server.read();
+  pair.client.write(std::string(400, 'x'));
+  exchange(pair);
+  CHECK(pair.server.events.reads[read] == std::string(400, 'x'));
+  return true;
+});
+
 const Register kRenegotiation("DTLS: renegotiation by either side", [] {
   Pair pair(DTLS1_2_VERSION);
   SSL_set_options(pair.server.connection->ssl(), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
