@@ -1,6 +1,6 @@
 import type { Socket } from 'node:dgram';
 import type { FileHandle } from 'node:fs/promises';
-import type { NativeVerifyReport } from '../types/binding.d.ts';
+import type { NativeSession, NativeVerifyReport } from '../types/binding.d.ts';
 import { type Bio, bioArgument } from './bio.ts';
 import { contextArgument, type SslContext } from './context.ts';
 import { cipherLists } from './internal/ciphers.ts';
@@ -28,10 +28,10 @@ import type { Passphrase } from './internal/passphrase.ts';
 import { checkFilePart } from './internal/send-file.ts';
 import {
   assertSessionFits,
-  type ExpectedOrigin,
   originAtLevel,
   originUnder,
   type SessionOrigin,
+  SessionOrigins,
 } from './internal/session-policy.ts';
 import { assertNoTransport, assertSide, claimBios } from './internal/ssl-checks.ts';
 import { ConnectionSettings, sessionPolicy } from './internal/ssl-options.ts';
@@ -95,8 +95,8 @@ const updateTypes: ReadonlyMap<unknown, number> = new Map<unknown, number>([
 export class Ssl extends SslState implements Sink {
   readonly #context: SslContext;
   readonly #verify: VerifyPolicy;
-  /** Of sessions that are made here; `verified` is what holds now. */
-  #origin: ExpectedOrigin;
+  /** Of sessions that are made here. */
+  readonly #origins: SessionOrigins;
   /** Of the session that is to be resumed. */
   #resumed: SessionOrigin | undefined;
   #closeEmitted = false;
@@ -119,7 +119,7 @@ export class Ssl extends SslState implements Sink {
     connection.peerName = settings.host ?? '';
     this.#context = context;
     this.#verify = settings.verify;
-    this.#origin = settings.origin;
+    this.#origins = new SessionOrigins(settings.origin);
     addListeners(this, settings.on);
     if (options.session !== undefined && options.session !== null) this.setSession(options.session);
   }
@@ -408,12 +408,17 @@ export class Ssl extends SslState implements Sink {
   // -------------------------------------------------------------------------------------------------------------------
   // Session and verification
 
+  /** A server's are not set on anything. */
+  #originOf(session: NativeSession): SessionOrigin {
+    return connectionOf(this).server ? this.#origins.current : this.#origins.of(session);
+  }
+
   /** A copy of the current session, or null: SSL_get1_session(3). With TLS 1.3 prefer the event `'session'`. */
   get session(): SslSession | null {
     const connection = connectionOf(this);
     connection.assertOpen();
     const native = connection.native.session();
-    return native === null ? null : makeSession(native, this.#origin);
+    return native === null ? null : makeSession(native, this.#originOf(native));
   }
 
   /**
@@ -431,13 +436,16 @@ export class Ssl extends SslState implements Sink {
       ArrayBuffer.isView(session) ? SslSession.from(session) : session,
       'session',
     );
-    if (this.#origin.verified) assertSessionFits(origin, this.#origin);
+    const { current } = this.#origins;
+    if (current.verified) assertSessionFits(origin, current);
     connection.started(connection.native.setSession(native));
     this.#resumed = origin;
+    this.#origins.resumed = current;
   }
 
   /**
-   * What the peer must prove from the next handshake on: SSL_set_verify(3).
+   * What the peer must prove from the next handshake on: SSL_set_verify(3). Sessions that were made before keep the
+   * policy that they were made under.
    *
    * @throws Error as {@link setSession}, if the session that was set may not pass the verification that is now wanted
    */
@@ -450,17 +458,21 @@ export class Ssl extends SslState implements Sink {
     const resumes = !native.established || native.sessionReused;
     assertDecides(server, policy);
     assertCanWait(server, policy);
-    const { host, trusted } = this.#origin;
+    const { host, trusted } = this.#origins.current;
     const origin = originUnder(policy, host, trusted);
     if (origin.verified && resumes && this.#resumed !== undefined) assertSessionFits(this.#resumed, origin);
+    const changes = this.#origins.differs(origin);
     const shared = contextArgument(this.#context, 'context').policy.verify.verifier;
     native.setVerify(
       verifyMode(server, policy),
       verifyContinue(server, policy),
       policy.verifier !== null,
       sessionPolicy(policy.verifier, shared),
+      changes ? this.#origins.next : undefined,
     );
-    this.#origin = origin;
+    if (resumes && this.#resumed !== undefined) this.#origins.resumed = origin;
+    if (changes) this.#origins.change(origin);
+    else this.#origins.keep(origin);
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -517,10 +529,11 @@ export class Ssl extends SslState implements Sink {
     const lists = cipherLists(ciphers, 'ciphers');
     connection.assertOpen();
     const { native } = connection;
-    native.setCiphers(lists);
+    const { next, current } = this.#origins;
+    native.setCiphers(lists, next);
     const { securityLevel } = native;
-    if (securityLevel === this.#origin.trusted.securityLevel) return;
-    this.#origin = originAtLevel(this.#origin, securityLevel);
+    if (securityLevel === current.trusted.securityLevel) return;
+    this.#origins.change(originAtLevel(current, securityLevel));
     if (!native.established) this.#resumed = undefined;
   }
 
@@ -588,7 +601,7 @@ export class Ssl extends SslState implements Sink {
 
   /** @internal */
   [onInform](kind: number, a: number, b: number, c: number): void {
-    const event = informed(kind, a, b, c, this.#origin);
+    const event = informed(kind, a, b, c, native => this.#originOf(native));
     if (event === undefined) return;
     const [name, ...args] = event as readonly [string, ...unknown[]];
     try {
@@ -600,7 +613,7 @@ export class Ssl extends SslState implements Sink {
 
   /** @internal */
   [onVerify](report: NativeVerifyReport): number | PromiseLike<number> {
-    const { verifier } = this.#origin;
+    const { verifier } = this.#origins.current;
     return verifier === null ? verifyFailed : decide(verifier, report, this, connectionOf(this).description);
   }
 

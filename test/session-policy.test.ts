@@ -337,3 +337,103 @@ describe('the security level of a client', () => {
     });
   }
 });
+
+describe('a session of a client', () => {
+  const lax = [
+    ['rejectUnauthorized: false', { rejectUnauthorized: false }, { rejectUnauthorized: true }],
+    ['verify', { verify: anyone }, { verify: null }],
+  ] as const;
+  const { selfSigned } = certificates();
+  const untrustedServer = (options: SslContextOptions): SslContext =>
+    serverContext({ ...options, cert: selfSigned.cert, key: selfSigned.key });
+  const other = /^ERR_TLS_SESSION_(NOT_VERIFIED|POLICY_MISMATCH)$/;
+
+  for (const [version, both] of [
+    ['TLSv1.2', tls12],
+    ['TLSv1.3', tls13],
+  ] as const) {
+    for (const [how, before, after] of lax) {
+      it(`keeps the policy of its handshake after setVerify(), ${how}, ${version}`, async () => {
+        const far = untrustedServer(both);
+        const pair = makePair({ clientContext: clientContext(both), serverContext: far, clientSsl: before });
+        const arrived: SslSession[] = [];
+        pair.client.on('session', session => void arrived.push(session));
+        await pair.during(Promise.all([pair.client.connect(), pair.server.accept()]));
+        pair.client.setVerify(after);
+        // With TLS 1.3 the tickets come only now.
+        const read = pair.client.read();
+        await pair.server.write('x');
+        await pair.during(read);
+        const { session } = pair.client;
+        assert.ok(session);
+        for (const one of [session, ...arrived]) {
+          const strict = makePair({ clientContext: clientContext(both), serverContext: far });
+          thrown(() => strict.client.setSession(one), other);
+        }
+      });
+    }
+
+    it(`that was verified stays so where the connection goes on without, ${version}`, async () => {
+      const far = serverContext(both);
+      const { session } = await made(
+        makePair({ clientContext: clientContext(both), serverContext: far }),
+        async pair => {
+          await pair.during(Promise.all([pair.client.connect(), pair.server.accept()]));
+          pair.client.setVerify({ rejectUnauthorized: false });
+        },
+      );
+      const strict = makePair({ clientContext: clientContext(both), serverContext: far, clientSsl: { session } });
+      await strict.handshake();
+    });
+
+    it(`that was resumed is what its own connection was, ${version}`, async () => {
+      const far = serverContext({ ...both, ticketKeys: Buffer.alloc(80, 7) });
+      const near = clientContext(both);
+      const first = await made(makePair({ clientContext: near, serverContext: far }), handshake);
+      const pair = makePair({ clientContext: near, serverContext: far, clientSsl: { session: first.session } });
+      const second = await made(pair, handshake);
+      assert.equal(pair.client.sessionReused, true);
+      const next = makePair({ clientContext: near, serverContext: far, clientSsl: { session: second.session } });
+      assert.equal((await next.handshake()).client.sessionReused, true);
+    });
+  }
+
+  it('of a renegotiation has the policy that this was under, and nothing less is resumed in it', async () => {
+    const far = serverContext({ ...tls12, clientRenegotiation: true });
+    const pair = makePair({ clientContext: clientContext(tls12), serverContext: far, clientSsl: { verify: anyone } });
+    await pair.handshake();
+    pair.client.setVerify({ verify: null });
+    pair.flow();
+    watch(pair.client.read());
+    watch(pair.server.read());
+    await pair.client.renegotiate({ abbreviated: true });
+    assert.equal(pair.client.sessionReused, false);
+    const { session } = pair.client;
+    assert.ok(session);
+    pair.client.setVerify({ verify: anyone });
+    const strict = makePair({ clientContext: clientContext(tls12), serverContext: far });
+    strict.client.setSession(session);
+    const bent = makePair({ clientContext: clientContext(tls12), serverContext: far, clientSsl: { verify: anyone } });
+    thrown(() => bent.client.setSession(session), 'ERR_TLS_SESSION_POLICY_MISMATCH');
+  });
+
+  it('is not resumed by a renegotiation that would have refused its certificate', async () => {
+    const far = untrustedServer({ ...tls12, clientRenegotiation: true });
+    const pair = makePair({ clientContext: clientContext(tls12), serverContext: far, clientSsl: { verify: anyone } });
+    await pair.handshake();
+    pair.client.setVerify({ verify: null });
+    watch(pair.client.read());
+    watch(pair.server.read());
+    await rejected(pair.during(pair.client.renegotiate({ abbreviated: true })), 'DEPTH_ZERO_SELF_SIGNED_CERT');
+  });
+
+  it('is of unknown policy when too many were set since', async () => {
+    const far = serverContext(tls12);
+    const pair = await makePair({ clientContext: clientContext(tls12), serverContext: far }).handshake();
+    for (let count = 0; count < 100; count++) pair.client.setVerify({ verify: count % 2 === 0 ? anyone : null });
+    const { session } = pair.client;
+    assert.ok(session);
+    const strict = makePair({ clientContext: clientContext(tls12), serverContext: far });
+    thrown(() => strict.client.setSession(session), 'ERR_TLS_SESSION_POLICY_MISMATCH');
+  });
+});

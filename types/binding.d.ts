@@ -186,6 +186,8 @@ export declare class NativeSession {
   static from(der: Uint8Array): NativeSession;
   serialize(): Buffer;
   readonly id: Buffer;
+  /** Under which policy of its client it was verified: a number of setVerify(), 2 before that; 1: resumed; 0: unknown. */
+  readonly policy: number;
   /** 'TLSv1.3', ... */
   readonly version: string;
   readonly cipher: string;
@@ -380,13 +382,17 @@ export declare class NativeConnection {
   session(): NativeSession | null;
   /**
    * `goOn`: the handshake continues whatever verification says; `asks`: it waits for answer();
-   * `sessionPolicy`: as the option, or empty. Throws, also while a question is open (ERR_TLS_CALLBACK_PENDING).
+   * `sessionPolicy`: as the option, or empty; `policy`: the number of what holds now, if it is another. Throws, also
+   * while a question is open (ERR_TLS_CALLBACK_PENDING).
    */
-  setVerify(mode: number, goOn: boolean, asks: boolean, sessionPolicy: Uint8Array): void;
+  setVerify(mode: number, goOn: boolean, asks: boolean, sessionPolicy: Uint8Array, policy: number | undefined): void;
   /** SSL_use_certificate(3), SSL_use_PrivateKey(3); throws, also while a handshake is under way. */
   useCredentials(credentials: NativeCredentials): void;
-  /** SSL_set_cipher_list(3), SSL_set_ciphersuites(3); throws, also while a handshake is under way. */
-  setCiphers(ciphers: { readonly cipherList?: string; readonly ciphersuites?: string }): void;
+  /**
+   * SSL_set_cipher_list(3), SSL_set_ciphersuites(3); throws, also while a handshake is under way. `policy`: the number of
+   * what holds if that changes the security level.
+   */
+  setCiphers(ciphers: { readonly cipherList?: string; readonly ciphersuites?: string }, policy: number): void;
   /** SSL_check_private_key(3); throws. */
   checkPrivateKey(): void;
 

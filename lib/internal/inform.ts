@@ -1,7 +1,7 @@
 // Native events that only inform, made into what listeners of an Ssl get.
 import type { NativeSession } from '../../types/binding.d.ts';
 import { makeAlert } from '../errors.ts';
-import { makeSession } from '../session.ts';
+import { makeSession, type SslSession } from '../session.ts';
 import type { SslEvents } from '../ssl-events.ts';
 import { EventKind, Observe } from './constants.ts';
 import { binding } from './load-binding.ts';
@@ -17,15 +17,21 @@ interface NativeMessage {
 /** A name and the arguments for emit(). */
 export type Informed = { [K in keyof SslEvents]: readonly [name: K, ...args: SslEvents[K]] }[keyof SslEvents];
 
-/** @param origin - of a session that is told of */
-export function informed(kind: number, a: number, b: number, c: number, origin: SessionOrigin): Informed | undefined {
+/** @param originOf - what a session that is told of was made under */
+export function informed(
+  kind: number,
+  a: number,
+  b: number,
+  c: number,
+  originOf: (session: NativeSession) => SessionOrigin,
+): Informed | undefined {
   switch (kind) {
     case EventKind.KeyUpdate:
       return ['keyUpdate', { from: a === 1 ? 'peer' : 'self', requested: b === 1 }];
     case EventKind.Renegotiated:
       return ['renegotiate', { from: b === 1 ? 'peer' : 'self', resumed: a === 1 }];
     case EventKind.Session:
-      return ['session', makeSession(binding.payload(a) as NativeSession, origin)];
+      return ['session', sessionOf(binding.payload(a) as NativeSession, originOf)];
     case EventKind.Keylog:
       return ['keylog', Buffer.from(`${binding.payload(a)}\n`)];
     case EventKind.Message:
@@ -37,6 +43,10 @@ export function informed(kind: number, a: number, b: number, c: number, origin: 
     default:
       return undefined;
   }
+}
+
+function sessionOf(native: NativeSession, originOf: (session: NativeSession) => SessionOrigin): SslSession {
+  return makeSession(native, originOf(native));
 }
 
 function message({ sent, version, contentType, data }: NativeMessage): SslEvents['message'][0] {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { NativeContextOptions, NativeInput } from '../../types/binding.d.ts';
+import type { NativeContextOptions, NativeInput, NativeSession } from '../../types/binding.d.ts';
 import { tlsError } from './coded-error.ts';
 import type { Verifier } from './verifier.ts';
 import type { VerifyPolicy } from './verify-mode.ts';
@@ -96,6 +96,63 @@ export function originUnder(
 export function originAtLevel(origin: ExpectedOrigin, securityLevel: number): ExpectedOrigin {
   const { host, verified, verifier, trusted } = origin;
   return originUnder({ rejectUnauthorized: verified, verifier }, host, { ...trusted, securityLevel });
+}
+
+/** NativeSession.policy. */
+const Policy = { Resumed: 1, First: 2 } as const;
+/** Of one connection; a session of an older one is of unknown policy. */
+const maxFormer = 32;
+
+/**
+ * What the sessions of one connection were made under. Policies may change while a handshake is under way on another
+ * thread, and tickets may come long after their handshake, so each session says itself which one it was verified by.
+ */
+export class SessionOrigins {
+  #current: ExpectedOrigin;
+  #number: number = Policy.First;
+  #former: Map<number, SessionOrigin> | undefined;
+  /** Of a session that was set: what it fitted when it was resumed. */
+  resumed: SessionOrigin | undefined;
+
+  constructor(first: ExpectedOrigin) {
+    this.#current = first;
+  }
+
+  /** What holds now. */
+  get current(): ExpectedOrigin {
+    return this.#current;
+  }
+
+  /** The number that another policy is to have. */
+  get next(): number {
+    return this.#number + 1;
+  }
+
+  /** Whether `origin` is another policy than what holds now. */
+  differs({ trust, verified }: SessionOrigin): boolean {
+    return trust !== this.#current.trust || verified !== this.#current.verified;
+  }
+
+  /** `origin` holds from now on, as {@link next}. */
+  change(origin: ExpectedOrigin): void {
+    this.#former ??= new Map();
+    this.#former.set(this.#number, this.#current);
+    if (this.#former.size > maxFormer) this.#former.delete(this.#number - maxFormer);
+    this.#number++;
+    this.#current = origin;
+  }
+
+  /** `origin` is the same policy, by another function of the same text. */
+  keep(origin: ExpectedOrigin): void {
+    this.#current = origin;
+  }
+
+  /** Of a client's session. */
+  of({ policy }: NativeSession): SessionOrigin {
+    if (policy === this.#number) return this.#current;
+    const known = policy === Policy.Resumed ? this.resumed : this.#former?.get(policy);
+    return known ?? { host: this.#current.host, trust: null, verified: false };
+  }
 }
 
 const normalized = (host: string): string => host.toLowerCase().replace(/\.$/, '');

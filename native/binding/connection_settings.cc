@@ -40,6 +40,7 @@ struct Verification {
   bool go_on = false;
   bool asks = false;
   openssl::Bytes session_policy;
+  std::optional<int> policy;
 };
 
 // In the middle of a handshake nobody knows under which policy its session will have been verified: it stays alone.
@@ -60,7 +61,13 @@ FailurePtr set_verification(engine::Connection& connection, const Verification& 
       return failure;
     }
   }
-  openssl::set_verification(connection.ssl(), wanted.mode, wanted.go_on);
+  SSL* ssl = connection.ssl();
+  openssl::set_verification(ssl, wanted.mode, wanted.go_on);
+  if (wanted.policy) {
+    openssl::set_session_policy(ssl, *wanted.policy);
+    // An abbreviated renegotiation would verify nothing.
+    if (!connection.server() && connection.established()) openssl::withhold_session(ssl);
+  }
   return nullptr;
 }
 
@@ -77,13 +84,14 @@ FailurePtr forget_sessions(const engine::Connection& connection) {
 
 // @SECLEVEL in a list of ciphers is a policy too.
 FailurePtr use_own_ciphers(engine::Connection& connection, const std::optional<std::string>& list,
-                           const std::optional<std::string>& suites) {
+                           const std::optional<std::string>& suites, int policy) {
   if (FailurePtr failure = handshake_started(connection)) return failure;
   SSL* ssl = connection.ssl();
   const int before = SSL_get_security_level(ssl);
   if (FailurePtr failure = openssl::set_ciphers(ssl, list, suites)) return failure;
-  const bool changed = SSL_get_security_level(ssl) != before;
-  return changed ? forget_sessions(connection) : nullptr;
+  if (SSL_get_security_level(ssl) == before) return nullptr;
+  openssl::set_session_policy(ssl, policy);
+  return forget_sessions(connection);
 }
 
 }  // namespace
@@ -122,6 +130,11 @@ napi_value ConnectionHandle::set_verify(const Call& call) {
       !call.read(2, "asks", wanted.asks) || !call.read(3, "sessionPolicy", session_policy)) {
     return nullptr;
   }
+  int policy = 0;
+  if (!is_nullish(call.env, call[4])) {
+    if (!call.read(4, "policy", policy)) return nullptr;
+    wanted.policy = policy;
+  }
   wanted.session_policy.assign(session_policy.begin(), session_policy.end());
   FailurePtr failure;
   access_->ask([&](io::Channel& channel) { failure = set_verification(*channel.connection(), wanted); });
@@ -144,8 +157,10 @@ napi_value ConnectionHandle::set_ciphers(const Call& call) {
   OptionsReader reader(call.env, call[0], "ciphers");
   reader.read("cipherList", list).read("ciphersuites", suites);
   if (!reader.ok()) return nullptr;
+  int policy = 0;
+  if (!call.read(1, "policy", policy)) return nullptr;
   FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = use_own_ciphers(*channel.connection(), list, suites); });
+  access_->ask([&](io::Channel& channel) { failure = use_own_ciphers(*channel.connection(), list, suites, policy); });
   return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }
 

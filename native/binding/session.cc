@@ -34,6 +34,7 @@ napi_value SessionHandle::ticket_lifetime_hint(const Call& call) {
 }
 napi_value SessionHandle::has_ticket(const Call& call) { return to_js(call.env, session_->has_ticket()); }
 napi_value SessionHandle::resumable(const Call& call) { return to_js(call.env, session_->resumable()); }
+napi_value SessionHandle::policy(const Call& call) { return to_js(call.env, session_->policy()); }
 napi_value SessionHandle::servername(const Call& call) { return to_js(call.env, session_->servername()); }
 napi_value SessionHandle::alpn_protocol(const Call& call) { return to_js(call.env, session_->alpn_protocol()); }
 napi_value SessionHandle::max_early_data(const Call& call) { return to_js(call.env, session_->max_early_data()); }
@@ -58,6 +59,7 @@ bool define_session(napi_env env, napi_value exports) {
                                          getter<&SessionHandle::ticket_lifetime_hint>("ticketLifetimeHint"),
                                          getter<&SessionHandle::has_ticket>("hasTicket"),
                                          getter<&SessionHandle::resumable>("resumable"),
+                                         getter<&SessionHandle::policy>("policy"),
                                          getter<&SessionHandle::servername>("servername"),
                                          getter<&SessionHandle::alpn_protocol>("alpnProtocol"),
                                          getter<&SessionHandle::max_early_data>("maxEarlyData"),

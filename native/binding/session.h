@@ -33,6 +33,7 @@ class SessionHandle {
   napi_value ticket_lifetime_hint(const Call& call);
   napi_value has_ticket(const Call& call);
   napi_value resumable(const Call& call);
+  napi_value policy(const Call& call);
   napi_value servername(const Call& call);
   napi_value alpn_protocol(const Call& call);
   napi_value max_early_data(const Call& call);

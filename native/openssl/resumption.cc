@@ -11,6 +11,7 @@
 
 #include "openssl/attachment.h"
 #include "openssl/handles.h"
+#include "openssl/verification.h"
 
 namespace system_tls::openssl {
 
@@ -77,6 +78,8 @@ int on_new_session(SSL* ssl, SSL_SESSION* session) {
     label(ssl, session);
     SSL_CTX_add_session(context, session);
   }
+  // Of an anonymous peer nothing was verified.
+  if (session_policy_of(session) == session_policy::kUnknown) mark_session_of(ssl, session);
   const Attachment* attachment = attachment_of(context);
   if (attachment == nullptr || attachment->hooks.new_session == nullptr) return 0;
   return attachment->hooks.new_session(ssl, session);

@@ -6,6 +6,7 @@
 
 #include "openssl/encoding.h"
 #include "openssl/resumption.h"
+#include "openssl/verification.h"
 
 namespace system_tls::openssl {
 
@@ -77,6 +78,8 @@ std::uint64_t Session::ticket_lifetime_hint() const noexcept { return SSL_SESSIO
 
 bool Session::has_ticket() const noexcept { return SSL_SESSION_has_ticket(get()) == 1; }
 
+int Session::policy() const noexcept { return session_policy_of(get()); }
+
 bool Session::resumable() const noexcept { return SSL_SESSION_is_resumable(get()) == 1; }
 
 std::optional<std::string> Session::servername() const {
@@ -141,6 +144,7 @@ FailurePtr use_session(SSL* ssl, SSL_SESSION* session) {
                          "A session must be set before the handshake begins: call setSession() before connect()");
   }
   const ErrorScope errors;
+  mark_session(session, session_policy::kResumed);
   if (SSL_set_session(ssl, session) != 1) return openssl_failure("The session cannot be used on this connection");
   withhold_session_of_other_ciphers(ssl);
   return nullptr;

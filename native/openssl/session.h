@@ -41,6 +41,8 @@ class Session {
   std::uint64_t ticket_lifetime_hint() const noexcept;
   bool has_ticket() const noexcept;
   bool resumable() const noexcept;
+  // set_session_policy(), on the client that it came from.
+  int policy() const noexcept;
   std::optional<std::string> servername() const;
   std::optional<std::string> alpn_protocol() const;
   std::uint32_t max_early_data() const noexcept;

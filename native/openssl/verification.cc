@@ -3,6 +3,8 @@
 #include <openssl/evp.h>
 #include <openssl/x509_vfy.h>
 
+#include <cstdint>
+
 #include "openssl/attachment.h"
 #include "openssl/resumption.h"
 
@@ -15,8 +17,24 @@ int continue_verification(int, X509_STORE_CTX*) { return 1; }
 
 int obey_verification(int verified, X509_STORE_CTX*) { return verified; }
 
+int connection_policy_index() noexcept {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+int session_policy_index() noexcept {
+  static const int index = SSL_SESSION_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+// The number itself is what OpenSSL keeps and copies: nothing is to be freed.
+// NOLINTNEXTLINE(performance-no-int-to-ptr)
+void* as_pointer(int number) { return reinterpret_cast<void*>(static_cast<std::intptr_t>(number)); }
+int as_number(void* pointer) { return static_cast<int>(reinterpret_cast<std::intptr_t>(pointer)); }
+
 int verify_peer(X509_STORE_CTX* store, void*) {
   const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  mark_session_of(ssl, SSL_get_session(ssl));
   const Attachment* attachment = attachment_of(SSL_get_SSL_CTX(ssl));
   if (attachment != nullptr && attachment->hooks.verify != nullptr) {
     if (const std::optional<int> decided = attachment->hooks.verify(ssl, store)) return *decided;
@@ -36,6 +54,22 @@ void set_verification(SSL_CTX* context, int mode, bool go_on) {
 void set_verification(SSL* ssl, int mode, bool go_on) { SSL_set_verify(ssl, mode, callback_for(go_on)); }
 
 bool goes_on_unverified(const SSL* ssl) { return SSL_get_verify_callback(ssl) == continue_verification; }
+
+void set_session_policy(SSL* ssl, int policy) { SSL_set_ex_data(ssl, connection_policy_index(), as_pointer(policy)); }
+
+int session_policy_of(const SSL_SESSION* session) {
+  return as_number(SSL_SESSION_get_ex_data(session, session_policy_index()));
+}
+
+void mark_session(SSL_SESSION* session, int policy) {
+  SSL_SESSION_set_ex_data(session, session_policy_index(), as_pointer(policy));
+}
+
+void mark_session_of(const SSL* ssl, SSL_SESSION* session) {
+  if (session == nullptr || SSL_is_server(ssl) == 1) return;
+  const int policy = as_number(SSL_get_ex_data(ssl, connection_policy_index()));
+  mark_session(session, policy == 0 ? session_policy::kFirst : policy);
+}
 
 void use_verify_hook(SSL_CTX* context) { SSL_CTX_set_cert_verify_callback(context, verify_peer, nullptr); }
 

@@ -20,6 +20,19 @@ bool goes_on_unverified(const SSL* ssl);
 // False: out of memory.
 bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy);
 
+// Under which policy a client's session was verified: a number that the owner gives. OpenSSL copies it with the
+// session, into the tickets of TLS 1.3 too.
+namespace session_policy {
+constexpr int kUnknown = 0;
+constexpr int kResumed = 1;  // given to the connection by SSL_set_session(3)
+constexpr int kFirst = 2;    // what a connection has until it is told another
+}  // namespace session_policy
+void set_session_policy(SSL* ssl, int policy);
+int session_policy_of(const SSL_SESSION* session);
+void mark_session(SSL_SESSION* session, int policy);
+// A new session with the number that the connection has now; a server's is left alone, others may be reading it.
+void mark_session_of(const SSL* ssl, SSL_SESSION* session);
+
 // Lets the connection layer decide for connections that want it.
 void use_verify_hook(SSL_CTX* context);
 
