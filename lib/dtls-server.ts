@@ -65,8 +65,11 @@ interface Peer {
   readonly ssl: Ssl;
   readonly transport: DatagramTransport;
   readonly address: DatagramPeer;
-  /** Of its ClientHello: another one begins another connection, in the place of this. */
+  /** Of its ClientHello: another one begins another connection. */
   readonly random: Buffer;
+  established: boolean;
+  /** The handshake of a client that begins anew, or of one that pretends to: only when it is complete, it takes over. */
+  successor: Peer | undefined;
 }
 
 function contextOf(options: DtlsServerOptions): SslContext {
@@ -77,7 +80,21 @@ function contextOf(options: DtlsServerOptions): SslContext {
   return context;
 }
 
+/** Of its first record: RFC 6347 section 4.1. */
+const epochOf = (datagram: Buffer): number => (datagram.length < 5 ? 0 : datagram.readUInt16BE(3));
+
 const keyOf = ({ address, port }: DatagramPeer): string => `${address} ${port}`;
+
+/**
+ * Which of the connections with one address a datagram may be for; none: it is a ClientHello that begins another one
+ * (RFC 6347 section 4.2.8). While there are two, which of them has the keys of an epoch is found by trying.
+ */
+function receiversOf(peer: Peer, datagram: Buffer, hello: ClientHello | undefined): readonly Peer[] {
+  const { successor } = peer;
+  const both = successor === undefined ? [peer] : [peer, successor];
+  if (hello !== undefined) return both.filter(({ random }) => random.equals(hello.random));
+  return successor === undefined || epochOf(datagram) !== 0 ? both : [successor];
+}
 
 let own: (server: unknown) => DtlsServer;
 
@@ -179,7 +196,7 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     }
   }
 
-  /** Connections that are open, in their handshake or after it. */
+  /** Connections that are open, in their handshake or after it; a client that begins anew counts once. */
   get connections(): number {
     return own(this).#peers.size;
   }
@@ -205,7 +222,10 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
 
   /** Destroys all connections, also those in their handshake. */
   closeAllConnections(): void {
-    for (const { ssl } of [...own(this).#peers.values()]) ssl.close();
+    for (const { ssl, successor } of [...own(this).#peers.values()]) {
+      ssl.close();
+      successor?.ssl.close();
+    }
   }
 
   /** Closes the server and all its connections. */
@@ -235,10 +255,10 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     const from = { address, port };
     const peer = this.#peers.get(keyOf(from));
     const hello = parseClientHello(datagram);
-    // A ClientHello in the clear that is not the connection's own: the client has begun anew (RFC 6347 section 4.2.8).
-    const another = hello !== undefined && peer?.random.equals(hello.random) !== true;
-    if (peer !== undefined && !another) {
-      if (!peer.transport.receive(datagram)) this.#dropped++;
+    const receivers = peer === undefined ? [] : receiversOf(peer, datagram, hello);
+    if (receivers.length > 0) {
+      // Whatever is not for it, a connection discards.
+      for (const { transport } of receivers) if (!transport.receive(datagram)) this.#dropped++;
     } else if (hello === undefined || !this.#accepting) {
       this.#dropped++;
     } else {
@@ -246,23 +266,32 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     }
   }
 
+  /**
+   * A cookie shows that somebody received it at this address within the last two minutes, not that the client which has a
+   * connection there has begun anew: its ClientHello may be a replay. So that connection lives on until another handshake is
+   * complete (RFC 6347 section 4.2.8).
+   */
   #greet(hello: ClientHello, from: DatagramPeer, datagram: Buffer): void {
     if (!this.#cookies.verify(hello, from)) {
       this.#send(makeHelloVerifyRequest(hello, this.#cookies.make(hello, from)), from);
       return;
     }
-    this.#peers.get(keyOf(from))?.ssl.close();
-    if (this.#peers.size >= this.maxConnections) this.#dropped++;
-    else this.#accept(hello, from, datagram);
+    const peer = this.#peers.get(keyOf(from));
+    const old = peer?.established ? peer : undefined;
+    (old === undefined ? peer : old.successor)?.ssl.close();
+    if (old === undefined && this.#peers.size >= this.maxConnections) this.#dropped++;
+    else this.#accept(hello, from, datagram, old);
   }
 
-  #accept({ random }: ClientHello, address: DatagramPeer, datagram: Buffer): void {
+  #accept({ random }: ClientHello, address: DatagramPeer, datagram: Buffer, old: Peer | undefined): void {
     const ssl = new Ssl(this.#context, { side: 'server' }, this.#settings);
     const transport = new DatagramTransport(ssl, answer => this.#send(answer, address));
     const connection = connectionOf(ssl);
     connection.peerName = hostAndPort(address.address, address.port);
-    const peer = { ssl, transport, address, random: Buffer.from(random) };
-    this.#peers.set(keyOf(address), peer);
+    const state = { established: false, successor: undefined };
+    const peer: Peer = { ssl, transport, address, random: Buffer.from(random), ...state };
+    if (old === undefined) this.#peers.set(keyOf(address), peer);
+    else old.successor = peer;
     this.#bySsl.set(ssl, peer);
     connection.ended = this.#ended;
     transport.receive(datagram);
@@ -275,7 +304,14 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
 
   #handOut(ssl: Ssl): void {
     const peer = this.#bySsl.get(ssl);
-    if (peer !== undefined && !ssl.closed) this.#tell(() => this.emit('secureConnection', ssl, peer.address));
+    if (peer === undefined || ssl.closed) return;
+    peer.established = true;
+    const old = this.#peers.get(keyOf(peer.address));
+    if (old?.successor === peer) {
+      this.#peers.set(keyOf(peer.address), peer);
+      old.ssl.close();
+    }
+    this.#tell(() => this.emit('secureConnection', ssl, peer.address));
   }
 
   #handshakeFailed(ssl: Ssl, error: Error): void {
@@ -298,10 +334,19 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
   /** One for all connections. */
   readonly #ended = (ssl: object): void => {
     const peer = this.#bySsl.get(ssl);
-    // Another connection may have taken its place.
-    if (peer !== undefined && this.#peers.get(keyOf(peer.address)) === peer) this.#peers.delete(keyOf(peer.address));
+    if (peer !== undefined) this.#forget(peer);
     this.#closeIfIdle();
   };
+
+  #forget(peer: Peer): void {
+    const key = keyOf(peer.address);
+    const current = this.#peers.get(key);
+    if (current?.successor === peer) current.successor = undefined;
+    // Another connection may have taken its place.
+    if (current !== peer) return;
+    if (peer.successor === undefined) this.#peers.delete(key);
+    else this.#peers.set(key, peer.successor);
+  }
 
   #closeIfIdle(): void {
     if (this.#closing === null || this.#peers.size > 0) return;

@@ -243,6 +243,71 @@ describe('a DTLS server', function () {
     assert.equal(server.connections, 2);
   });
 
+  it('a ClientHello that is replayed with its cookie ends no newer connection (RFC 6347 section 4.2.8)', async () => {
+    const { server, port, accepted } = await startDtls({ handshakeTimeout: 700, clientRenegotiation: true }, ssl => {
+      echo(ssl);
+    });
+    const failures: string[] = [];
+    server.on('tlsClientError', error => failures.push((error as NodeJS.ErrnoException).code ?? ''));
+    const { relay, client: first } = await captureHellos(port);
+    await first.shutdown({ wait: true, timeout: 3000 });
+    await until(() => server.connections === 0, 'the end of the first connection');
+    const recorded = relay.seen.filter(({ direction }) => direction === 'to server').map(({ datagram }) => datagram);
+    const [, hello] = recorded.filter(isClientHello) as [Buffer, Buffer];
+    const talk = async (ssl: Ssl, message: string): Promise<void> => {
+      await ssl.write(message);
+      assert.equal(String(await within(ssl.read(), message)), message);
+    };
+
+    /** Its answer has passed before a client begins, whose handshake it would disturb. */
+    const replay = async (): Promise<void> => {
+      const seen = relay.seen.length;
+      relay.send(hello, 'to server');
+      await until(() => relay.seen.length > seen, 'the answer to the replayed ClientHello');
+      await sleep(20);
+    };
+
+    const client = await connectDtlsTo(relay.port);
+    await talk(client, 'before');
+    await replay();
+    await talk(client, 'after its ClientHello');
+    for (const datagram of [...recorded, ...recorded]) relay.send(datagram, 'to server');
+    await talk(client, 'after all of it, twice');
+    await client.renegotiate({ timeout: 5000 });
+    await talk(client, 'after a renegotiation meanwhile');
+    assert.equal(server.connections, 1);
+    await until(() => failures.length > 0, 'the end of the handshake that nobody completes');
+    await talk(client, 'after that');
+    assert.equal(accepted[1]?.closed, false);
+
+    // The client itself may begin anew, also while somebody replays.
+    await replay();
+    const closed = once(accepted[1] as Ssl, 'close');
+    const anew = await connectDtlsTo(relay.port);
+    await within(closed, 'the old connection to be closed');
+    await talk(anew, 'anew');
+    assert.equal(server.connections, 1);
+    assert.equal(accepted.length, 3);
+    // The one that lives ends while another handshake is under way.
+    await replay();
+    await anew.shutdown({ wait: true, timeout: 3000 });
+    await until(() => server.connections === 0, 'the handshake to be given up');
+    assert.equal(accepted.length, 3);
+  });
+
+  it('closes both, the connection of a client and the handshake that would take its place', async () => {
+    const { server, port } = await startDtls({}, ssl => void echo(ssl));
+    const { relay, second, client } = await captureHellos(port);
+    await client.shutdown({ wait: true, timeout: 3000 });
+    await until(() => server.connections === 0, 'the end of the first connection');
+    await connectDtlsTo(relay.port);
+    const seen = relay.seen.length;
+    relay.send(second, 'to server');
+    await until(() => relay.seen.length > seen, 'the answer to the replayed ClientHello');
+    await within(server[Symbol.asyncDispose](), 'the end');
+    assert.equal(server.connections, 0);
+  });
+
   for (const [what, rate] of [
     ['a fifth lost', { lose: 0.2, twice: 0, late: 0 }],
     ['all twice', { lose: 0, twice: 1, late: 0 }],
