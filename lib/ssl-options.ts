@@ -48,8 +48,8 @@ export interface SslOptions extends CredentialOptions, VerifierOptions {
    */
   readonly dynamicRecordSizing?: boolean | undefined;
   /**
-   * DTLS: bytes that a datagram may have, without the headers of IP and UDP; default: what the transport says, at most
-   * 1472. Handshakes are divided accordingly, and messages that do not fit are refused
+   * DTLS: bytes that a datagram may have, without the headers of IP and UDP, from 228 to 65507; default: what the
+   * transport says, at most 1472. Handshakes are divided accordingly, and messages that do not fit are refused
    * (`ERR_SSL_DTLS_MESSAGE_TOO_BIG`). SSL_set_mtu(3), SSL_OP_NO_QUERY_MTU.
    */
   readonly mtu?: number | undefined;

@@ -251,6 +251,22 @@ describe('DTLS', function () {
     pair.close();
   });
 
+  it('mtu: the smallest that is taken is enough for a handshake, over IPv4, IPv6 and BIOs', async () => {
+    const mtu = 228;
+    for (const host of ['127.0.0.1', '::1']) {
+      const server = createDtlsServer({ ...serverOptions, mtu }, ssl => void echo(ssl));
+      await server.listen({ host });
+      const client = await connectDtlsTo(server.address()?.port ?? 0, { host, mtu });
+      await client.write('small');
+      assert.equal(String(await within(client.read(), host)), 'small');
+      await client.shutdown({ wait: true, timeout: 3000 });
+      await server[Symbol.asyncDispose]();
+    }
+    const pair = await new DatagramPair({}, {}, mtu).connect();
+    await pair.talk();
+    pair.close();
+  });
+
   it('a callback that takes longer than a retransmission decides about the peer, on either side', async () => {
     const verify = async (): Promise<boolean> => {
       await sleep(1500);
@@ -544,7 +560,8 @@ describe('DTLS', function () {
         assert.match(sized.message, /dynamicRecordSizing is for streams/);
         new Ssl(dtls, { side, dynamicRecordSizing: false }).close();
       }
-      for (const mtu of [207, 65508, 1.5]) thrown(() => new Ssl(dtls, { side: 'client', mtu }), 'ERR_OUT_OF_RANGE');
+      for (const mtu of [208, 227, 65508, 1.5])
+        thrown(() => new Ssl(dtls, { side: 'client', mtu }), 'ERR_OUT_OF_RANGE');
       thrown(() => new Ssl(dtls, { side: 'client' }).setFd(0), ['ENOTSOCK', 'EPROTOTYPE', 'ENOTCONN']);
     });
   });

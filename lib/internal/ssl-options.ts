@@ -31,8 +31,11 @@ import {
 const maxInt32 = 2 ** 31 - 1;
 /** TLSEXT_MAXLEN_host_name. */
 const maxServername = 255;
-/** What SSL_set_mtu(3) takes at the least: 256, less the longest headers of IP and UDP. */
-const minMtu = 208;
+/**
+ * What a handshake needs at the least: 256, less the headers of IPv4 and UDP (dtls1_query_mtu() in d1_lib.c).
+ * SSL_set_mtu(3) takes less, for IPv6, whose headers are longer, but does not know yet which it will be.
+ */
+const minMtu = 228;
 /** The longest datagram of UDP over IPv4. */
 const maxMtu = 65507;
 
