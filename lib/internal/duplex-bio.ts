@@ -85,8 +85,19 @@ export class DuplexBio {
       const piece = this.#end.read(duplexBioSize);
       if (piece === null) return;
       if (piece.length === 0) this.#release();
-      else if (this.#duplex.writable) this.#blocked = !this.#duplex.write(piece);
+      else if (this.#duplex.writable) this.#write(piece);
       else this.#end.ignore();
+    }
+  }
+
+  /** A _write() that throws does so here, and its stream tells nobody. */
+  #write(piece: Uint8Array): void {
+    try {
+      this.#blocked = !this.#duplex.write(piece);
+    } catch (error) {
+      // What it counts as being written never ends.
+      this.#orderly = false;
+      this.#onError(error instanceof Error ? error : new Error('the Duplex threw what is no Error', { cause: error }));
     }
   }
 
@@ -96,7 +107,7 @@ export class DuplexBio {
    * @param orderly - what was written last has time to be sent
    */
   close(orderly: boolean): void {
-    this.#orderly = orderly;
+    this.#orderly &&= orderly;
     this.#send();
   }
 
