@@ -430,7 +430,7 @@ export class Ssl extends SslState implements Sink {
    */
   setSession(session: SslSession | NodeJS.ArrayBufferView): void {
     const connection = connectionOf(this);
-    connection.assertOpen();
+    connection.assertAlive();
     assertSide(connection, false, 'setSession()');
     const { native, origin } = sessionArgument(
       ArrayBuffer.isView(session) ? SslSession.from(session) : session,
@@ -453,7 +453,7 @@ export class Ssl extends SslState implements Sink {
     const connection = connectionOf(this);
     validateObject(options, 'options');
     const policy = verifyPolicy(options, this.#verify);
-    connection.assertOpen();
+    connection.assertAlive();
     const { server, native } = connection;
     const resumes = !native.established || native.sessionReused;
     assertDecides(server, policy);
@@ -463,12 +463,14 @@ export class Ssl extends SslState implements Sink {
     if (origin.verified && resumes && this.#resumed !== undefined) assertSessionFits(this.#resumed, origin);
     const changes = this.#origins.differs(origin);
     const shared = contextArgument(this.#context, 'context').policy.verify.verifier;
-    native.setVerify(
-      verifyMode(server, policy),
-      verifyContinue(server, policy),
-      policy.verifier !== null,
-      sessionPolicy(policy.verifier, shared),
-      changes ? this.#origins.next : undefined,
+    connection.started(
+      native.setVerify(
+        verifyMode(server, policy),
+        verifyContinue(server, policy),
+        policy.verifier !== null,
+        sessionPolicy(policy.verifier, shared),
+        changes ? this.#origins.next : undefined,
+      ),
     );
     if (resumes && this.#resumed !== undefined) this.#origins.resumed = origin;
     if (changes) this.#origins.change(origin);
@@ -527,10 +529,10 @@ export class Ssl extends SslState implements Sink {
   setCiphers(ciphers: string): void {
     const connection = connectionOf(this);
     const lists = cipherLists(ciphers, 'ciphers');
-    connection.assertOpen();
+    connection.assertAlive();
     const { native } = connection;
     const { next, current } = this.#origins;
-    native.setCiphers(lists, next);
+    connection.started(native.setCiphers(lists, next));
     const { securityLevel } = native;
     if (securityLevel === current.trusted.securityLevel) return;
     this.#origins.change(originAtLevel(current, securityLevel));
@@ -631,10 +633,10 @@ export class Ssl extends SslState implements Sink {
 
 function useCredentials(ssl: Ssl, options: CredentialOptions, name: keyof CredentialOptions): void {
   const connection = connectionOf(ssl);
-  connection.assertOpen();
+  connection.assertAlive();
   const credentials = nativeCredentials(options);
   if (Object.keys(credentials).length === 0) throw invalidArgValue(name, 'must not be empty', options[name]);
-  connection.native.useCredentials(credentials);
+  connection.started(connection.native.useCredentials(credentials));
 }
 
 function addListeners(ssl: Ssl, listeners: SslListeners | undefined): void {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { OpenSslError, SslContext } from 'system-tls';
+import { Bio, OpenSslError, Ssl, SslContext } from 'system-tls';
 import { pattern } from './support/bytes.ts';
+import { certificates } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { type CodedError, rejected, thrown } from './support/errors.ts';
 import { connectedPair, makePair, versions } from './support/memory-pair.ts';
@@ -234,6 +235,72 @@ describe('errors', () => {
       }
     });
   }
+
+  for (const [version, both] of versions) {
+    it(`what is called after a failure meets the very same error, ${version}`, async () => {
+      const pair = await connectedPair({ both });
+      const { client } = pair;
+      const { cert, key, certFile, keyFile } = certificates().client;
+      const { session } = client;
+      assert.ok(session);
+      const waiting = watch(client.read());
+      await turns(2);
+      pair.toClient.to.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+      const first: unknown = await waiting.promise.catch((error: unknown) => error);
+      assert.ok(first instanceof Error);
+      const calls: Record<string, () => unknown> = {
+        read: () => client.read(),
+        readInto: () => client.readInto(Buffer.alloc(1)),
+        write: () => client.write('x'),
+        handshake: () => client.handshake(),
+        keyUpdate: () => client.keyUpdate(),
+        scheduleKeyUpdate: () => client.scheduleKeyUpdate('requested'),
+        renegotiate: () => client.renegotiate(),
+        scheduleRenegotiate: () => client.scheduleRenegotiate(),
+        shutdown: () => client.shutdown(),
+        setShutdown: () => client.setShutdown({ sent: true }),
+        setCiphers: () => client.setCiphers('ALL'),
+        setVerify: () => client.setVerify({ rejectUnauthorized: false }),
+        setSession: () => client.setSession(session),
+        useCertificate: () => client.useCertificate(cert),
+        useCertificateFile: () => client.useCertificateFile(certFile),
+        usePrivateKey: () => client.usePrivateKey(key),
+        usePrivateKeyFile: () => client.usePrivateKeyFile(keyFile),
+      };
+      for (const [name, call] of Object.entries(calls)) {
+        const met = await Promise.resolve()
+          .then(call)
+          .then(
+            () => 'nothing',
+            (error: unknown) => error,
+          );
+        assert.equal(met, first, `${name}: ${met}`);
+      }
+      assert.equal(client.verifyResult.name, 'OK');
+    });
+  }
+
+  it('and before the event of the failure has come', async () => {
+    const [a, b] = Bio.pair();
+    const { server, ca, client: own } = certificates();
+    const context = new SslContext({ ca: ca.cert });
+    const made = new Ssl(context, { side: 'client', host: 'localhost' });
+    const peer = new Ssl(new SslContext({ cert: server.cert, key: server.key }), { side: 'server' });
+    made.setBio(a, a);
+    peer.setBio(b, b);
+    await Promise.all([made.connect(), peer.accept()]);
+    // At once: the read finds the end, and nothing has been delivered when the next calls are made.
+    peer.close();
+    const first = await made.read().catch((error: unknown) => error);
+    for (const call of [
+      () => made.setCiphers('ALL'),
+      () => made.setVerify({ rejectUnauthorized: false }),
+      () => made.useCertificate(own.cert),
+    ]) {
+      assert.equal(thrown(call, codes.unexpectedEof), first);
+    }
+    made.close();
+  });
 
   it('a failure is told once: one close event, and each promise rejects with the same error', async () => {
     const pair = await connectedPair();

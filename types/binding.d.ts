@@ -383,16 +383,17 @@ export declare class NativeConnection {
   /**
    * `goOn`: the handshake continues whatever verification says; `asks`: it waits for answer();
    * `sessionPolicy`: as the option, or empty; `policy`: the number of what holds now, if it is another. Throws, also
-   * while a question is open (ERR_TLS_CALLBACK_PENDING).
+   * while a question is open (ERR_TLS_CALLBACK_PENDING). Failed, as for useCredentials() and setCiphers(): the
+   * connection had.
    */
-  setVerify(mode: number, goOn: boolean, asks: boolean, sessionPolicy: Uint8Array, policy: number | undefined): void;
+  setVerify(mode: number, goOn: boolean, asks: boolean, sessionPolicy: Uint8Array, policy: number | undefined): Status;
   /** SSL_use_certificate(3), SSL_use_PrivateKey(3); throws, also while a handshake is under way. */
-  useCredentials(credentials: NativeCredentials): void;
+  useCredentials(credentials: NativeCredentials): Status;
   /**
    * SSL_set_cipher_list(3), SSL_set_ciphersuites(3); throws, also while a handshake is under way. `policy`: the number of
    * what holds if that changes the security level.
    */
-  setCiphers(ciphers: { readonly cipherList?: string; readonly ciphersuites?: string }, policy: number): void;
+  setCiphers(ciphers: { readonly cipherList?: string; readonly ciphersuites?: string }, policy: number): Status;
   /** SSL_check_private_key(3); throws. */
   checkPrivateKey(): void;
 

@@ -121,6 +121,7 @@ class ConnectionHandle {
                          std::unique_ptr<engine::ClearSource> (*pin)(const Call& call,
                                                                      std::span<const std::uint8_t> rest));
   napi_value finish_read(napi_env env, const io::Channel::Outcome& outcome);
+  napi_value set(napi_env env, const std::function<openssl::FailurePtr(engine::Connection&)>& what);
   napi_value schedule(napi_env env, const std::function<openssl::FailurePtr(engine::Connection&)>& what);
   openssl::FailurePtr transport_refused();
   std::optional<io::Address> find_local_address() const;

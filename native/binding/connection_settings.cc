@@ -109,6 +109,19 @@ napi_value ConnectionHandle::set_quiet_shutdown(const Call& call) {
   return undefined(call.env);
 }
 
+// What is refused is thrown; what ended the connection is told as by an operation, for one error object in all.
+napi_value ConnectionHandle::set(napi_env env, const std::function<FailurePtr(engine::Connection&)>& what) {
+  FailurePtr failure;
+  bool dead = false;
+  access_->ask([&](io::Channel& channel) {
+    engine::Connection& connection = *channel.connection();
+    dead = connection.dead();
+    failure = dead ? connection.failure() : what(connection);
+  });
+  if (dead) return fail(env, std::move(failure));
+  return failure ? throw_failure(env, failure) : status(env, Status::done);
+}
+
 napi_value ConnectionHandle::set_session(const Call& call) {
   SessionHandle* session = handle_argument<SessionHandle>(call, 0, "session");
   if (session == nullptr) return nullptr;
@@ -117,8 +130,13 @@ napi_value ConnectionHandle::set_session(const Call& call) {
   FailurePtr failure;
   access_->ask([&](io::Channel& channel) {
     engine::Connection& connection = *channel.connection();
-    failure = connection.suspended() ? engine::Connection::suspended_failure()
-                                     : openssl::use_session(connection.ssl(), copy.get());
+    if (connection.dead()) {
+      failure = connection.failure();
+    } else if (connection.suspended()) {
+      failure = engine::Connection::suspended_failure();
+    } else {
+      failure = openssl::use_session(connection.ssl(), copy.get());
+    }
   });
   return failure ? fail(call.env, std::move(failure)) : status(call.env, Status::done);
 }
@@ -136,9 +154,7 @@ napi_value ConnectionHandle::set_verify(const Call& call) {
     wanted.policy = policy;
   }
   wanted.session_policy.assign(session_policy.begin(), session_policy.end());
-  FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = set_verification(*channel.connection(), wanted); });
-  return failure ? throw_failure(call.env, failure) : undefined(call.env);
+  return set(call.env, [&](engine::Connection& connection) { return set_verification(connection, wanted); });
 }
 
 napi_value ConnectionHandle::use_credentials(const Call& call) {
@@ -146,9 +162,7 @@ napi_value ConnectionHandle::use_credentials(const Call& call) {
   OptionsReader reader(call.env, call[0], "credentials");
   read_credentials(reader, credentials);
   if (!reader.ok()) return nullptr;
-  FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = use_own(*channel.connection(), credentials); });
-  return failure ? throw_failure(call.env, failure) : undefined(call.env);
+  return set(call.env, [&](engine::Connection& connection) { return use_own(connection, credentials); });
 }
 
 napi_value ConnectionHandle::set_ciphers(const Call& call) {
@@ -159,9 +173,8 @@ napi_value ConnectionHandle::set_ciphers(const Call& call) {
   if (!reader.ok()) return nullptr;
   int policy = 0;
   if (!call.read(1, "policy", policy)) return nullptr;
-  FailurePtr failure;
-  access_->ask([&](io::Channel& channel) { failure = use_own_ciphers(*channel.connection(), list, suites, policy); });
-  return failure ? throw_failure(call.env, failure) : undefined(call.env);
+  return set(call.env,
+             [&](engine::Connection& connection) { return use_own_ciphers(connection, list, suites, policy); });
 }
 
 napi_value ConnectionHandle::check_private_key(const Call& call) {
