@@ -22,7 +22,7 @@ import {
   validateTimeout,
 } from './internal/validate.ts';
 import type { IoPool } from './io-pool.ts';
-import type { SslSession } from './session.ts';
+import { type SslSession, storedSession } from './session.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
 import type { SslOptions } from './ssl-options.ts';
@@ -55,7 +55,7 @@ export interface ConnectOptions extends SslContextOptions, TlsSocketOptions, Rou
   readonly servername?: string | undefined;
   /** A ready context, instead of the options that would make one. */
   readonly secureContext?: SslContext | undefined;
-  /** To resume. */
+  /** To resume. Bytes that are no session, or were damaged, are left aside: the handshake is full then. */
   readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
   /**
    * Replaces the check of the name, which OpenSSL makes in the handshake. Called after it with the name and the
@@ -114,7 +114,7 @@ async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSig
     verifyMode: options.verifyMode,
     verify: options.verify,
     verifyCallback: options.verifyCallback,
-    session: options.session,
+    session: storedSession(options.session),
     io: options.io,
     ktls: options.ktls,
     dynamicRecordSizing: options.dynamicRecordSizing,

@@ -36,7 +36,11 @@ export interface SslContextOptions extends CredentialOptions, VerifierOptions {
   readonly ca?: CertificateOption | undefined;
   /** A file of certificates to trust, read by OpenSSL: SSL_CTX_load_verify_locations(3). */
   readonly caFile?: string | undefined;
-  /** A folder of certificates to trust, under the names that {@link OpenSsl.rehash} gives: SSL_CTX_load_verify_locations(3). */
+  /**
+   * A folder of certificates to trust, under the names that {@link OpenSsl.rehash} gives: SSL_CTX_load_verify_locations(3).
+   * OpenSSL looks there when it needs one; sessions remember what was there when the context was made, so a new context
+   * after a change resumes none from before. It is read for that (5 ms for 150 files): share a context.
+   */
   readonly caPath?: string | undefined;
   /** Trust what the system trusts: SSL_CTX_set_default_verify_paths(3). By default if no other trust is named. */
   readonly systemCa?: boolean | undefined;

@@ -15,7 +15,7 @@ import {
   validateTimeout,
 } from './internal/validate.ts';
 import type { IoPool } from './io-pool.ts';
-import type { SslSession } from './session.ts';
+import { type SslSession, storedSession } from './session.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
 import { connectionOf } from './ssl-state.ts';
@@ -33,7 +33,7 @@ export interface ConnectDtlsOptions extends SslContextOptions, OperationOptions 
   readonly servername?: string | undefined;
   /** A ready context, of a method of DTLS, instead of the options that would make one. */
   readonly secureContext?: SslContext | undefined;
-  /** To resume. */
+  /** To resume. Bytes that are no session, or were damaged, are left aside: the handshake is full then. */
   readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
   /** Milliseconds for the handshake alone (`ERR_TLS_HANDSHAKE_TIMEOUT`); default 120000, Infinity for no limit. */
   readonly handshakeTimeout?: number | undefined;
@@ -52,7 +52,7 @@ function makeSsl(options: ConnectDtlsOptions, host: string): Ssl {
   const { rejectUnauthorized, verifyMode, session, io, mtu, on } = options;
   return new Ssl(context, {
     ...{ side: 'client', servername, host: servername ?? host },
-    ...{ rejectUnauthorized, verifyMode, session, io, mtu, on },
+    ...{ rejectUnauthorized, verifyMode, session: storedSession(session), io, mtu, on },
   });
 }
 

@@ -51,6 +51,8 @@ export class SslSession {
    * does not say for which host and under which policy the session was made, so only connections with
    * `rejectUnauthorized: false` take it.
    *
+   * Damage to what serialize() wrote is found by a checksum; that keeps nobody from changing it who can write to the store.
+   *
    * @throws Error `ERR_TLS_INVALID_SESSION` for anything else
    */
   static from(bytes: NodeJS.ArrayBufferView | ArrayBuffer): SslSession {
@@ -137,6 +139,21 @@ export class SslSession {
   get peerCertificate(): X509Certificate | null {
     const der = internals(this).native.peerCertificate();
     return der === null ? null : new X509Certificate(der);
+  }
+}
+
+/**
+ * @internal Of an option: what was stored may be damaged, and a session is only a shortcut.
+ *
+ * @returns nothing for bytes that are no session
+ */
+export function storedSession(session: SslSession | NodeJS.ArrayBufferView | undefined): SslSession | undefined {
+  if (!ArrayBuffer.isView(session)) return session;
+  try {
+    return SslSession.from(session);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_TLS_INVALID_SESSION') throw error;
+    return undefined;
   }
 }
 

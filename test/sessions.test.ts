@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type SslContext, SslSession } from 'system-tls';
+import { type SslContext, SslSession, openssl as systemOpenssl } from 'system-tls';
 import { certificates, type Identity, openssl } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
+import { makeCrl } from './support/crl.ts';
 import { rejected, thrown } from './support/errors.ts';
 import {
   clientContext,
@@ -194,7 +196,13 @@ describe('sessions', () => {
         const bytes = (await first({ clientContext: clientContext(both), serverContext: server })).serialize();
         const der = bytes.subarray(bytes.indexOf(Buffer.from('localhost')) + 'localhost'.length);
         const formerly = Buffer.concat([Buffer.from('STLS\x01\x00\x09localhost', 'latin1'), der]);
-        for (const unknown of [der, formerly]) {
+        const unchecked = Buffer.concat([
+          Buffer.from('STLS\x02\x03', 'latin1'),
+          Buffer.alloc(32, 7),
+          Buffer.from('\x00\x09localhost', 'latin1'),
+          der,
+        ]);
+        for (const unknown of [der, formerly, unchecked]) {
           const session = SslSession.from(unknown);
           const again = SslSession.from(session.serialize());
           const pair = makePair({ clientContext: clientContext(both), serverContext: server });
@@ -252,22 +260,53 @@ describe('sessions', () => {
     }
   });
 
-  it('a damaged serialised session is refused or does not resume, and never crashes', async () => {
+  it('every damage to a serialised session is found', async () => {
     const contexts: Contexts = { clientContext: clientContext(tls13), serverContext: serverContext(tls13) };
     const bytes = (await first(contexts)).serialize();
-    let parsed = 0;
     for (let i = 0; i < bytes.length; i++) {
-      const damaged = Buffer.from(bytes);
-      damaged[i] = (damaged[i] ?? 0) ^ 0xff;
-      try {
-        SslSession.from(damaged).serialize();
-        parsed++;
-      } catch (error) {
-        assert.match(String((error as { code?: string }).code), /^ERR_/);
+      for (const change of [0x01, 0x55, 0xff]) {
+        const damaged = Buffer.from(bytes);
+        damaged[i] = (damaged[i] ?? 0) ^ change;
+        thrown(() => SslSession.from(damaged), 'ERR_TLS_INVALID_SESSION');
       }
+      thrown(() => SslSession.from(bytes.subarray(0, i)), 'ERR_TLS_INVALID_SESSION');
     }
-    assert.ok(parsed < bytes.length);
+    thrown(() => SslSession.from(Buffer.concat([bytes, Buffer.alloc(1)])), 'ERR_TLS_INVALID_SESSION');
+    assert.deepEqual(SslSession.from(bytes).serialize(), bytes);
   });
+
+  for (const [version, both] of versions) {
+    it(`connect() with a damaged one makes a full handshake, ${version}`, async () => {
+      const { port } = await startServer(both, socket => {
+        socket.on('data', data => socket.write(data));
+      });
+      const sessions: SslSession[] = [];
+      const one = await connectTo(port, { on: { session: session => void sessions.push(session) } });
+      one.write('x');
+      await once(one, 'data');
+      await until(() => sessions.length > 0, 'a session');
+      const bytes = sessions.at(-1)?.serialize() ?? Buffer.alloc(0);
+      one.end();
+      const half = bytes.length >> 1;
+      const damaged = [0, 4, 5, 25, half, bytes.length - 1].map(place => {
+        const copy = Buffer.from(bytes);
+        copy[place] = (copy[place] ?? 0) ^ 0x10;
+        return copy;
+      });
+      for (const session of [...damaged, bytes.subarray(0, half), Buffer.alloc(0), Buffer.from('no session')]) {
+        const socket = await connectTo(port, { session });
+        assert.equal(socket.ssl.sessionReused, false);
+        assert.equal(socket.authorized, true);
+        socket.destroy();
+        thrown(() => makePair({ clientSsl: { session } }), 'ERR_TLS_INVALID_SESSION');
+      }
+      const whole = await connectTo(port, { session: bytes });
+      assert.equal(whole.ssl.sessionReused, true);
+      for (const wrong of ['text', 7, {}, one]) {
+        await rejected(connectTo(port, { session: wrong as never }), codes.wrongType);
+      }
+    });
+  }
 
   it('setSession takes sessions only, and before the handshake only', async () => {
     const contexts: Contexts = { clientContext: clientContext(), serverContext: serverContext() };
@@ -355,6 +394,42 @@ describe('sessions', () => {
     writeFileSync(caFile, otherCa.cert);
     const pair = makePair({ clientContext: clientContext(options) });
     thrown(() => pair.client.setSession(session), 'ERR_TLS_SESSION_POLICY_MISMATCH');
+  });
+
+  it('a folder of authorities counts by what OpenSSL finds in it', async () => {
+    const { ca, folder, server: identity } = certificates();
+    const caPath = mkdtempSync(join(folder, 'hashed-'));
+    const put = async (name: string, pem: string): Promise<void> => {
+      writeFileSync(join(caPath, name), pem);
+      await systemOpenssl.rehash(caPath);
+    };
+    await put('ca.pem', ca.cert);
+    const list = makeCrl(ca);
+    await put('crl.pem', list);
+    const options = { ca: undefined, caPath, crlCheck: 'leaf' } as const;
+    const far = serverContext();
+    const session = await first({ clientContext: clientContext(options), serverContext: far });
+    const resumes = async (): Promise<boolean> =>
+      (await resume({ clientContext: clientContext(options), serverContext: far }, session)).client.sessionReused;
+    assert.equal(await resumes(), true);
+    // What it does not look for is nothing to it.
+    writeFileSync(join(caPath, 'README'), 'authorities');
+    assert.equal(await resumes(), true);
+    const refused = (): void => {
+      const pair = makePair({ clientContext: clientContext(options), serverContext: far });
+      thrown(() => pair.client.setSession(session), 'ERR_TLS_SESSION_POLICY_MISMATCH');
+    };
+    await put('crl.pem', makeCrl(ca, { revoked: [identity] }));
+    refused();
+    await put('crl.pem', list);
+    assert.equal(await resumes(), true);
+    rmSync(join(caPath, 'ca.pem'));
+    await systemOpenssl.rehash(caPath);
+    refused();
+    // Links that lead nowhere or to no file are no authorities, and no error.
+    symlinkSync('nowhere', join(caPath, '01234567.0'));
+    mkdirSync(join(caPath, '01234567.r0'));
+    refused();
   });
 
   it('there is none before the handshake', () => {

@@ -1,14 +1,19 @@
 // The envelope around OpenSSL's DER: what a session must remember beside it.
 //
 //   4 bytes   "STLS"
-//   1 byte    format version, 2
+//   1 byte    format version, 3
+//   16 bytes  checksum: the beginning of SHA-256 of all other bytes
 //   1 byte    flags: 1 the policy is known, 2 the connection insisted on verification
 //   32 bytes  digest of what the connection trusted; zeros if unknown
 //   2 bytes   length of the host name, big endian; 0: unknown
 //   n bytes   host name, UTF-8
 //   rest      SSL_SESSION in DER
 //
-// Version 1 had neither flags nor digest: such a session is read, and its policy is unknown.
+// The checksum finds damage, in the part too that OpenSSL takes as it comes, where a changed secret fails the handshake. It
+// is no signature: who can write to the store can make another.
+//
+// Version 1 had neither flags nor digest, version 2 no checksum: such a session is read, and its policy is unknown.
+import { createHash } from 'node:crypto';
 import { tlsError } from './coded-error.ts';
 import type { SessionOrigin } from './session-policy.ts';
 
@@ -18,14 +23,28 @@ export interface SessionContent {
 }
 
 const magic = Buffer.from('STLS');
-const formatVersion = 2;
-const flagsAt = magic.length + 1;
+const formatVersion = 3;
+const checksumAt = magic.length + 1;
+const checksumLength = 16;
+const flagsAt = checksumAt + checksumLength;
 const digestAt = flagsAt + 1;
 const digestLength = 32;
 
 const Flag = { PolicyKnown: 1, Verified: 2 } as const;
 
+/** Where the length of the host name is, by version. */
+const lengthPlaces: Readonly<Record<number, number>> = {
+  1: magic.length + 1,
+  2: magic.length + 2 + digestLength,
+  [formatVersion]: digestAt + digestLength,
+};
+
 const invalid = (what: string): Error => tlsError('ERR_TLS_INVALID_SESSION', `the bytes are no session: ${what}`);
+
+function checksum(bytes: Buffer): Buffer {
+  const hash = createHash('sha256').update(bytes.subarray(0, checksumAt)).update(bytes.subarray(flagsAt));
+  return hash.digest().subarray(0, checksumLength);
+}
 
 export function packSession({ origin, der }: SessionContent): Buffer {
   const { host, trust, verified } = origin;
@@ -36,7 +55,9 @@ export function packSession({ origin, der }: SessionContent): Buffer {
   header.writeUInt8((trust === null ? 0 : Flag.PolicyKnown) | (verified ? Flag.Verified : 0), flagsAt);
   header.write(trust ?? '', digestAt, 'hex');
   header.writeUInt16BE(name.length, digestAt + digestLength);
-  return Buffer.concat([header, name, der]);
+  const bytes = Buffer.concat([header, name, der]);
+  checksum(bytes).copy(bytes, checksumAt);
+  return bytes;
 }
 
 type Policy = Omit<SessionOrigin, 'host'>;
@@ -57,11 +78,13 @@ export function unpackSession(bytes: Uint8Array): SessionContent {
   if (!buffer.subarray(0, magic.length).equals(magic)) return { origin: { ...unknownPolicy, host: null }, der: buffer };
   if (buffer.length === magic.length) throw invalid('they end too early');
   const version = buffer.readUInt8(magic.length);
-  if (version !== 1 && version !== formatVersion)
-    throw invalid(`format ${version} is not known to this version of system-tls`);
-  const lengthAt = version === 1 ? flagsAt : digestAt + digestLength;
+  const lengthAt = lengthPlaces[version];
+  if (lengthAt === undefined) throw invalid(`format ${version} is not known to this version of system-tls`);
   if (buffer.length < lengthAt + 2) throw invalid('they end too early');
-  const policy = version === 1 ? unknownPolicy : policyOf(buffer);
+  if (version === formatVersion && !checksum(buffer).equals(buffer.subarray(checksumAt, flagsAt))) {
+    throw invalid('they are not what serialize() returned (the checksum differs)');
+  }
+  const policy = version === formatVersion ? policyOf(buffer) : unknownPolicy;
   const begin = lengthAt + 2;
   const end = begin + buffer.readUInt16BE(lengthAt);
   if (buffer.length <= end) throw invalid('they end too early');

@@ -1,10 +1,11 @@
 // What a session may be resumed for. Resumption skips verification, so all that verification would have depended on must
 // be the same.
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { NativeContextOptions, NativeInput, NativeSession } from '../../types/binding.d.ts';
 import { tlsError } from './coded-error.ts';
+import { isHashedName } from './rehash.ts';
 import type { Verifier } from './verifier.ts';
 import type { VerifyPolicy } from './verify-mode.ts';
 
@@ -46,6 +47,31 @@ function fileContent(file: string | undefined): string | null {
   return statSync(file).isFile() ? sha256(readFileSync(file)) : resolve(file);
 }
 
+/** Bytes of a folder that are read; it is looked at in each new context. */
+const maxFolder = 16 * 2 ** 20;
+
+/**
+ * What OpenSSL finds in a folder, by names and contents, so that the same is the same on another machine and after a
+ * restart. Beyond a bound, and where nothing can be read, sizes and times stand for the contents.
+ */
+function folderContent(folder: string): readonly (readonly string[])[] {
+  let left = maxFolder;
+  const names = readdirSync(folder).filter(isHashedName).sort();
+  return names.map(name => {
+    const file = join(folder, name);
+    const stat = statSync(file, { throwIfNoEntry: false });
+    if (stat === undefined) return [name];
+    left -= stat.size;
+    const looks = [name, String(stat.size), String(stat.mtimeMs)];
+    if (!stat.isFile() || left < 0) return looks;
+    try {
+      return [name, sha256(readFileSync(file))];
+    } catch {
+      return looks;
+    }
+  });
+}
+
 /**
  * Equal for contexts that trust the same certificates by the same rules, but for the security level. Hexadecimal, 32
  * bytes.
@@ -62,7 +88,8 @@ export function trustDigest(options: NativeContextOptions): string {
       crl: contents(crl),
       ...(crlCheck !== undefined && { crlCheck }),
       caFile: fileContent(caFile),
-      caPath: caPath === undefined ? null : resolve(caPath),
+      // The name too: what is put there later is found without a new context.
+      caPath: caPath === undefined ? null : [resolve(caPath), folderContent(caPath)],
       system: systemCa ? [systemFile ?? null, systemPath ?? null] : null,
       verifyDepth: verifyDepth ?? null,
     }),
