@@ -1,5 +1,6 @@
 // Decides by itself which server to trust, and takes its time: a certificate that is pinned by its fingerprint passes
-// whatever OpenSSL thinks of it; any other must verify, and must not be on a list that is read while the handshake waits.
+// whatever OpenSSL thinks of it; any other must verify, with one intermediate certificate at most, and must not be on a list
+// that is read while the handshake waits.
 //
 //   node dist-examples/verify.js port SHA256-fingerprint file-of-refused-serial-numbers
 import { readFile } from 'node:fs/promises';
@@ -15,6 +16,6 @@ const verify: Verify = async ({ chain: [certificate], verifyResult }) => {
   return refused.split('\n').includes(certificate?.serialNumber ?? '') ? 'CERT_REVOKED' : true;
 };
 
-const socket = await connect({ port: Number(port), verify });
+const socket = await connect({ port: Number(port), verify, verifyDepth: 1 });
 console.log(`accepted ${socket.ssl.peerCertificate?.subject}`);
 socket.destroy();

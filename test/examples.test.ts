@@ -1,11 +1,11 @@
 // The examples and the demonstration; tutorial-examples.test.ts has those of the tutorial.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { needsProgram } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
+import { certificates, type Identity, openssl } from './support/certificates.ts';
 import { Child } from './support/child.ts';
 import { compileExamples, example, succeeds } from './support/examples.ts';
 import { opensslServer } from './support/peers.ts';
@@ -56,6 +56,38 @@ describe('examples', function () {
     const refused = example('verify', [String(port), stranger, list]);
     assert.notEqual((await refused.exited).code, 0);
     assert.match(refused.output, /DEPTH_ZERO_SELF_SIGNED_CERT/);
+  });
+
+  it('verify: goes no deeper than it says', async () => {
+    const { ca, intermediate, deepServer, folder } = certificates();
+    const list = join(folder, 'nobody');
+    writeFileSync(list, '');
+    const verdict = async (identity: Identity) => {
+      const chainFile = join(folder, 'whole-chain.pem');
+      writeFileSync(chainFile, identity.cert);
+      const { port } = await opensslServer(['-cert_chain', chainFile], identity);
+      const child = example('verify', [String(port), 'none', list], { env: { SSL_CERT_FILE: ca.certFile } });
+      await child.exited;
+      return child.output;
+    };
+    assert.match(await verdict(deepServer), /^accepted CN=localhost$/m);
+    const issue = (name: string, subject: string, extension: string, issuer: Identity): Identity => {
+      const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
+      openssl(
+        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '3'],
+        ...['-keyout', keyFile, '-out', certFile, '-subj', subject, '-addext', extension],
+        ...['-CA', issuer.certFile, '-CAkey', issuer.keyFile],
+      );
+      return {
+        certFile,
+        keyFile,
+        cert: readFileSync(certFile, 'utf8') + issuer.cert,
+        key: readFileSync(keyFile, 'utf8'),
+      };
+    };
+    const second = issue('second-ca', '/CN=Second CA', 'basicConstraints=critical,CA:TRUE', intermediate);
+    const deeper = issue('deeper', '/CN=localhost', 'subjectAltName=DNS:localhost', second);
+    assert.match(await verdict(deeper), /CERT_CHAIN_TOO_LONG/);
   });
 
   it('dtls: messages there and back', async () => {
@@ -119,6 +151,7 @@ describe('examples', function () {
         example('client-certificates', [port, client.certFile, client.keyFile, ca.certFile]),
       );
       assert.equal(output, 'verification of CN=localhost succeeded\nhello CN=client\n');
+      await server.printed(/^depth 1, CN=Test CA: ok\ndepth 0, CN=client: ok$/m);
       await server.stop();
     });
 
@@ -143,6 +176,7 @@ describe('examples', function () {
       const other = ['-cert', stranger.certFile, '-key', stranger.keyFile];
       const refused = new Child('openssl', ['s_client', '-quiet', '-connect', `localhost:${port}`, ...other]);
       await refused.printed(/alert unknown ca/);
+      await server.printed(/^depth 0, CN=stranger: unable to get local issuer certificate$/m);
       await server.stop();
       const listening = await opensslServer(['-verify', '1', '-CAfile', ca.certFile]);
       const ours = example('client-certificates', [
