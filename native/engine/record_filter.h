@@ -2,7 +2,7 @@
 //
 // RFC 6347 section 4.1.2.7 lets invalid records be discarded, lest anybody who can forge an address ends connections.
 // libssl does so where decryption fails, but a record that is too short for an AEAD cipher is a fatal internal_error
-// to it (EVP_CTRL_AEAD_TLS1_AAD in tls1_enc()), before it has looked at any key.
+// to that of OpenSSL 3.0 (EVP_CTRL_AEAD_TLS1_AAD in tls1_enc()), before it has looked at any key; 3.5 discards it.
 #pragma once
 
 #include <openssl/ssl.h>
