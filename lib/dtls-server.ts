@@ -20,6 +20,7 @@ import {
   validateObject,
   validateTimeout,
 } from './internal/validate.ts';
+import { givenPolicy } from './internal/verify-mode.ts';
 import { type Resolvers, withResolvers } from './internal/with-resolvers.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
@@ -130,7 +131,7 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     const { mtu, readAhead, on } = options;
     this.#settings = new ConnectionSettings(
       contextArgument(this.#context, 'context'),
-      { side: 'server', mtu, readAhead, on },
+      { side: 'server', mtu, readAhead, on, ...givenPolicy(options) },
       { cookieVerified: true },
     );
     this.#handshakes = new ServerHandshakes(

@@ -49,10 +49,11 @@ function makeSsl(options: ConnectDtlsOptions, host: string): Ssl {
   const context = readyContext(options) ?? new SslContext({ ...options, method: options.method ?? 'DTLS_client' });
   assertMethodCarries(contextArgument(context, 'options.secureContext').policy.method, 'messages', 'connectDtls()');
   const servername = servernameFor(host, options.servername);
-  const { rejectUnauthorized, verifyMode, session, io, mtu, on } = options;
+  const { rejectUnauthorized, verifyMode, verify, verifyCallback, session, io, mtu, on } = options;
   return new Ssl(context, {
     ...{ side: 'client', servername, host: servername ?? host },
-    ...{ rejectUnauthorized, verifyMode, session: storedSession(session), io, mtu, on },
+    ...{ rejectUnauthorized, verifyMode, verify, verifyCallback },
+    ...{ session: storedSession(session), io, mtu, on },
   });
 }
 

@@ -19,7 +19,7 @@ import {
   validateOneOf,
   validateTimeout,
 } from './internal/validate.ts';
-import { type VerifyOptions, verifyPolicy } from './internal/verify-mode.ts';
+import { givenPolicy, type VerifyOptions } from './internal/verify-mode.ts';
 import { type Resolvers, withResolvers } from './internal/with-resolvers.ts';
 import { type IoPool, nativePool } from './io-pool.ts';
 import { Ssl } from './ssl.ts';
@@ -79,18 +79,6 @@ export interface AddressInfo {
   readonly address: string;
   readonly family: string;
   readonly port: number;
-}
-
-/** What the server itself says of client certificates; what it leaves open its context says. */
-function clientPolicyOf(options: ServerOptions): VerifyOptions {
-  const { requestCert, rejectUnauthorized, verifyMode, verify, verifyCallback } = options;
-  const given = { requestCert, rejectUnauthorized, verifyMode };
-  verifyPolicy({ ...given, verify, verifyCallback });
-  return {
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== null)),
-    // Null says that nobody decides, whatever the context says.
-    ...((verify !== undefined || verifyCallback !== undefined) && { verify, verifyCallback }),
-  };
 }
 
 /** Settings of each connection. */
@@ -188,7 +176,7 @@ export class Server extends EventEmitter<ServerEvents> {
       this.#settings.handshakeTimeout,
     );
     this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
-    this.#clientPolicy = clientPolicyOf(options);
+    this.#clientPolicy = givenPolicy(options);
     const context = readyContext(options) ?? new SslContext(options);
     this.#template = makeTemplate(context, this.#settings, this.#clientPolicy);
     if (optionalFunction(onConnection, 'onConnection') !== undefined)
@@ -269,7 +257,7 @@ export class Server extends EventEmitter<ServerEvents> {
       return;
     }
     validateObject(options, 'options');
-    const given = clientPolicyOf(options);
+    const given = givenPolicy(options);
     // Two ways to say the same: the new way replaces the old one as a whole.
     const otherWords = Object.keys(given).length > 0 && ('verifyMode' in given || 'verifyMode' in server.#clientPolicy);
     const policy = otherWords ? given : { ...server.#clientPolicy, ...given };

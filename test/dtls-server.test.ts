@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createDtlsServer, openssl, type Ssl } from 'system-tls';
+import { createDtlsServer, openssl, type Ssl, SslContext } from 'system-tls';
 import { needs } from './support/capabilities.ts';
 import { certificates } from './support/certificates.ts';
 import { connectDtlsTo, echo, Relay, startDtls, udp } from './support/dtls.ts';
@@ -337,6 +337,31 @@ describe('a DTLS server', function () {
       assert.equal(answer, 'hello');
     });
   }
+
+  it('counts what it is told beside a ready context, on either side', async () => {
+    const { cert, key } = certificates().server;
+    const ca = certificates().ca.cert;
+    const ready = new SslContext({ cert, key, ca, method: 'DTLS_server' });
+    const strict = await startDtls({ secureContext: ready, requestCert: true });
+    const refused = once(strict.server, 'tlsClientError');
+    // Refused by a client, too, as soon as it hears of it.
+    watch(connectDtlsTo(strict.port));
+    const [error] = (await within(refused, 'the refusal')) as [NodeJS.ErrnoException];
+    assert.equal(error.code, 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE');
+    const client = certificates().client;
+    await connectDtlsTo(strict.port, { cert: client.cert, key: client.key });
+    assert.equal((await strict.next()).peerCertificate?.subject, 'CN=client');
+
+    const open = await startDtls({ secureContext: ready }, ssl => void echo(ssl));
+    const trusting = new SslContext({ ca, method: 'DTLS_client' });
+    const verify = (): boolean => {
+      asked++;
+      return false;
+    };
+    let asked = 0;
+    await rejected(connectDtlsTo(open.port, { secureContext: trusting, verify }), /./);
+    assert.equal(asked, 1);
+  });
 
   it('close() during everything', async () => {
     for (const delay of [0, 1, 2, 3, 5, 8, 12]) {

@@ -68,6 +68,18 @@ export function verifyPolicy(options: VerifyOptions, otherwise: VerifyPolicy = d
   return policy;
 }
 
+/** What is said beside a context; what that leaves open the context says. Throws for what contradicts itself. */
+export function givenPolicy(options: VerifyOptions): VerifyOptions {
+  const { requestCert, rejectUnauthorized, verifyMode, verify, verifyCallback } = options;
+  const given = { requestCert, rejectUnauthorized, verifyMode };
+  verifyPolicy({ ...given, verify, verifyCallback });
+  return {
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => isGiven(value))),
+    // Null says that nobody decides, whatever the context says.
+    ...((verify !== undefined || verifyCallback !== undefined) && { verify, verifyCallback }),
+  };
+}
+
 type ModePolicy = Omit<VerifyPolicy, 'verifier'>;
 
 function modePolicy(options: VerifyOptions, otherwise: ModePolicy): ModePolicy {
