@@ -8,6 +8,7 @@
 #include <openssl/storeerr.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -99,18 +100,17 @@ bool mac_failed() {
 }
 
 bool says_bad_decrypt(const ErrorEntry& entry) {
-  switch (entry.library) {
-    case ERR_LIB_PROV:
-      return entry.reason == PROV_R_BAD_DECRYPT;
-    case ERR_LIB_EVP:
-      return entry.reason == EVP_R_BAD_DECRYPT;
-    case ERR_LIB_PEM:
-      return entry.reason == PEM_R_BAD_DECRYPT;
-    case ERR_LIB_OSSL_STORE:
-      return entry.reason == OSSL_STORE_R_ERROR_VERIFYING_PKCS12_MAC;
-    default:
-      return false;
-  }
+  struct Reason {
+    int library;
+    int reason;
+  };
+  static constexpr Reason kReasons[] = {{ERR_LIB_PROV, PROV_R_BAD_DECRYPT},
+                                        {ERR_LIB_EVP, EVP_R_BAD_DECRYPT},
+                                        {ERR_LIB_PEM, PEM_R_BAD_DECRYPT},
+                                        {ERR_LIB_OSSL_STORE, OSSL_STORE_R_ERROR_VERIFYING_PKCS12_MAC}};
+  return std::any_of(std::begin(kReasons), std::end(kReasons), [&entry](const Reason& each) {
+    return each.library == entry.library && each.reason == entry.reason;
+  });
 }
 
 std::vector<X509Ptr> release_all(X509StackPtr stack) {
