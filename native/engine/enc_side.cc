@@ -44,7 +44,7 @@ std::size_t EncIn::draw(std::span<std::uint8_t> to) {
   std::span<std::uint8_t> ahead(next_header_);
   // Behind the last one nothing may be left that nobody asks for.
   if (to.size() <= kHeader || drawn_ + to.size() >= most_) ahead = {};
-  Drawn drawn = source_->draw(to, ahead);
+  Moved drawn = source_->draw(to, ahead);
   drawn_ += drawn.bytes;
   if (drawn.bytes < to.size() + ahead.size() || drawn_ >= most_) source_ = nullptr;
   if (drawn.eof) eof_ = true;

@@ -10,7 +10,8 @@
 
 namespace system_tls::engine {
 
-struct Drawn {
+// What one call moved; nothing of all: it would have had to wait.
+struct Moved {
   std::size_t bytes = 0;
   bool eof = false;
   openssl::FailurePtr failure;
@@ -20,7 +21,7 @@ class EncSource {
  public:
   virtual ~EncSource() = default;
   // Fills `to` and then `ahead`, in one call. Less than both: there is no more now.
-  virtual Drawn draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) = 0;
+  virtual Moved draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) = 0;
 };
 
 }  // namespace system_tls::engine

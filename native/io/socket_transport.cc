@@ -61,12 +61,16 @@ Moved SocketTransport::send_some(engine::ByteQueue& out, std::size_t most) {
   return moved;
 }
 
-Moved SocketTransport::receive(std::span<std::uint8_t> to) {
-  Moved moved;
+namespace {
+
+// What `receive`, a recv(2) of some kind, gave.
+template <typename Receive>
+Moved received_by(Receive receive) {
   ssize_t received = 0;
   do {
-    received = ::recv(fd_.get(), to.data(), to.size(), 0);
+    received = receive();
   } while (received < 0 && errno == EINTR);
+  Moved moved;
   if (received > 0) {
     moved.bytes = static_cast<std::size_t>(received);
   } else if (received == 0) {
@@ -77,24 +81,18 @@ Moved SocketTransport::receive(std::span<std::uint8_t> to) {
   return moved;
 }
 
-engine::Drawn SocketTransport::draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) {
+}  // namespace
+
+Moved SocketTransport::receive(std::span<std::uint8_t> to) {
+  return received_by([&] { return ::recv(fd_.get(), to.data(), to.size(), 0); });
+}
+
+Moved SocketTransport::draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) {
   std::array pieces{iovec{to.data(), to.size()}, iovec{ahead.data(), ahead.size()}};
   msghdr message{};
   message.msg_iov = pieces.data();
   message.msg_iovlen = ahead.empty() ? 1 : 2;
-  engine::Drawn drawn;
-  ssize_t received = 0;
-  do {
-    received = ::recvmsg(fd_.get(), &message, 0);
-  } while (received < 0 && errno == EINTR);
-  if (received > 0) {
-    drawn.bytes = static_cast<std::size_t>(received);
-  } else if (received == 0) {
-    drawn.eof = true;
-  } else if (!would_block(errno)) {
-    drawn.failure = system_failure(errno, "read");
-  }
-  return drawn;
+  return received_by([&] { return ::recvmsg(fd_.get(), &message, 0); });
 }
 
 // Interest in input is given up lazily, when input comes that nobody wants: a reader that asks again after each chunk

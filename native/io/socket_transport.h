@@ -41,7 +41,7 @@ class SocketTransport : public Transport, private engine::EncSource {
 
  private:
   // engine::EncSource
-  engine::Drawn draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) override;
+  Moved draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) override;
   static void on_poll(uv_poll_t* poll, int status, int events);
   void on_poll_error();
 

@@ -12,11 +12,7 @@
 
 namespace system_tls::io {
 
-struct Moved {
-  std::size_t bytes = 0;
-  bool eof = false;
-  openssl::FailurePtr failure;
-};
+using engine::Moved;
 
 class Transport {
  public:

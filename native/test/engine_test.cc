@@ -48,9 +48,9 @@ const Register kData13("data both ways, TLS 1.3, all fragment sizes", [] { retur
 class Supply : public engine::EncSource {
  public:
   Supply(std::vector<std::uint8_t> bytes, std::size_t fragment) : bytes_(std::move(bytes)), fragment_(fragment) {}
-  engine::Drawn draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) override {
+  engine::Moved draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) override {
     ++calls;
-    engine::Drawn drawn;
+    engine::Moved drawn;
     drawn.bytes = take(to) + take(ahead);
     drawn.eof = drawn.bytes == 0 && ends;
     if (drawn.bytes == 0 && breaks) drawn.failure = openssl::named_failure("broken", "");
