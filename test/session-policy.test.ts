@@ -1,27 +1,26 @@
 // A session stands for a verification that is not repeated: it resumes only where the policy holds under which the peer
 // was accepted, however and whenever a connection was told of its policy.
 import assert from 'node:assert/strict';
-import { constants } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ssl, SslContext, SslContextOptions, SslOptions, SslSession } from 'system-tls';
 import { certificates, type Identity, openssl } from './support/certificates.ts';
 import { rejected, thrown } from './support/errors.ts';
-import { clientContext, type MemoryPair, makePair, serverContext, tls12, tls13 } from './support/memory-pair.ts';
+import {
+  clientContext,
+  type MemoryPair,
+  makePair,
+  resumptions,
+  serverContext,
+  tls12,
+  tls13,
+} from './support/memory-pair.ts';
 import { connectTo, startServer } from './support/sockets.ts';
 import { until, watch } from './support/wait.ts';
 
 const { ca, stranger } = certificates();
 const anyone = () => true;
 const untrusted = /^(SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_)/;
-const noTicket = { secureOptions: constants.SSL_OP_NO_TICKET };
-const kinds = [
-  ['TLSv1.2 by ticket', tls12, {}],
-  ['TLSv1.2 by session id', tls12, noTicket],
-  ['TLSv1.3', tls13, {}],
-  ['TLSv1.3 stateful', tls13, noTicket],
-] as const;
-
 interface Made {
   readonly pair: MemoryPair;
   readonly session: SslSession;
@@ -47,7 +46,7 @@ const handshake = async (pair: MemoryPair): Promise<void> => {
   await pair.handshake();
 };
 
-for (const [kind, both, kept] of kinds) {
+for (const [kind, both, kept] of resumptions) {
   describe(`the policy of one server connection, ${kind}`, () => {
     const asking = { requestCert: true };
     const serving = (options: SslContextOptions = {}): SslContext =>

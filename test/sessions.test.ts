@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SslContext, SslSession, openssl as systemOpenssl } from 'system-tls';
-import { certificates, type Identity, openssl } from './support/certificates.ts';
+import { certificates } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { makeCrl } from './support/crl.ts';
 import { rejected, thrown } from './support/errors.ts';
@@ -12,6 +11,8 @@ import {
   clientContext,
   type MemoryPair,
   makePair,
+  noTicket,
+  resumptions,
   serverContext,
   tls12,
   tls13,
@@ -24,23 +25,6 @@ interface Contexts {
   readonly clientContext: SslContext;
   readonly serverContext: SslContext;
 }
-
-const noTicket = { secureOptions: constants.SSL_OP_NO_TICKET };
-
-/** An empty list of `issuer`. */
-function revocations({ certFile, keyFile }: Identity): string {
-  const file = join(certificates().folder, 'sessions-crl.conf');
-  writeFileSync(file, `[ca]\ndefault_ca = d\n[d]\ndatabase = ${file}.index\ndefault_md = sha256\n`);
-  writeFileSync(`${file}.index`, '');
-  return openssl('ca', '-config', file, '-gencrl', '-crldays', '30', '-cert', certFile, '-keyfile', keyFile);
-}
-
-const kinds = [
-  ['TLSv1.2 by ticket', tls12, {}],
-  ['TLSv1.2 by session id', tls12, noTicket],
-  ['TLSv1.3', tls13, {}],
-  ['TLSv1.3 stateful', tls13, noTicket],
-] as const;
 
 /** Connects once and gives the session that the client then holds. */
 async function first(contexts: Contexts, end: 'politely' | 'abruptly' = 'politely'): Promise<SslSession> {
@@ -70,7 +54,7 @@ async function resume(contexts: Contexts, session: SslSession, options = {}): Pr
 const emptyFolder = (): string => mkdtempSync(join(certificates().folder, 'empty-'));
 
 describe('sessions', () => {
-  for (const [kind, both, server] of kinds) {
+  for (const [kind, both, server] of resumptions) {
     describe(kind, () => {
       const contexts = (): Contexts => ({
         clientContext: clientContext(both),
@@ -161,7 +145,7 @@ describe('sessions', () => {
           { ca: undefined, caPath: emptyFolder() },
           { systemCa: true },
           { verifyDepth: 0 },
-          { crl: revocations(ca) },
+          { crl: makeCrl(ca) },
         ];
         for (const options of others) {
           const pair = makePair({ clientContext: clientContext({ ...both, ...options }), serverContext: server });

@@ -1,4 +1,5 @@
 // Two connections in memory, with a hand on every byte between them.
+import { constants } from 'node:crypto';
 import { Bio, Ssl, SslContext, type SslContextOptions, type SslOptions } from 'system-tls';
 import { certificates } from './certificates.ts';
 import { turn, turns, within } from './wait.ts';
@@ -177,6 +178,15 @@ export const tls13: SslContextOptions = { minVersion: 'TLSv1.3', maxVersion: 'TL
 export const versions = [
   ['TLSv1.2', tls12],
   ['TLSv1.3', tls13],
+] as const;
+
+export const noTicket: SslContextOptions = { secureOptions: constants.SSL_OP_NO_TICKET };
+/** The ways in which sessions are kept: name, options of both sides, and of the server alone. */
+export const resumptions = [
+  ['TLSv1.2 by ticket', tls12, {}],
+  ['TLSv1.2 by session id', tls12, noTicket],
+  ['TLSv1.3', tls13, {}],
+  ['TLSv1.3 stateful', tls13, noTicket],
 ] as const;
 
 export function clientContext(options: SslContextOptions = {}): SslContext {
