@@ -117,7 +117,7 @@ describe('Bio.duplex', () => {
     assert.equal(near.isPaused(), true);
     assert.equal(writing.outcome.status, 'pending');
     assert.ok(client.readableAmount < 1 << 17);
-    assert.ok((await within(readAtLeast(client, data.length), 'all of it', 20_000)).equals(data));
+    assert.ok((await within(readAtLeast(client, data.length), 'all of it')).equals(data));
     await within(writing.promise, 'the write');
   });
 
@@ -215,7 +215,7 @@ describe('Bio.duplex', () => {
     void client.write(pattern(1 << 20)).catch(() => undefined);
     await turns(5);
     client.close();
-    await until(() => near.destroyed, 'the stream to be destroyed', 4000);
+    await until(() => near.destroyed, 'the stream to be destroyed');
   });
 
   it('refuses what is no Duplex, no option, and a connection on an IoPool', async () => {

@@ -162,7 +162,7 @@ describe('memory of the application', () => {
         return { socket, seen, done };
       }),
     );
-    await within(Promise.all(clients.map(({ done }) => done)), 'all bytes', 20_000);
+    await within(Promise.all(clients.map(({ done }) => done)), 'all bytes');
     for (const { seen } of clients) assert.equal(seen.size, 1);
     for (const { socket } of clients) socket.destroy();
     await running.close();

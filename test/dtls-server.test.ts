@@ -40,9 +40,7 @@ async function captureHellos(port: number): Promise<{ relay: Relay; first: Buffe
   return { relay, first, second, client };
 }
 
-describe('a DTLS server', function () {
-  this.timeout(60_000);
-
+describe('a DTLS server', () => {
   before(function () {
     needs(this, openssl.features.dtls, 'this OpenSSL was built without DTLS');
   });

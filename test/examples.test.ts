@@ -10,9 +10,7 @@ import { Child } from './support/child.ts';
 import { compileExamples, example, succeeds } from './support/examples.ts';
 import { opensslServer } from './support/peers.ts';
 
-describe('examples', function () {
-  this.timeout(60_000);
-
+describe('examples', () => {
   before('compile', function () {
     this.timeout(120_000);
     compileExamples();
@@ -226,9 +224,7 @@ describe('examples', function () {
   });
 });
 
-describe('the demonstration', function () {
-  this.timeout(60_000);
-
+describe('the demonstration', () => {
   it('shows and checks everything, and ends by itself in time', async () => {
     const start = performance.now();
     const output = await succeeds(example('demo'));

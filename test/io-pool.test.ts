@@ -388,7 +388,7 @@ describe('IoPool', () => {
       silent.destroy();
       const going = Array.from({ length: 20 }, () => connectTo(port, { io: undefined }));
       for (const client of await Promise.all(going)) client.destroy();
-      await until(() => server.connections === 0, 'all to go', 10_000);
+      await until(() => server.connections === 0, 'all to go');
       // One that was closed on its way to the loop is counted until it has arrived there.
       await until(() => sum(io.connections) === 0, 'the threads to forget them');
     });
@@ -462,13 +462,13 @@ describe('IoPool', () => {
     for (const delay of [0, 1, 5, 20]) {
       it(`process.exit() ${delay} ms into bulk data on threads`, async () => {
         const child = script(`${bulk} setTimeout(() => process.exit(7), ${delay});`);
-        assert.deepEqual(await within(child.exited, 'the end', 15_000), { code: 7, signal: null }, child.output);
+        assert.deepEqual(await within(child.exited, 'the end'), { code: 7, signal: null }, child.output);
       });
     }
 
     it('process.exit() while JavaScript does not let go of the loop', async () => {
       const child = script(`${bulk} const end = Date.now() + 200; while (Date.now() < end); process.exit(7);`);
-      assert.deepEqual(await within(child.exited, 'the end', 15_000), { code: 7, signal: null }, child.output);
+      assert.deepEqual(await within(child.exited, 'the end'), { code: 7, signal: null }, child.output);
     });
 
     it('an idle pool, or one with an idle connection that was unref()d, keeps no process running', async () => {
@@ -480,7 +480,7 @@ describe('IoPool', () => {
         socket.on('data', ignore).unref();
         server.unref();
       `);
-      assert.deepEqual(await within(child.exited, 'the end', 15_000), { code: 0, signal: null }, child.output);
+      assert.deepEqual(await within(child.exited, 'the end'), { code: 0, signal: null }, child.output);
     });
 
     it('a read that waits keeps it running; what was written is sent before it ends', async () => {
@@ -500,7 +500,7 @@ describe('IoPool', () => {
       await until(() => received === 3 << 20, 'all data');
       assert.equal(await Promise.race([child.exited, sleep(200, 'alive')]), 'alive');
       server.write('go');
-      assert.deepEqual(await within(child.exited, 'the end', 15_000), { code: 0, signal: null }, child.output);
+      assert.deepEqual(await within(child.exited, 'the end'), { code: 0, signal: null }, child.output);
     });
   });
 });

@@ -50,9 +50,7 @@ async function answers(ssl: Ssl, text: string): Promise<void> {
   assert.equal(String(await within(ssl.read(), `the echo of ${text}`)), text);
 }
 
-describe('DTLS with openssl', function () {
-  this.timeout(30_000);
-
+describe('DTLS with openssl', () => {
   before(function () {
     needsProgram(this, 'openssl');
     needs(this, openssl.features.dtls, 'this OpenSSL was built without DTLS');
@@ -136,9 +134,7 @@ describe('DTLS with openssl', function () {
   });
 });
 
-describe('DTLS with GnuTLS', function () {
-  this.timeout(30_000);
-
+describe('DTLS with GnuTLS', () => {
   before(function () {
     needsProgram(this, 'gnutls-cli');
     needsProgram(this, 'gnutls-serv');

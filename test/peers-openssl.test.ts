@@ -125,15 +125,17 @@ describe('openssl s_client and our server', () => {
   it('resumes its session on 1.2 and on 1.3', async () => {
     await Promise.all(
       ['-tls1_2', '-tls1_3'].map(async flag => {
-        const { port } = await startServer({}, socket => socket.on('data', () => socket.end('bye\n')));
+        const { port, next } = await startServer({}, socket => socket.on('data', () => socket.end('bye\n')));
         const file = join(certificates().folder, `session${flag}.pem`);
         const first = opensslClient(port, [flag, '-sess_out', file]);
         await ready(first);
+        assert.equal((await next()).ssl.sessionReused, false);
         first.write('hello\n');
         await first.exited;
         assert.ok(existsSync(file));
         const second = opensslClient(port, [flag, '-sess_in', file]);
         await second.printed(/^Reused, /m);
+        assert.equal((await next()).ssl.sessionReused, true);
       }),
     );
   });

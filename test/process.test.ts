@@ -67,9 +67,7 @@ const prefixes = (steps: typeof memorySteps) =>
       .join('\n'),
   }));
 
-describe('process', function () {
-  this.timeout(60_000);
-
+describe('process', () => {
   for (const [how, ending, code] of endings) {
     for (const version of ['TLSv1.2', 'TLSv1.3']) {
       it(`ends by ${how} at each step of a connection in memory, ${version}`, async () => {
@@ -326,7 +324,6 @@ describe('process', function () {
   });
 
   it('no descriptor is left over when workers are terminated while clients arrive', async function () {
-    this.timeout(30_000);
     if (!existsSync('/proc/self/fd')) needs(this, false, 'no /proc/self/fd');
     const child = run(`
       import { readdirSync, readlinkSync } from 'node:fs';

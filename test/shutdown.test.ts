@@ -86,7 +86,7 @@ describe('shutdown', () => {
           assert.equal(await pair.server.read(), null);
           await pair.server.write(data);
           await pair.server.shutdown();
-          const got = await within(reading, 'the data that was in flight', 10_000);
+          const got = await within(reading, 'the data that was in flight');
           await within(done.promise, 'the shutdown');
           assert.ok(got.equals(Buffer.concat([data, data])));
         });

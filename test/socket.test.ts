@@ -229,7 +229,7 @@ describe('TlsSocket', () => {
       running.next(),
     ]);
     server.write(pattern(5 << 20));
-    await until(() => total >= 5 << 20, 'all data', 8000);
+    await until(() => total >= 5 << 20, 'all data');
     assert.equal(foreign, 0);
     assert.equal(hash.digest('hex'), sha256(pattern(5 << 20)));
   });
@@ -268,7 +268,7 @@ describe('TlsSocket', () => {
       };
       const [client, server] = await Promise.all([connectTo(running.port, { onread: { callback } }), running.next()]);
       server.end(pattern(size));
-      await until(() => count === size, 'all data', 8000);
+      await until(() => count === size, 'all data');
       return { data: Buffer.concat(got), client };
     }
 
@@ -287,7 +287,7 @@ describe('TlsSocket', () => {
       const [client, server] = await Promise.all([connectTo(running.port, { onread: { callback } }), running.next()]);
       socket = client;
       server.end(pattern(1 << 20));
-      await within(once(client, 'end'), 'the end', 10_000);
+      await within(once(client, 'end'), 'the end');
       clearInterval(goOn);
       assert.equal(sha256(Buffer.concat(got)), sha256(pattern(1 << 20)));
     });
@@ -370,7 +370,7 @@ describe('TlsSocket', () => {
     for (let i = 0; i < 20; i++) {
       await Promise.all([client.keyUpdate({ requestPeer: i % 2 === 0 }), server.keyUpdate()]).catch(() => {});
     }
-    const [atClient, atServer] = await within(work, 'the data', 20_000);
+    const [atClient, atServer] = await within(work, 'the data');
     assert.equal(atClient, expectedHash(count, size));
     assert.equal(atServer, expectedHash(count, size));
   });
@@ -390,13 +390,13 @@ describe('TlsSocket', () => {
       }
       running = false;
     })();
-    await within(finishing, 'six renegotiations', 20_000);
+    await within(finishing, 'six renegotiations');
     assert.equal(running, false);
     assert.equal(server.ssl.renegotiations, 6);
-    await within(sent, 'the data to be sent', 20_000);
+    await within(sent, 'the data to be sent');
     client.end();
     server.end();
-    const [atClient, atServer] = await within(arrived, 'the data', 20_000);
+    const [atClient, atServer] = await within(arrived, 'the data');
     assert.equal(atClient, expectedHash(count, size));
     assert.equal(atServer, expectedHash(count, size));
   });

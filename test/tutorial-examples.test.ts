@@ -31,9 +31,7 @@ function sClient(port: string, ...args: string[]): Child {
   return new Child('openssl', ['s_client', '-connect', `localhost:${port}`, '-quiet', ...trust, ...args]);
 }
 
-describe('the examples of the tutorial', function () {
-  this.timeout(60_000);
-
+describe('the examples of the tutorial', () => {
   before('compile', function () {
     this.timeout(120_000);
     needsProgram(this, 'openssl');

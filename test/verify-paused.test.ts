@@ -71,9 +71,7 @@ const endings = [
   ['process.exit() right after an answer', 'for (const answer of answers) answer(true); process.exit(7);', 7],
 ] as const;
 
-describe('a handshake that is paused in a callback', function () {
-  this.timeout(60_000);
-
+describe('a handshake that is paused in a callback', () => {
   for (const [how, code, expected] of endings) {
     it(`ends with the process, by ${how}, in memory`, async () => {
       await endsWith(run(`${paused}\n${code}`), expected, how);

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { patience } from './wait.ts';
 
 export interface Exit {
   readonly code: number | null;
@@ -75,7 +76,7 @@ export class Child {
   }
 
   /** The match of `pattern` in what was printed from `from` on, as soon as it is there. */
-  async printed(pattern: RegExp, { from = 0, within = 8000 } = {}): Promise<RegExpExecArray> {
+  async printed(pattern: RegExp, { from = 0, within = patience } = {}): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const give = (settle: () => void) => {
         clearTimeout(timer);

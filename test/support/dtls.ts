@@ -49,7 +49,7 @@ export async function startDtls(
   await server.listen({ host: '127.0.0.1' });
   const next = async (): Promise<Ssl> => {
     const index = taken++;
-    while (accepted[index] === undefined) await within(once(told, 'accepted'), 'a connection', 8000);
+    while (accepted[index] === undefined) await within(once(told, 'accepted'), 'a connection');
     return accepted[index];
   };
   return { server, port: server.address()?.port ?? 0, accepted, next };

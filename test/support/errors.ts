@@ -1,6 +1,6 @@
 // What a rejection must look like.
 import assert from 'node:assert/strict';
-import { within } from './wait.ts';
+import { patience, within } from './wait.ts';
 
 export interface CodedError extends Error {
   readonly code: string;
@@ -24,7 +24,7 @@ function check(error: unknown, code: string | readonly string[] | RegExp): Coded
 export async function rejected(
   promise: Promise<unknown>,
   code: string | readonly string[] | RegExp,
-  milliseconds = 5000,
+  milliseconds = patience,
 ): Promise<CodedError> {
   let value: unknown;
   try {

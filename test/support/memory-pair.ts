@@ -2,7 +2,7 @@
 import { constants } from 'node:crypto';
 import { Bio, Ssl, SslContext, type SslContextOptions, type SslOptions } from 'system-tls';
 import { certificates } from './certificates.ts';
-import { turn, turns, within } from './wait.ts';
+import { patience, turn, turns, within } from './wait.ts';
 
 /** One direction: from the BIO that one side writes to the BIO that the other reads. */
 export class Wire {
@@ -120,7 +120,7 @@ export class MemoryPair {
   /** Waits for `promise` while bytes flow. */
   async during<T>(
     promise: Promise<T>,
-    { fragment = all, ms = 10_000 }: PumpOptions & { ms?: number } = {},
+    { fragment = all, ms = patience }: PumpOptions & { ms?: number } = {},
   ): Promise<T> {
     const started = !this.#flowing;
     if (started) this.flow({ fragment });

@@ -19,6 +19,6 @@ export function run(code: string, flags: readonly string[] = []): Child {
 }
 
 export async function endsWith(child: Child, code: number, what: string): Promise<void> {
-  const exit = await within(child.exited, `${what} to end`, 15_000);
+  const exit = await within(child.exited, `${what} to end`);
   assert.deepEqual(exit, { code, signal: null }, `${what}:\n${child.output}`);
 }

@@ -37,10 +37,12 @@ export async function startServer(
   const arrivals: TlsSocket[] = [];
   const waiting: Array<(socket: TlsSocket) => void> = [];
   const server = createServer({ cert, key, io: pool, ...options }, socket => {
-    accepted.push(socket);
-    sockets.add(socket);
     // A peer may go at the end of a test; a test that cares listens for itself.
     socket.on('error', () => {});
+    // The handshake ended after the test did: nobody else would end what the server waits for.
+    if (!servers.has(server)) return void socket.destroy();
+    accepted.push(socket);
+    sockets.add(socket);
     onConnection?.(socket);
     const taker = waiting.shift();
     if (taker === undefined) arrivals.push(socket);

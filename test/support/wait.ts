@@ -3,8 +3,14 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 
 export { sleep, turn };
 
+/**
+ * How long, in milliseconds, what must happen may take: far longer than it does, since the machine may be busy with other work, and less
+ * than mocha waits for a test.
+ */
+export const patience = 20_000;
+
 /** Rejects with a text that says what did not happen. */
-export async function within<T>(promise: PromiseLike<T>, what: string, milliseconds = 5000): Promise<T> {
+export async function within<T>(promise: PromiseLike<T>, what: string, milliseconds = patience): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`not within ${milliseconds} ms: ${what}`)), milliseconds);
@@ -17,7 +23,7 @@ export async function within<T>(promise: PromiseLike<T>, what: string, milliseco
 }
 
 /** Looks again and again; for what no event announces. */
-export async function until(condition: () => boolean, what: string, milliseconds = 5000): Promise<void> {
+export async function until(condition: () => boolean, what: string, milliseconds = patience): Promise<void> {
   const end = performance.now() + milliseconds;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`not within ${milliseconds} ms: ${what}`);
