@@ -16,8 +16,7 @@ class Reporter extends reporters.Spec {
     runner.once(Runner.constants.EVENT_RUN_END, () => {
       const { passes, failures, pending } = this.stats;
       // A hook that fails, or an exception after its test, ends the run: the counts alone would hide it.
-      if (ended < runner.total)
-        console.error(`not run, since a failure ended the run: ${runner.total - ended} tests`);
+      if (ended < runner.total) console.error(`not run, since a failure ended the run: ${runner.total - ended} tests`);
       mkdirSync(path.dirname(file), { recursive: true });
       writeFileSync(file, JSON.stringify({ passed: passes, failed: failures, skipped: pending }));
       // What a failed test left open must not hang the run; a good run leaves nothing.
