@@ -189,6 +189,8 @@ Connection::Step Connection::drive_handshake() {
 
 void Connection::handshake_complete() {
   established_ = true;
+  // The client's Finished has answered all that was sent before them.
+  if (server_ && tls13()) tickets_size_ = enc_.out.size();
   if (enc_.ktls) {
     enc_.ktls->handshake_complete();
     // The library does so itself where it has noticed; without, a renegotiation would end the connection.

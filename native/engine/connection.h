@@ -78,6 +78,8 @@ class Connection {
   bool close_notify_sent() const { return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0; }
   // All that waits to be sent is our goodbye: nothing is lost with it.
   bool only_close_notify_unsent() const;
+  // All that waits to be sent are the session tickets of a TLS 1.3 handshake, which the peer does not wait for.
+  bool only_tickets_unsent() const { return tickets_size_ != 0 && enc_.out.size() == tickets_size_; }
   const openssl::FailurePtr& failure() const { return failure_; }
   // Kernel TLS was asked for: the owner looks whether the socket can, and if so gives it here before anything is read
   // or written.
@@ -303,6 +305,7 @@ class Connection {
   bool established_ = false;
   bool peer_closed_ = false;  // close_notify received
   std::size_t close_notify_size_ = 0;
+  std::size_t tickets_size_ = 0;  // of a server's handshake, as records
   bool flow_ = false;
   bool flow_busy_ = false;
   bool flow_ended_ = false;

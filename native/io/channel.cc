@@ -42,6 +42,7 @@ void Channel::leave() {
   // A paused job goes on on its own thread or nowhere.
   if (connection_ && connection_->uses_job()) connection_->fail(engine::Connection::suspended_failure());
   if (transport_) {
+    tickets_due_ = true;
     flush();
     travelling_sole_ = transport_->sole();
     travelling_fd_ = transport_->release_fd();
@@ -223,6 +224,7 @@ void Channel::set_user_ref(bool on) {
 void Channel::close() {
   // SSL_free before the transport: it may still want to say something, which goes nowhere then.
   if (transport_ && connection_ && !connection_->dead()) {
+    tickets_due_ = true;
     flush();
     // After an orderly end, what the peer has not read yet must not be lost to a reset.
     if (connection_->close_notify_sent() && connection_->enc().out.empty()) transport_->finish();
@@ -248,7 +250,7 @@ void Channel::evict(const FailurePtr& why) {
 
 void Channel::run() {
   waits_for_delivery_ = false;
-  deferred_ = false;
+  if (std::exchange(deferred_, false)) tickets_due_ = true;
   if (!connection_) return;
   if (flow_event_pending_ && last_read_batch_ <= reactor_->delivered_number()) {
     flow_event_pending_ = false;
@@ -282,9 +284,19 @@ void Channel::pump() {
   settle();
 }
 
+// Session tickets are in no hurry: they go with the first answer, if JavaScript has one in this iteration of the loop,
+// and save a system call.
+bool Channel::holds_tickets() {
+  if (tickets_due_ || !connection_->only_tickets_unsent()) return false;
+  if (transport_->always_readable() || reactor_->delivers_elsewhere()) return false;
+  if (!std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
+  return true;
+}
+
 // True if bytes went out.
 bool Channel::flush() {
-  if (!transport_ || connection_->enc().out.empty()) return false;
+  if (!transport_ || connection_->enc().out.empty() || holds_tickets()) return false;
+  tickets_due_ = connection_->established();
   const Moved moved = transport_->send(connection_->enc().out);
   if (moved.failure) broken_output(moved.failure);
   send_budget_ -= std::min(moved.bytes, send_budget_);
@@ -307,9 +319,11 @@ bool Channel::work_deferred() const {
 
 // The peer has closed. What it said last, perhaps an alert that gives the reason, is a better failure than EPIPE.
 void Channel::broken_output(const FailurePtr& failure) {
-  const bool nothing_lost = connection_->dead() || connection_->only_close_notify_unsent();
+  const bool nothing_lost =
+      connection_->dead() || connection_->only_close_notify_unsent() || connection_->only_tickets_unsent();
   connection_->enc().drop_output();
-  // Whoever still reads learns how the peer went; a goodbye that it cannot hear is no failure of its own.
+  // Whoever still reads learns how the peer went; a goodbye that it cannot hear, and tickets that it does not want, are
+  // no failure of their own.
   if (nothing_lost) return;
   if (connection_->enc().in.size() == 0) {
     const std::span<std::uint8_t> buffer = reactor_->scratch();
@@ -337,8 +351,9 @@ void Channel::settle() {
   if (!transport_) return;
   if (work_deferred() && !std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
   const engine::EncSide& enc = connection_->enc();
+  const bool unsent = !enc.out.empty() && !holds_tickets();
   transport_->watch(connection_->wants_input() && enc.in.size() == 0 && !enc.in.eof_seen(),
-                    !enc.out.empty() || connection_->blocked_on_output());
+                    unsent || connection_->blocked_on_output());
   const bool active = user_ref_ && (connection_->pending() || !enc.out.empty());
   transport_->set_ref(active);
   note_activity(active);

@@ -138,6 +138,7 @@ class Channel : public engine::Events,
   void draw_input();
   void pump_input(std::span<const std::uint8_t> enc, bool eof);
   bool flush();
+  bool holds_tickets();
   void renew_budgets();
   bool work_deferred() const;
   void broken_output(const openssl::FailurePtr& failure);
@@ -164,6 +165,7 @@ class Channel : public engine::Events,
   bool active_ = false;
   bool waits_for_delivery_ = false;
   bool deferred_ = false;
+  bool tickets_due_ = false;  // they are not held back, or no longer
   // What this connection may still do in the reactor's iteration `budgets_of_`.
   std::uint64_t budgets_of_ = 0;
   std::size_t send_budget_ = 0;

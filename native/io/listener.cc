@@ -12,8 +12,9 @@ using openssl::FailurePtr;
 using openssl::system_failure;
 
 namespace {
-// In one turn: accepted together, connections go through their handshakes in step, and the loop stalls for all at once.
-constexpr int kAcceptsPerTurn = 1;
+// In one turn: connections that go through their handshakes in step find the code of each step in the processor's
+// caches, but the loop stalls for all of them at once.
+constexpr int kAcceptsPerTurn = 4;
 constexpr std::uint64_t kPauseMilliseconds = 100;
 
 // Gone between arrival and accept(2), or for this connection alone: the next one may be fine.

@@ -91,6 +91,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::uint64_t recording_number() const { return recording_->number; }
   std::uint64_t delivered_number() const { return delivered_number_; }
   bool delivering() const { return delivering_; }
+  // Are events handled on another thread, so that nothing which they cause comes in the same iteration?
+  bool delivers_elsewhere() const { return receiver_.gathers(); }
   // Delivers at once what is recorded, unless a delivery is on the stack.
   void deliver();
   // By the receiver: all events of the batch were handled. JavaScript may run after that too, before recycle().

@@ -1,12 +1,14 @@
 // Reactor, transports and channels on a loop of their own, without node.
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -81,6 +83,73 @@ bool start_reading(Loop& loop, io::Channel& channel) {
   channel.start_flow();
   return true;
 }
+
+std::size_t unsent(const Ends& ends) { return ends.server->connection()->enc().out.size(); }
+
+std::size_t unread(const Ends& ends) {
+  int count = 0;
+  return ::ioctl(ends.client->fd(), FIONREAD, &count) == 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+// Calls `answer` while the end of the server's handshake is delivered, before the next poll.
+bool handshake_answered(Loop& loop, Ends& ends, const std::function<void()>& answer) {
+  loop.on_event = [&loop, answer](const io::Event& event) {
+    const bool first = loop.count(kServer, EventKind::operation_done) == 1;
+    if (!first || event.target != kServer || event.kind != EventKind::operation_done) return;
+    const io::Turn turn(*loop.reactor);
+    answer();
+  };
+  return connect_sockets(ends) && handshake(loop, ends);
+}
+
+const Register kTicketsAlone("session tickets wait for an answer no longer than an iteration of the loop", [] {
+  Loop loop;
+  Ends ends = make_ends(loop, TLS1_3_VERSION);
+  std::size_t held = 0;
+  CHECK(handshake_answered(loop, ends, [&] { held = unsent(ends); }));
+  CHECK(held != 0);
+  CHECK(loop.run_until([&] { return unsent(ends) == 0 && unread(ends) == held; }));
+  return true;
+});
+
+const Register kTicketsWithAnswer("session tickets go with the first answer", [] {
+  Loop loop;
+  Ends ends = make_ends(loop, TLS1_3_VERSION);
+  std::size_t held = 0;
+  std::size_t sent = 0;
+  CHECK(handshake_answered(loop, ends, [&] {
+    held = unsent(ends);
+    ends.server->start(write_operation(2, "answer"));
+    sent = unread(ends);
+  }));
+  CHECK(held != 0 && sent > held && unsent(ends) == 0);
+  CHECK(start_reading(loop, *ends.client));
+  CHECK(loop.run_until([&] { return loop.received[kClient] == "answer"; }));
+  return true;
+});
+
+const Register kTicketsBeforeClose("session tickets are sent before the connection is closed", [] {
+  Loop loop;
+  Ends ends = make_ends(loop, TLS1_3_VERSION);
+  std::size_t held = 0;
+  std::size_t sent = 0;
+  CHECK(handshake_answered(loop, ends, [&] {
+    held = unsent(ends);
+    ends.server->close();
+    sent = unread(ends);
+  }));
+  CHECK(held != 0 && sent == held);
+  return true;
+});
+
+const Register kLastFlight("what the client waits for is not held: the last flight of TLS 1.2", [] {
+  Loop loop;
+  Ends ends = make_ends(loop, TLS1_2_VERSION);
+  std::size_t held = 1;
+  CHECK(handshake_answered(loop, ends, [&] { held = unsent(ends); }));
+  CHECK(held == 0);
+  return true;
+});
 
 const Register kFairUpdates("KeyUpdates by the thousand are spread over iterations of the loop", [] {
   constexpr int kUnits = 1200;
