@@ -5,7 +5,7 @@ import net from 'node:net';
 import type { TlsSocket } from 'system-tls';
 import { pattern, sha256 } from './support/bytes.ts';
 import { codes } from './support/codes.ts';
-import { collect, connectTo, startServer } from './support/sockets.ts';
+import { collect, connectTo, pool, startServer } from './support/sockets.ts';
 import { sleep, within } from './support/wait.ts';
 
 const size = 4 << 20;
@@ -142,6 +142,33 @@ async function received(network: Network): Promise<{ got: Buffer; error: NodeJS.
   return { got: Buffer.concat(got), error };
 }
 
+/** How much comes between two visits of the loop to setImmediate(). */
+class IterationCounter {
+  total = 0;
+  most = 0;
+  #now = 0;
+  #running = false;
+
+  add(count: number): void {
+    this.total += count;
+    this.#now += count;
+    this.most = Math.max(this.most, this.#now);
+  }
+
+  start(): void {
+    this.#running = true;
+    const next = (): void => {
+      this.#now = 0;
+      if (this.#running) setImmediate(next);
+    };
+    setImmediate(next);
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+}
+
 describe('much data in large records', () => {
   afterEach(() => {
     for (const server of relays) server.close();
@@ -188,6 +215,46 @@ describe('much data in large records', () => {
       assert.equal(sha256(got), sha256(sent.subarray(0, got.length)));
     });
   }
+
+  // More than an iteration's share waits in the socket, and a reader that takes what there is would keep the loop.
+  for (const how of ['onread', 'readInto'] as const) {
+    it(`leaves the loop to others, read by ${how}`, async () => {
+      const total = 32 << 20;
+      const running = await startServer({}, socket => void socket.end(Buffer.alloc(total)));
+      const counter = new IterationCounter();
+      const buffer = Buffer.alloc(65_536);
+      const callback = (count: number) => counter.add(count);
+      const options = how === 'onread' ? { onread: { buffer, callback } } : { pauseOnConnect: true };
+      const socket = await connectTo(running.port, options);
+      counter.start();
+      if (how === 'onread') {
+        await within(once(socket, 'end'), 'the end');
+      } else {
+        const { ssl } = socket;
+        for (let count = await ssl.readInto(buffer); count !== null; count = await ssl.readInto(buffer)) {
+          counter.add(count);
+        }
+      }
+      counter.stop();
+      assert.equal(counter.total, total);
+      // 512 KiB, and what an iteration read that the next one was told. From a thread, the slabs that it has.
+      assert.ok(counter.most <= (pool === undefined ? 600 : 768) * 1024, `${counter.most} bytes in one iteration`);
+    });
+  }
+
+  it('ends where a reader by readInto closes the connection', async () => {
+    const running = await startServer({}, socket => void send(socket).catch(() => undefined));
+    const { ssl } = await connectTo(running.port, { pauseOnConnect: true });
+    const buffer = Buffer.alloc(16_384);
+    for (let reads = 0; reads < 40; reads++) assert.ok((await ssl.readInto(buffer)) !== null);
+    const pending = ssl.readInto(buffer).then(
+      () => '',
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    ssl.close();
+    assert.ok(['', 'ERR_TLS_CLOSED'].includes((await pending) as string));
+    await assert.rejects(ssl.readInto(buffer), { code: 'ERR_TLS_CLOSED' });
+  });
 
   it('ends where the callback closes the connection', async () => {
     const running = await startServer({}, socket => void send(socket).catch(() => undefined));

@@ -137,6 +137,8 @@ class Channel : public engine::Events,
   void receive_input();
   void draw_input();
   void pump_input(std::span<const std::uint8_t> enc, bool eof);
+  void deliver_meanwhile();
+  bool more_may_be_read() const;
   bool flush();
   bool holds_tickets();
   void renew_budgets();

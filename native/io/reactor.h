@@ -95,6 +95,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   bool delivers_elsewhere() const { return receiver_.gathers(); }
   // Delivers at once what is recorded, unless a delivery is on the stack.
   void deliver();
+  // Have events been handled when deliver() returns?
+  bool handles_events() const { return !receiver_.gathers(); }
   // By the receiver: all events of the batch were handled. JavaScript may run after that too, before recycle().
   void delivered(const EventBatch& batch) { delivered_number_ = std::max(delivered_number_, batch.number); }
   // By the receiver, on this reactor's thread: its memory may be used again.
