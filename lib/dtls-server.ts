@@ -133,6 +133,7 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
       contextArgument(this.#context, 'context'),
       { side: 'server', mtu, readAhead, on, ...givenPolicy(options) },
       { cookieVerified: true },
+      true,
     );
     this.#handshakes = new ServerHandshakes(
       { succeeded: ssl => this.#handOut(ssl), failed: (ssl, error) => this.#handshakeFailed(ssl, error) },

@@ -143,7 +143,7 @@ function makeTemplate(context: SslContext, settings: Settings, clientPolicy: Ver
   assertMethodSide(internals.policy.method, 'server');
   const { io, ktls, dynamicRecordSizing, on } = settings;
   const options: SslOptions = { side: 'server', io, ktls, dynamicRecordSizing, on, ...clientPolicy };
-  return { context, options, shared: new ConnectionSettings(internals, options) };
+  return { context, options, shared: new ConnectionSettings(internals, options, {}, true) };
 }
 
 let own: (server: unknown) => Server;

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import type { NativeCipher, NativeConnectionOptions, NativeContext, NativeIoPool } from '../types/binding.d.ts';
+import type { NativeCipher, NativeContext, NativeIoPool } from '../types/binding.d.ts';
 import { makeVerifyResult, toError, type VerifyResult } from './errors.ts';
 import { invalidThis } from './internal/coded-error.ts';
-import { Connection } from './internal/connection.ts';
+import { Connection, type ConnectionParameters } from './internal/connection.ts';
 import { sslLibrary } from './internal/error-codes.ts';
 import { asBytes, validateBoolean, validateInteger, validateString } from './internal/validate.ts';
 import { WatchedEmitter } from './internal/watched-emitter.ts';
@@ -56,9 +56,9 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
   }
 
   /** @internal */
-  constructor(context: NativeContext, options: NativeConnectionOptions, pool: NativeIoPool | undefined) {
+  constructor(context: NativeContext, parameters: ConnectionParameters, pool: NativeIoPool | undefined) {
     super();
-    this.#connection = new Connection(context, options, pool);
+    this.#connection = new Connection(context, parameters, pool);
   }
 
   /** Whether {@link Ssl.close} was called, by whomever. */

@@ -112,7 +112,7 @@ export class Ssl extends SslState implements Sink {
     const internals = contextArgument(context, 'context');
     const settings = shared ?? new ConnectionSettings(internals, options);
     const pool = nativePool(options.io, 'options.io');
-    super(internals.native, settings.native, pool);
+    super(internals.native, settings, pool);
     const connection = connectionOf(this);
     connection.pool = pool;
     connection.sink = this;

@@ -4,6 +4,7 @@
 
 #include "binding/bio.h"
 #include "binding/connection.h"
+#include "binding/connection_options.h"
 #include "binding/context.h"
 #include "binding/credentials.h"
 #include "binding/datagram_socket.h"
@@ -39,6 +40,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!binding::define_delivery(env, exports)) return exports;
   if (!binding::define_bio(env, exports)) return exports;
   if (!binding::define_io_pool(env, exports)) return exports;
+  if (!binding::define_shared_options(env, exports)) return exports;
   if (!binding::define_connection(env, exports)) return exports;
   if (!binding::define_listener(env, exports)) return exports;
   if (!binding::define_datagram_socket(env, exports)) return exports;

@@ -276,6 +276,11 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly renegotiationWindow?: number;
 }
 
+/** The same for many connections, read once. */
+export declare class NativeSharedOptions {
+  constructor(options: NativeConnectionOptions);
+}
+
 /** Outcome of starting an operation; lib/internal/constants.ts has the values, and the compiler holds them against this type. */
 export interface StatusValues {
   /** An event with this operation's number follows. */
@@ -306,7 +311,12 @@ export declare class NativeConnection {
    * operations and reads are always pending at first; readInto() ends with a Data event, whose bytes the caller copies; a
    * read buffer is ignored, and flow comes through the slab; accessors wait for the thread.
    */
-  constructor(context: NativeContext, id: number, options: NativeConnectionOptions, pool?: NativeIoPool);
+  constructor(
+    context: NativeContext,
+    id: number,
+    options: NativeConnectionOptions | NativeSharedOptions,
+    pool?: NativeIoPool,
+  );
 
   /**
    * The reactor polls the descriptor (close: true) or a duplicate of it. Throws for what is no stream socket, with DTLS
@@ -579,6 +589,7 @@ export interface Binding {
   readonly hashedNames: typeof hashedNames;
   readonly NativeContext: typeof NativeContext;
   readonly NativeSession: typeof NativeSession;
+  readonly NativeSharedOptions: typeof NativeSharedOptions;
   readonly NativeBio: typeof NativeBio;
   readonly NativeConnection: typeof NativeConnection;
   readonly NativeIoPool: typeof NativeIoPool;

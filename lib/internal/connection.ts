@@ -8,6 +8,7 @@ import type {
   NativeContext,
   NativeFailure,
   NativeIoPool,
+  NativeSharedOptions,
   NativeVerifyReport,
   Status as StatusType,
 } from '../../types/binding.d.ts';
@@ -79,6 +80,12 @@ export interface Forwarder {
   [onForward](name: string, args: readonly unknown[]): void;
 }
 
+/** What a connection is made with. */
+export interface ConnectionParameters {
+  readonly server: boolean;
+  readonly native: NativeConnectionOptions | NativeSharedOptions;
+}
+
 /** Of nearly all connections: one for all. */
 const noDuplexes: readonly DuplexBio[] = Object.freeze([]);
 
@@ -121,9 +128,9 @@ export class Connection implements DispatchTarget {
   #suspected: { readonly key: string; readonly error: Error } | undefined;
   #closed = false;
 
-  constructor(context: NativeContext, options: NativeConnectionOptions, pool: NativeIoPool | undefined) {
-    this.server = options.server;
-    this.native = new binding.NativeConnection(context, this.id, options, pool);
+  constructor(context: NativeContext, { server, native }: ConnectionParameters, pool: NativeIoPool | undefined) {
+    this.server = server;
+    this.native = new binding.NativeConnection(context, this.id, native, pool);
     register(this);
   }
 

@@ -1,12 +1,13 @@
 // Options of an Ssl, checked and in native terms.
 import { isIP } from 'node:net';
-import type { NativeConnectionOptions } from '../../types/binding.d.ts';
+import type { NativeConnectionOptions, NativeSharedOptions } from '../../types/binding.d.ts';
 import type { ContextInternals } from '../context.ts';
 import type { SslListeners } from '../ssl-events.ts';
 import type { SslOptions } from '../ssl-options.ts';
 import { invalidArgValue } from './coded-error.ts';
 import type { ContextPolicy } from './context-options.ts';
 import { nativeCredentials } from './credentials.ts';
+import { binding } from './load-binding.ts';
 import { assertMethodCarries, assertMethodSide } from './methods.ts';
 import { type ExpectedOrigin, originUnder } from './session-policy.ts';
 import {
@@ -51,13 +52,17 @@ export class ConnectionSettings {
   readonly on: SslListeners | undefined;
   /** Of sessions that are made here. */
   readonly origin: ExpectedOrigin;
-  readonly native: NativeConnectionOptions;
+  readonly native: NativeConnectionOptions | NativeSharedOptions;
 
-  /** @param internal - what only this package may say */
+  /**
+   * @param internal - what only this package may say
+   * @param shared - for many connections: native code reads the options now, and not for each of them
+   */
   constructor(
     { policy, trusted }: ContextInternals,
     options: SslOptions,
     internal: Pick<NativeConnectionOptions, 'cookieVerified'> = {},
+    shared = false,
   ) {
     validateObject(options, 'options');
     validateOneOf(options.side, 'options.side', ['client', 'server']);
@@ -69,7 +74,8 @@ export class ConnectionSettings {
     assertDecides(this.server, this.verify);
     assertCanWait(this.server, this.verify);
     const depth = optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000);
-    this.native = { ...nativeOptions(this, { servername, verifyDepth: depth }, policy, options), ...internal };
+    const native = { ...nativeOptions(this, { servername, verifyDepth: depth }, policy, options), ...internal };
+    this.native = shared ? new binding.NativeSharedOptions(native) : native;
     this.on = checkListeners(options.on);
     const host = this.host ?? servername ?? null;
     this.origin = originUnder(this.verify, host, { ...trusted, verifyDepth: depth });

@@ -4,10 +4,9 @@
 
 #include "binding/bio.h"
 #include "binding/connection.h"
-#include "binding/credentials.h"
+#include "binding/connection_options.h"
 #include "binding/failure.h"
 #include "binding/io_pool.h"
-#include "binding/options_reader.h"
 #include "io/fd_poll.h"
 #include "io/socket.h"
 #include "openssl/identity.h"
@@ -16,34 +15,6 @@ namespace system_tls::binding {
 
 using Kind = engine::Operation::Kind;
 using openssl::FailurePtr;
-
-namespace {
-
-engine::ConnectionOptions read_options(OptionsReader& reader) {
-  engine::ConnectionOptions options;
-  std::int64_t window = options.limits.renegotiation_window.count();
-  reader.read("server", options.server)
-      .read("servername", options.servername)
-      .read("verifyHost", options.verify_host)
-      .read("verifyMode", options.verify_mode)
-      .read("verifyContinue", options.verify_continue)
-      .read("asks", options.asks)
-      .read("sessionPolicy", options.session_policy)
-      .read("verifyDepth", options.verify_depth)
-      .read("ktls", options.ktls)
-      .read("dynamicRecordSizing", options.dynamic_record_sizing)
-      .read("mtu", options.mtu)
-      .read("cookieVerified", options.cookie_verified)
-      .read("outMark", options.limits.out_mark)
-      .read("readAhead", options.limits.read_ahead)
-      .read("keyUpdateLimit", options.limits.key_updates)
-      .read("renegotiationLimit", options.limits.renegotiations)
-      .read("renegotiationWindow", window);
-  options.limits.renegotiation_window = std::chrono::milliseconds(window);
-  return options;
-}
-
-}  // namespace
 
 std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) {
   Delivery* delivery = Delivery::required(call.env);
@@ -57,20 +28,19 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
   }
   std::int32_t id = 0;
   if (!call.read(1, "id", id)) return nullptr;
-  OptionsReader reader(call.env, call[2], "options");
-  const engine::ConnectionOptions options = read_options(reader);
-  openssl::Credentials credentials;
-  read_credentials(reader, credentials);
-  if (!reader.ok()) return nullptr;
+  ConnectionOptions own;
+  const auto* shared = unwrap<SharedOptionsHandle>(call.env, call[2]);
+  if (shared == nullptr && !read_connection_options(call.env, call[2], own)) return nullptr;
+  const ConnectionOptions& options = shared == nullptr ? own : shared->options();
   std::shared_ptr<io::IoThread> thread = pool == nullptr ? nullptr : pool->choose();
-  openssl::SslPtr ssl = context->context()->new_ssl(options.server);
-  FailurePtr failure = ssl == nullptr ? nullptr : openssl::use_credentials(ssl.get(), credentials, true);
+  openssl::SslPtr ssl = context->context()->new_ssl(options.engine.server);
+  FailurePtr failure = ssl == nullptr ? nullptr : openssl::use_credentials(ssl.get(), options.credentials, true);
   if (pool != nullptr && !thread) failure = IoPoolHandle::closed_failure();
   const bool dtls = ssl != nullptr && SSL_is_dtls(ssl.get()) != 0;
   std::shared_ptr<io::Channel> channel;
   if (!failure) {
-    channel =
-        io::Channel::create(thread ? thread->reactor() : delivery->reactor(), id, std::move(ssl), options, failure);
+    channel = io::Channel::create(thread ? thread->reactor() : delivery->reactor(), id, std::move(ssl), options.engine,
+                                  failure);
   }
   if (!channel) {
     throw_failure(call.env, failure);

@@ -1,0 +1,44 @@
+#include "binding/connection_options.h"
+
+#include "binding/credentials.h"
+#include "binding/options_reader.h"
+
+namespace system_tls::binding {
+
+bool read_connection_options(napi_env env, napi_value object, ConnectionOptions& options) {
+  OptionsReader reader(env, object, "options");
+  engine::ConnectionOptions& engine = options.engine;
+  std::int64_t window = engine.limits.renegotiation_window.count();
+  reader.read("server", engine.server)
+      .read("servername", engine.servername)
+      .read("verifyHost", engine.verify_host)
+      .read("verifyMode", engine.verify_mode)
+      .read("verifyContinue", engine.verify_continue)
+      .read("asks", engine.asks)
+      .read("sessionPolicy", engine.session_policy)
+      .read("verifyDepth", engine.verify_depth)
+      .read("ktls", engine.ktls)
+      .read("dynamicRecordSizing", engine.dynamic_record_sizing)
+      .read("mtu", engine.mtu)
+      .read("cookieVerified", engine.cookie_verified)
+      .read("outMark", engine.limits.out_mark)
+      .read("readAhead", engine.limits.read_ahead)
+      .read("keyUpdateLimit", engine.limits.key_updates)
+      .read("renegotiationLimit", engine.limits.renegotiations)
+      .read("renegotiationWindow", window);
+  engine.limits.renegotiation_window = std::chrono::milliseconds(window);
+  read_credentials(reader, options.credentials);
+  return reader.ok();
+}
+
+std::unique_ptr<SharedOptionsHandle> SharedOptionsHandle::construct(const Call& call) {
+  ConnectionOptions options;
+  if (!read_connection_options(call.env, call[0], options)) return nullptr;
+  return std::make_unique<SharedOptionsHandle>(std::move(options));
+}
+
+bool define_shared_options(napi_env env, napi_value exports) {
+  return define_class<SharedOptionsHandle>(env, exports, {});
+}
+
+}  // namespace system_tls::binding
