@@ -2,9 +2,12 @@
 // a second time with SYSTEM_TLS_TEST_IO=threads.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { PassThrough } from 'node:stream';
-import { Bio, connect, IoPool, Ssl, type TlsSocket } from 'system-tls';
+import { Bio, connect, createServer, IoPool, Ssl, type TlsSocket } from 'system-tls';
 import { pattern, sha256 } from './support/bytes.ts';
 import { certificates } from './support/certificates.ts';
 import { nodeScript } from './support/child.ts';
@@ -222,6 +225,47 @@ describe('IoPool', () => {
       received += chunk.length;
     });
     await until(() => received > 2 * before, 'it to go on');
+  });
+
+  it('writers are ahead of peers that read nothing by a mebibyte each, and by eight together', async () => {
+    const io = makePool();
+    const block = Buffer.alloc(65_536, 'slow');
+    const folder = mkdtempSync(path.join(tmpdir(), 'system-tls-'));
+    // Unlike TCP's, the buffer of such a socket does not grow.
+    const at = path.join(folder, 'socket');
+    const { cert, key } = certificates().server;
+    const peers: TlsSocket[] = [];
+    const server = createServer({ cert, key, io, pauseOnConnect: true }, socket => {
+      peers.push(socket.on('error', () => {}));
+    });
+    await server.listen({ path: at });
+    const takenBy = async (count: number, pool?: IoPool): Promise<number> => {
+      let taken = 0;
+      const write = async (socket: TlsSocket): Promise<void> => {
+        for (;;) {
+          await socket.ssl.write(block);
+          taken += block.length;
+        }
+      };
+      const clients = await Promise.all(Array.from({ length: count }, () => connectTo(0, { path: at, io: pool })));
+      for (const client of clients) write(client).catch(() => undefined);
+      for (let before = -1; before !== taken; await sleep(200)) before = taken;
+      for (const socket of [...clients, ...peers.splice(0)]) socket.destroy();
+      return taken;
+    };
+    try {
+      const alone = await takenBy(1, io);
+      assert.ok(alone >= 1 << 20 && alone < 2 << 20, `${alone} bytes were taken`);
+      // Behind the writers: in the socket and in the queue.
+      const behind = (await takenBy(1)) + block.length;
+      const many = await takenBy(40, io);
+      const most = 40 * (behind + (1 << 18)) + (8 << 20);
+      assert.ok(many <= most, `${many} bytes were taken, more than ${most}`);
+      assert.ok(most < 40 << 20, `${most} bytes are no bound`);
+    } finally {
+      await server.close();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('onread fills the memory, and false keeps the rest until resume()', async () => {

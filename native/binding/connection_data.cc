@@ -48,7 +48,7 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
 // cost more than the copy.
 napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear) {
   const std::shared_ptr<WriteAhead>& ahead = access_->write_ahead();
-  const bool told = !ahead->permits(clear.size());
+  const bool told = !ahead->permits(clear.size(), *access_->delivery().blocks());
   engine::Operation operation;
   operation.id = told ? id : engine::kUntold;
   operation.kind = Kind::write;

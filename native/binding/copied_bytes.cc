@@ -25,10 +25,12 @@ CopiedBytes::CopiedBytes(std::span<const std::uint8_t> bytes, std::shared_ptr<Bl
   block_ = pooled() ? pool_->take() : BlockPool::Block(new std::uint8_t[size_]);
   if (size_ != 0) std::memcpy(block_.get(), bytes.data(), size_);
   ahead_->add(size_);
+  pool_->add(size_);
 }
 
 CopiedBytes::~CopiedBytes() {
   ahead_->remove(size_);
+  pool_->remove(size_);
   if (pooled()) pool_->give(std::move(block_));
 }
 

@@ -22,18 +22,29 @@ class BlockPool {
   Block take();
   void give(Block block);
 
+  // Any thread: bytes of copies that are on their way to a connection, of all in this environment.
+  void add(std::size_t size) { under_way_ += size; }
+  void remove(std::size_t size) { under_way_ -= size; }
+  std::size_t under_way() const { return under_way_; }
+
  private:
   static constexpr std::size_t kKept = 32;
 
   std::mutex mutex_;
   std::vector<Block> free_;
+  std::atomic<std::size_t> under_way_{0};
 };
 
 // How far the environment may run ahead of the thread without waiting for it to say that a write is done.
 class WriteAhead {
  public:
-  // The environment's thread.
-  bool permits(std::size_t size) const { return !closed_ && open_ && unsent_ + size <= kMost; }
+  // The environment's thread. A connection may always be a little ahead, and further while few others are: each time
+  // that it has to be waited for is a wake-up of both threads, and what many slow peers leave waiting is memory.
+  bool permits(std::size_t size, const BlockPool& pool) const {
+    if (closed_ || !open_) return false;
+    const std::size_t ahead = unsent_ + size;
+    return ahead <= kAlways || (ahead <= kMost && pool.under_way() + size <= kShared);
+  }
   // A write would fail alone from now on, and somebody has to hear of that.
   void close() { closed_ = true; }
 
@@ -45,7 +56,9 @@ class WriteAhead {
   void remove(std::size_t size) { unsent_ -= size; }
 
  private:
-  static constexpr std::size_t kMost = 256 * 1024;
+  static constexpr std::size_t kAlways = 256 * 1024;
+  static constexpr std::size_t kMost = 1024 * 1024;
+  static constexpr std::size_t kShared = 8 * 1024 * 1024;
 
   std::atomic<std::size_t> unsent_{0};
   std::atomic<bool> open_{false};
