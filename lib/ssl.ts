@@ -25,7 +25,7 @@ import {
   waitFor,
 } from './internal/operations.ts';
 import type { Passphrase } from './internal/passphrase.ts';
-import { checkFilePart } from './internal/send-file.ts';
+import { checkFilePart, openFile, sendFilePart } from './internal/send-file.ts';
 import {
   assertSessionFits,
   originAtLevel,
@@ -282,11 +282,14 @@ export class Ssl extends SslState implements Sink {
    */
   async sendFile(file: FileHandle | number, options?: SendFileOptions): Promise<number> {
     const connection = connectionOf(this);
-    const { fd, offset, length, limits } = checkFilePart(file, options);
+    const part = checkFilePart(file, options);
     connection.assertUsable();
-    const op = connection.nextOp();
-    connection.started(connection.native.sendFile(op, fd, offset, length));
-    return waitFor(connection, op, 'sendFile', limits, sent => sent as number);
+    const opened = openFile(part);
+    try {
+      return await sendFilePart(connection, opened, part);
+    } finally {
+      opened.close();
+    }
   }
 
   /** Chunks until the peer's close_notify. Leaving the loop early does not close the connection. */

@@ -1,12 +1,13 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { FileHandle } from 'node:fs/promises';
+import type { NativeFile } from '../types/binding.d.ts';
 import { contextArgument } from './context.ts';
 import { closedError, timeoutError, tlsError } from './internal/coded-error.ts';
 import { type Connection, type Flow, onClosed, onData, onEnd, onFailed, type Pending } from './internal/connection.ts';
 import { Deadline } from './internal/deadline.ts';
 import { assertMethodCarries } from './internal/methods.ts';
 import { ChunkReceiver, type OnReadOptions, onReadReceiver, type Receiver } from './internal/receiver.ts';
-import { checkFilePart } from './internal/send-file.ts';
+import { checkFilePart, type FilePart, openFile, sendFilePart } from './internal/send-file.ts';
 import { optionalBoolean, validateObject } from './internal/validate.ts';
 import { groupsOf } from './internal/write-groups.ts';
 import { WriteTurns } from './internal/write-turns.ts';
@@ -192,31 +193,34 @@ export class TlsSocket extends TlsSocketState implements Flow {
   }
 
   /**
-   * See {@link Ssl.sendFile}; sent in the order of the stream's writes. The file must stay open until the promise
-   * settles.
+   * See {@link Ssl.sendFile}; sent in the order of the stream's writes. It works on a duplicate of the descriptor from
+   * the call on, also while it waits for writes before it: the file may be closed at once.
    *
    * @throws Error also `ERR_STREAM_WRITE_AFTER_END`, after `end()`
    */
   async sendFile(file: FileHandle | number, options?: SendFileOptions): Promise<number> {
     const socket = socketOf(this) as TlsSocket;
-    const { signal, timeout } = checkFilePart(file, options).limits;
+    const part = checkFilePart(file, options);
+    const { signal, timeout } = part.limits;
     if (socket.destroyed) throw closedError(socket.#connection.description);
     if (socket.writableEnded) throw tlsError('ERR_STREAM_WRITE_AFTER_END', 'sendFile() was called after end()');
+    const opened = openFile(part);
     const deadline = new Deadline(timeout, signal);
     try {
-      return await socket.#sendFile(file, { ...options, timeout: undefined, signal: deadline.signal });
+      return await socket.#sendFile(opened, part, deadline.signal);
     } catch (error) {
       throw deadline.expired ? timeoutError(`sendFile of ${socket.#connection.description}`, timeout ?? 0) : error;
     } finally {
       deadline.clear();
+      opened.close();
     }
   }
 
-  async #sendFile(file: FileHandle | number, options: SendFileOptions & { signal: AbortSignal }): Promise<number> {
+  async #sendFile(file: NativeFile, part: FilePart, signal: AbortSignal): Promise<number> {
     this.#turns ??= new WriteTurns();
-    const done = await this.#turns.take((marker, callback) => void this.write(marker, callback), options.signal);
+    const done = await this.#turns.take((marker, callback) => void this.write(marker, callback), signal);
     try {
-      const sent = await this.ssl.sendFile(file, options);
+      const sent = await sendFilePart(this.#connection, file, { ...part, limits: { signal, timeout: undefined } });
       this.noteWritten(sent);
       return sent;
     } finally {

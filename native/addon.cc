@@ -11,6 +11,7 @@
 #include "binding/delivery.h"
 #include "binding/environment.h"
 #include "binding/failure.h"
+#include "binding/file.h"
 #include "binding/hashed_names.h"
 #include "binding/io_pool.h"
 #include "binding/listener.h"
@@ -40,6 +41,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!binding::define_delivery(env, exports)) return exports;
   if (!binding::define_bio(env, exports)) return exports;
   if (!binding::define_io_pool(env, exports)) return exports;
+  if (!binding::define_file(env, exports)) return exports;
   if (!binding::define_shared_options(env, exports)) return exports;
   if (!binding::define_connection(env, exports)) return exports;
   if (!binding::define_listener(env, exports)) return exports;

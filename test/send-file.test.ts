@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TlsSocket } from 'system-tls';
 import { pattern, readToEnd, sha256 } from './support/bytes.ts';
-import { needsProgram } from './support/capabilities.ts';
+import { needs, needsProgram } from './support/capabilities.ts';
 import { certificates } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { rejected } from './support/errors.ts';
@@ -53,6 +53,17 @@ function openFile(path = makeFile(), flags = 'r'): number {
 
 function closeFile(fd: number): void {
   if (opened.delete(fd)) closeSync(fd);
+}
+
+/** The files behind the descriptors of this process. */
+function namesOfDescriptors(): string[] {
+  return readdirSync('/proc/self/fd').map(fd => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
 }
 
 for (const both of [tls12, tls13]) {
@@ -126,6 +137,55 @@ for (const both of [tls12, tls13]) {
         await server.ssl.shutdown();
         const expected = Buffer.concat([Buffer.from('head'), content, Buffer.from('tail')]);
         assert.ok((await within(all, 'the data')).equals(expected));
+      });
+
+      it('the descriptor may be closed at once, also while writes wait before it', async () => {
+        const [one, two] = [pattern(100_000, 1), pattern(100_000, 2)];
+        const other = makeFile(Buffer.alloc(100_000));
+        const all = collect(client);
+        const send = (path: string): Promise<number> => {
+          const fd = openFile(path);
+          const sent = server.sendFile(fd);
+          closeFile(fd);
+          assert.equal(openFile(other), fd, "its number is another file's now");
+          return sent;
+        };
+        const first = send(makeFile(one));
+        server.write(content);
+        const second = send(makeFile(two));
+        const handle = await open(makeFile(one));
+        const third = server.sendFile(handle);
+        await handle.close();
+        const sizes = await within(Promise.all([first, second, third]), 'the files');
+        assert.deepEqual(sizes, [one.length, two.length, one.length]);
+        server.end();
+        assert.ok((await within(all, 'the data')).equals(Buffer.concat([one, content, two, one])));
+      });
+
+      it('however it ends, no descriptor is left', async function () {
+        needs(this, process.platform === 'linux', 'descriptors are found in /proc');
+        const path = makeEndless();
+        const fd = openFile(path);
+        const duplicates = (): number => namesOfDescriptors().filter(name => name === path).length - 1;
+        const control = new AbortController();
+        const sending = server.sendFile(fd);
+        const aborted = server.sendFile(fd, { signal: control.signal });
+        const late = server.sendFile(fd, { timeout: 20 });
+        const destroyed = server.sendFile(fd);
+        assert.equal(duplicates(), 4);
+        control.abort();
+        await rejected(aborted, codes.aborted);
+        await rejected(late, codes.timeout);
+        assert.equal(duplicates(), 2);
+        await rejected(server.sendFile(fd, { length: -1 }), codes.outOfRange);
+        await rejected(server.sendFile(fd, { signal: control.signal }), codes.aborted);
+        assert.equal(duplicates(), 2);
+        server.destroy();
+        await rejected(sending, [codes.closed, 'ERR_STREAM_DESTROYED']);
+        await rejected(destroyed, [codes.closed, 'ERR_STREAM_DESTROYED']);
+        await rejected(server.sendFile(fd), codes.closed);
+        await rejected(server.ssl.sendFile(fd), codes.closed);
+        await until(() => duplicates() === 0, 'the duplicates to be closed');
       });
 
       it('a file that is too short is an error, after what there was, and the connection goes on', async () => {

@@ -332,8 +332,8 @@ export declare class NativeConnection {
   /** `data` is read until the operation ends. */
   write(op: number, data: Uint8Array): Status;
   writev(op: number, chunks: readonly Uint8Array[]): Status;
-  /** A duplicate of `fd` is used. `length` null: to the file's end. Ends by an event: the bytes sent. */
-  sendFile(op: number, fd: number, offset: number, length: number | null): Status;
+  /** Takes over what `file` holds. `length` null: to the file's end. Ends by an event: the bytes sent. */
+  sendFile(op: number, file: NativeFile, offset: number, length: number | null): Status;
   /** With requestPeer an event PeerUpdated with the same number follows the peer's own KeyUpdate. */
   keyUpdate(op: number, requestPeer: boolean): Status;
   renegotiate(op: number, abbreviated: boolean): Status;
@@ -447,6 +447,14 @@ export interface NativeAddress {
   readonly address: string;
   readonly family: 'IPv4' | 'IPv6' | 'unix';
   readonly port: number;
+}
+
+/** A duplicate of a regular file's descriptor, until sendFile() takes it over. */
+export declare class NativeFile {
+  /** Throws EBADF, EISDIR, ESPIPE. */
+  constructor(fd: number);
+  /** Closes the duplicate if it is still here. Idempotent. */
+  close(): void;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -592,6 +600,7 @@ export interface Binding {
   readonly NativeSharedOptions: typeof NativeSharedOptions;
   readonly NativeBio: typeof NativeBio;
   readonly NativeConnection: typeof NativeConnection;
+  readonly NativeFile: typeof NativeFile;
   readonly NativeIoPool: typeof NativeIoPool;
   readonly NativeListener: typeof NativeListener;
   readonly connectDatagram: typeof connectDatagram;

@@ -1,8 +1,11 @@
-// The arguments of sendFile(), checked.
+// sendFile(): its arguments, checked, and its operation.
 import type { FileHandle } from 'node:fs/promises';
+import type { NativeFile } from '../../types/binding.d.ts';
 import type { SendFileOptions } from '../ssl-options.ts';
 import { invalidArgType, invalidArgValue } from './coded-error.ts';
-import { checkLimits, type Limits } from './operations.ts';
+import type { Connection } from './connection.ts';
+import { binding } from './load-binding.ts';
+import { checkLimits, type Limits, waitFor } from './operations.ts';
 import { optionalInteger, validateInteger } from './validate.ts';
 
 const maxFd = 2 ** 31 - 1;
@@ -34,4 +37,20 @@ export function checkFilePart(file: FileHandle | number, options: SendFileOption
   const most = Number.MAX_SAFE_INTEGER - offset;
   const length = optionalInteger(options?.length, 'options.length', 0, most) ?? null;
   return { fd, offset, length, limits };
+}
+
+/**
+ * A duplicate of the descriptor, made at once: the caller may close its own in the same turn, and its number may become
+ * another file's. Whoever opens it closes it.
+ */
+export function openFile({ fd }: FilePart): NativeFile {
+  return new binding.NativeFile(fd);
+}
+
+/** Takes the descriptor over. */
+export function sendFilePart(connection: Connection, file: NativeFile, part: FilePart): Promise<number> {
+  connection.assertUsable();
+  const op = connection.nextOp();
+  connection.started(connection.native.sendFile(op, file, part.offset, part.length));
+  return waitFor(connection, op, 'sendFile', part.limits, sent => sent as number);
 }

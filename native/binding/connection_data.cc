@@ -3,9 +3,9 @@
 
 #include "binding/connection.h"
 #include "binding/failure.h"
+#include "binding/file.h"
 #include "binding/io_pool.h"
 #include "binding/pinned.h"
-#include "io/file.h"
 
 namespace system_tls::binding {
 
@@ -105,15 +105,15 @@ napi_value ConnectionHandle::writev(const Call& call) {
 napi_value ConnectionHandle::send_file(const Call& call) {
   engine::Operation operation;
   operation.kind = Kind::send_file;
-  int fd = -1;
-  if (!call.read(0, "op", operation.id) || !call.read(1, "fd", fd)) return nullptr;
+  if (!call.read(0, "op", operation.id)) return nullptr;
+  auto* file = handle_argument<FileHandle>(call, 1, "file");
+  if (file == nullptr) return nullptr;
   if (!call.read(2, "offset", operation.file_begin)) return nullptr;
   operation.length = engine::kWholeFile;
   if (!is_nullish(call.env, call[3]) && !call.read(3, "length", operation.length)) return nullptr;
   if (access_->closed()) return closed_failure(call.env);
-  FailurePtr failure;
-  operation.file = io::File::open(fd, failure);
-  if (!operation.file) return fail(call.env, std::move(failure));
+  operation.file = file->take();
+  if (!operation.file) return call.reject("file", "a NativeFile that is open"), nullptr;
   // By an event on every thread: its result has room for large files.
   return submit(call.env, std::move(operation));
 }
