@@ -65,7 +65,8 @@ const article = (noun: string): string => (/^(?:[AEIO]|Ssl)/.test(noun) ? 'an' :
 /** A value as a message may show it: secrets and long texts stay out. */
 function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value);
-  if (typeof value === 'number' || typeof value === 'bigint') return `the number ${value}`;
+  if (typeof value === 'number') return `the number ${value}`;
+  if (typeof value === 'bigint') return `the bigint ${value}n`;
   if (typeof value === 'string') {
     return value.length > 40 || value.includes('\n') ? `a string of ${value.length} characters` : `'${value}'`;
   }

@@ -89,8 +89,8 @@ Connection::Step Connection::file_ended(const Operation& operation) {
   return fail_operation(openssl::named_failure(
       "ERR_TLS_FILE_TOO_SHORT", "The file ended after " + std::to_string(operation.offset) + " of " +
                                     std::to_string(operation.length) +
-                                    " bytes, which the peer has got: the file is shorter than the offset and length "
-                                    "given to sendFile(), or was cut meanwhile"));
+                                    " bytes, which are on their way to the peer: the file is shorter than the offset "
+                                    "and length given to sendFile(), or was cut meanwhile"));
 }
 
 }  // namespace system_tls::engine
