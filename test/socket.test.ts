@@ -10,7 +10,7 @@ import { pattern, sha256 } from './support/bytes.ts';
 import { certificates } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { rejected } from './support/errors.ts';
-import { tls12, tls13 } from './support/memory-pair.ts';
+import { tls12, tls13, versions } from './support/memory-pair.ts';
 import { collect, connectTo, socketPair, startServer } from './support/sockets.ts';
 import { sleep, until, within } from './support/wait.ts';
 
@@ -34,6 +34,25 @@ async function hashOf(source: Readable): Promise<string> {
   // The end of what comes in is not the end of what is still being sent.
   for await (const chunk of source.iterator({ destroyOnReturn: false })) hash.update(chunk as Buffer);
   return hash.digest('hex');
+}
+
+/** What comes within 20 ms goes on together, as on a busy network. */
+async function relayInBursts(port: number): Promise<number> {
+  const pass = (from: net.Socket, to: net.Socket) => {
+    const held: Buffer[] = [];
+    const send = () => to.write(Buffer.concat(held.splice(0)));
+    from.on('error', () => to.destroy()).on('close', () => to.destroy());
+    from.on('data', chunk => held.push(chunk) === 1 && setTimeout(send, 20));
+  };
+  const relay = net.createServer(near => {
+    const far = net.connect(port, '127.0.0.1');
+    pass(near, far);
+    pass(far, near);
+    relay.close();
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  return (relay.address() as net.AddressInfo).port;
 }
 
 describe('TlsSocket', () => {
@@ -250,6 +269,31 @@ describe('TlsSocket', () => {
     client.resume();
     await until(() => calls > 90, 'the rest');
   });
+
+  for (const [name, both] of versions) {
+    it(`onread: data that comes with the end of the handshake is not the last, ${name}`, async () => {
+      const got = { client: '', server: '' };
+      const onread = (side: keyof typeof got) => ({
+        buffer: Buffer.alloc(1024),
+        callback(count: number, bytes: Uint8Array) {
+          got[side] += Buffer.from(bytes.subarray(0, count));
+        },
+      });
+      const running = await startServer({ ...both, onread: onread('server') }, socket => socket.write('one '));
+      const relayed = await relayInBursts(running.port);
+      const client = await connectTo(relayed, { ...both, onread: onread('client') });
+      client.write('one ');
+      const server = await running.next();
+      for (const [sent, text] of [
+        ['one ', 'two '],
+        ['one two ', 'three'],
+      ] as const) {
+        await until(() => got.client === sent && got.server === sent, `${sent}: ${JSON.stringify(got)}`);
+        for (const socket of [client, server]) socket.write(text);
+      }
+      await until(() => got.client === 'one two three' && got.server === got.client, 'three');
+    });
+  }
 
   describe('onread without a buffer lends memory', () => {
     async function received(

@@ -56,7 +56,7 @@ void Channel::leave() {
   deferred_ = false;
   budgets_of_ = 0;
   waits_for_job_ = false;
-  flow_event_pending_ = false;
+  fill_batch_ = 0;
   last_read_batch_ = 0;
   reactor_->forget(this);
   move_out();
@@ -253,11 +253,19 @@ void Channel::run() {
   waits_for_delivery_ = false;
   if (std::exchange(deferred_, false)) tickets_due_ = true;
   if (!connection_) return;
-  if (flow_event_pending_ && last_read_batch_ <= reactor_->delivered_number()) {
-    flow_event_pending_ = false;
-    connection_->flow_delivered();
-  }
+  await_fill_delivered();
   pump();
+}
+
+// What was filled while a batch was being delivered is told by a later one.
+void Channel::await_fill_delivered() {
+  if (fill_batch_ == 0) return;
+  if (fill_batch_ <= reactor_->delivered_number()) {
+    fill_batch_ = 0;
+    connection_->flow_delivered();
+  } else if (!std::exchange(waits_for_delivery_, true)) {
+    reactor_->after_delivery(weak_from_this());
+  }
 }
 
 void Channel::pump() {
@@ -289,7 +297,7 @@ void Channel::pump() {
 // and save a system call.
 bool Channel::holds_tickets() {
   if (tickets_due_ || !connection_->only_tickets_unsent()) return false;
-  if (transport_->always_readable() || reactor_->delivers_elsewhere()) return false;
+  if (transport_->always_readable() || !reactor_->handles_events()) return false;
   if (!std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
   return true;
 }

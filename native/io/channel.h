@@ -138,6 +138,7 @@ class Channel : public engine::Events,
   void draw_input();
   void pump_input(std::span<const std::uint8_t> enc, bool eof);
   void deliver_meanwhile();
+  void await_fill_delivered();
   bool more_may_be_read() const;
   bool flush();
   bool holds_tickets();
@@ -159,7 +160,7 @@ class Channel : public engine::Events,
   Outcome outcome_;
   // Reads must not overtake reads: one whose event is not delivered yet makes the next one pend.
   std::uint64_t last_read_batch_ = 0;
-  bool flow_event_pending_ = false;
+  std::uint64_t fill_batch_ = 0;  // which tells what the flow's own memory was filled with; 0: it may be filled
   bool pumping_ = false;
   // Much came at the last time, in large records.
   bool bulk_ = false;

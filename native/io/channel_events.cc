@@ -57,10 +57,10 @@ void Channel::data(OperationId id, std::span<const std::uint8_t> bytes) {
 }
 
 void Channel::flow_filled(std::size_t count) {
-  flow_event_pending_ = true;
+  fill_batch_ = reactor_->recording_number();
   reactor_->note_fill();
   record_read(EventKind::data, 0, -1, static_cast<std::int32_t>(count));
-  if (!std::exchange(waits_for_delivery_, true)) reactor_->after_delivery(weak_from_this());
+  await_fill_delivered();
 }
 
 void Channel::end(OperationId id) {

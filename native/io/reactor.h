@@ -91,11 +91,10 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::uint64_t recording_number() const { return recording_->number; }
   std::uint64_t delivered_number() const { return delivered_number_; }
   bool delivering() const { return delivering_; }
-  // Are events handled on another thread, so that nothing which they cause comes in the same iteration?
-  bool delivers_elsewhere() const { return receiver_.gathers(); }
   // Delivers at once what is recorded, unless a delivery is on the stack.
   void deliver();
-  // Have events been handled when deliver() returns?
+  // Have events been handled when deliver() returns, and what they caused begun? On another thread they are handled
+  // later.
   bool handles_events() const { return !receiver_.gathers(); }
   // By the receiver: all events of the batch were handled. JavaScript may run after that too, before recycle().
   void delivered(const EventBatch& batch) { delivered_number_ = std::max(delivered_number_, batch.number); }

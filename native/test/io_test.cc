@@ -151,6 +151,40 @@ const Register kLastFlight("what the client waits for is not held: the last flig
   return true;
 });
 
+// Memory of the reader's own, which counts how it is filled.
+class Memory : public engine::ClearTarget {
+ public:
+  std::span<std::uint8_t> room() override { return bytes_; }
+
+ private:
+  std::vector<std::uint8_t> bytes_ = std::vector<std::uint8_t>(4096);
+};
+
+// Its event can only be recorded for the delivery after the one that the reading began in.
+const Register kFilledInDelivery("memory that is filled while events are delivered is filled again", [] {
+  Loop loop;
+  Ends ends = make_ends(loop, TLS1_2_VERSION);
+  ends.client->connection()->set_flow_target(std::make_unique<Memory>());
+  loop.on_event = [&](const io::Event& event) {
+    if (event.target == kClient && event.kind == EventKind::operation_done) start_reading(loop, *ends.client);
+  };
+  CHECK(connect_sockets(ends));
+  {
+    const io::Turn turn(*loop.reactor);
+    ends.client->start(operation(1, Kind::handshake), false);
+    ends.server->start(write_operation(2, "with Finished"), false);
+    ends.server->start(operation(1, Kind::handshake), false);
+  }
+  CHECK(loop.run_until([&] { return loop.count(kClient, EventKind::data) == 1; }));
+  for (int more = 0; more < 3; ++more) {
+    const io::Turn turn(*loop.reactor);
+    ends.server->start(write_operation(static_cast<engine::OperationId>(3 + more), "later"));
+  }
+  const auto told = [&] { return loop.count(kClient, EventKind::data) > 1; };
+  CHECK(loop.run_until(told));
+  return true;
+});
+
 const Register kFairUpdates("KeyUpdates by the thousand are spread over iterations of the loop", [] {
   constexpr int kUnits = 1200;
   Loop loop;
