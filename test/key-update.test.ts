@@ -367,6 +367,34 @@ describe('key update', () => {
       assert.ok(server.count(false, keyUpdate) < 1000, 'it stopped early');
     });
 
+    it('is no storm when each was asked for', async () => {
+      const pair = await connectedPair({ both: tls13, client: { keyUpdateLimit: 2 } });
+      pair.flow();
+      const reading = watch(pair.client.read());
+      const atServer = watch(pair.server.read());
+      for (let i = 0; i < 20; i++) {
+        const { peerUpdated } = await pair.client.keyUpdate({ requestPeer: true });
+        await within(peerUpdated as Promise<unknown>, 'the peer’s update');
+      }
+      await pair.server.write(Buffer.from('still here'));
+      assert.equal(String(await within(reading.promise, 'data')), 'still here');
+      await pair.client.write(Buffer.from('and here'));
+      assert.equal(String(await within(atServer.promise, 'data')), 'and here');
+    });
+
+    for (const requestPeer of [false, true]) {
+      it(`is one behind a request of ours, which excuses one answer (requests: ${requestPeer})`, async () => {
+        const pair = await connectedPair({ both: tls13, client: { keyUpdateLimit: 8 } });
+        const client = trace(pair.client);
+        const reading = watch(pair.client.read());
+        await pair.client.keyUpdate({ requestPeer: true });
+        // The request has not arrived: none of these answers it.
+        for (let i = 0; i < 20; i++) await pair.server.keyUpdate({ requestPeer });
+        await rejected(pair.during(reading.promise), codes.tooManyKeyUpdates);
+        assert.equal(client.count(false, keyUpdate), requestPeer ? 9 : 10);
+      });
+    }
+
     it('is no storm when data comes between', async () => {
       const pair = await connectedPair({ both: tls13, server: { keyUpdateLimit: 4 } });
       pair.flow();

@@ -337,7 +337,8 @@ class Connection {
   std::uint32_t peer_renegotiations_ = 0;  // in this window
   std::chrono::steady_clock::time_point window_start_{};
 
-  std::uint32_t peer_key_updates_ = 0;  // in a row
+  std::uint32_t peer_key_updates_ = 0;      // in a row, without answers to requests of ours
+  std::uint32_t update_requests_open_ = 0;  // KeyUpdates of ours that asked for the peer's, and got none yet
   bool peer_updated_ = false;
   bool too_many_key_updates_ = false;
   bool ktls_must_update_ = false;  // the peer asked for new keys that the kernel cannot be given

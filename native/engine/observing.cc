@@ -67,10 +67,18 @@ void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t>
 // that runs dry.
 void Connection::key_update_seen(bool sent, bool requested) {
   events_.key_update(!sent, requested);
-  if (sent) return;
+  if (sent) {
+    if (requested) ++update_requests_open_;
+    return;
+  }
   peer_updated_ = true;
   // OpenSSL would answer with the next write, and encrypt as before.
   if (requested && enc_.ktls && enc_.ktls->sends()) ktls_must_update_ = true;
+  // RFC 8446 4.6.3: the answer to a request requests nothing. We asked for it, and for no more than one.
+  if (!requested && update_requests_open_ != 0) {
+    --update_requests_open_;
+    return;
+  }
   if (++peer_key_updates_ > limits_.key_updates) {
     too_many_key_updates_ = true;
     enc_.in.stop();

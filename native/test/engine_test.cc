@@ -223,6 +223,28 @@ const Register kStorm("a storm of key updates ends the connection and not the lo
   return true;
 });
 
+const Register kAnswers("answers to our requests are no storm, and each request excuses one", [] {
+  engine::Limits limits;
+  limits.key_updates = 4;
+  Pair pair(TLS1_3_VERSION, limits);
+  CHECK(pair.handshake());
+  pair.server.connection->start_flow();
+  pair.client.connection->start_flow();
+  for (int i = 0; i < 12; ++i) {
+    pair.client.start(Kind::key_update, true);
+    pair.pump();
+    pair.client.write("data");
+    pair.pump();
+  }
+  CHECK(!pair.client.connection->dead());
+  CHECK(!pair.server.connection->dead());
+  for (int i = 0; i < 5; ++i) pair.server.start(Kind::key_update, false);
+  pair.pump();
+  CHECK(pair.client.connection->dead());
+  CHECK(pair.client.events.failure->code == "ERR_TLS_TOO_MANY_KEY_UPDATES");
+  return true;
+});
+
 const Register kKeyUpdateMisuse("a key update out of place is an error and nothing else", [] {
   Pair pair(TLS1_2_VERSION);
   const OperationId early = pair.client.start(Kind::key_update);
