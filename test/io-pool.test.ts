@@ -25,6 +25,13 @@ function makePool(threads = 2): IoPool {
   return pool;
 }
 
+/** Of ES2024, which the types do not know. */
+interface Resizable extends ArrayBuffer {
+  resize(length: number): void;
+}
+const resizable = (length: number): Resizable =>
+  Reflect.construct(ArrayBuffer, [length, { maxByteLength: length }]) as Resizable;
+
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
 function script(code: string, flags: readonly string[] = []): ReturnType<typeof nodeScript> {
@@ -135,17 +142,17 @@ describe('IoPool', () => {
       server.close();
     });
 
-    it('memory that is transferred while a read waits: this read fails, the connection lives', async () => {
+    it('memory that is transferred while a read waits: nothing is read behind what is lost', async () => {
       const { client, server } = await pair(makePool());
       const target = new Uint8Array(100);
       const reading = server.readInto(target);
+      const behind = server.read();
       structuredClone(target.buffer, { transfer: [target.buffer] });
       await client.write('lost');
       await rejected(reading, 'ERR_TLS_BUFFER_DETACHED');
-      await client.write('kept');
-      assert.equal(String(await server.read()), 'kept');
+      await rejected(behind, 'ERR_TLS_CLOSED');
+      await rejected(server.read(), 'ERR_TLS_CLOSED');
       client.close();
-      server.close();
     });
 
     it('memory that is changed after write() was called is sent as it was', async () => {
@@ -268,6 +275,54 @@ describe('IoPool', () => {
       await server.close();
       rmSync(folder, { recursive: true });
     }
+  });
+
+  for (const [how, take] of [
+    ['detached', (memory: Resizable) => void structuredClone(memory, { transfer: [memory] })],
+    ['shrunk to nothing', (memory: Resizable) => memory.resize(0)],
+  ] as const) {
+    it(`memory of onread that is ${how} is an error, and no end follows`, async () => {
+      const io = makePool();
+      const { port, next } = await startServer({ io });
+      const memory = resizable(1000);
+      let calls = 0;
+      const callback = (): void => {
+        if (++calls === 3) take(memory);
+      };
+      const onread = { buffer: new Uint8Array(memory), callback };
+      const [client, server] = await Promise.all([connectTo(port, { io, onread }), next()]);
+      const ends: string[] = [];
+      client.on('end', () => ends.push('end'));
+      const failed = once(client, 'error') as Promise<[NodeJS.ErrnoException]>;
+      server.on('error', () => {}).end(pattern(100_000));
+      const [error] = await within(failed, 'the error');
+      assert.equal(error.code, 'ERR_TLS_BUFFER_DETACHED');
+      assert.equal(calls, 3);
+      await until(() => client.closed, 'the socket to close');
+      assert.deepEqual(ends, []);
+    });
+  }
+
+  it('memory of onread that shrinks is filled as far as it goes', async () => {
+    const io = makePool();
+    const { port, next } = await startServer({ io });
+    const shrinking = resizable(1000);
+    const got: Buffer[] = [];
+    const buffer = new Uint8Array(shrinking);
+    const callback = (length: number, bytes: Uint8Array): void => {
+      got.push(Buffer.from(bytes.subarray(0, length)));
+      if (got.length === 3) shrinking.resize(10);
+    };
+    const [client, server] = await Promise.all([connectTo(port, { io, onread: { buffer, callback } }), next()]);
+    const ended = once(client, 'end');
+    const data = pattern(20_000);
+    server.end(data);
+    await within(ended, 'the end');
+    assert.deepEqual(Buffer.concat(got), data);
+    assert.deepEqual(
+      got.slice(3, 5).map(each => each.length),
+      [10, 10],
+    );
   });
 
   it('onread fills the memory, and false keeps the rest until resume()', async () => {

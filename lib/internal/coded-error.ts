@@ -56,6 +56,10 @@ export function closedError(what: string): CodedError {
   return tlsError('ERR_TLS_CLOSED', `${what} is closed`);
 }
 
+export function detachedTarget(): CodedError {
+  return tlsError('ERR_TLS_BUFFER_DETACHED', 'The memory to read into was detached or shrunk');
+}
+
 export function timeoutError(what: string, milliseconds: number): CodedError {
   return tlsError('ERR_TLS_TIMEOUT', `${what} did not complete within ${milliseconds} ms`);
 }

@@ -14,7 +14,7 @@ import type {
 } from '../../types/binding.d.ts';
 import { toError, withAlert } from '../errors.ts';
 import { hostAndPort } from './address.ts';
-import { closedError, tlsError } from './coded-error.ts';
+import { closedError, detachedTarget, tlsError } from './coded-error.ts';
 import { EventKind, Status, verifyFailed } from './constants.ts';
 import { copyBytes } from './copy-bytes.ts';
 import {
@@ -343,8 +343,9 @@ export class Connection implements DispatchTarget {
   }
 
   #endRead(op: number, bytes: Uint8Array, offset: number, length: number): void {
-    readEnds(this.#pending.take(op), bytes, offset, length);
+    const lost = readEnds(this.#pending.take(op), bytes, offset, length);
     this.#keep();
+    if (lost !== null) this.close(lost);
   }
 
   /** What it lets begin, a socket for one, may go on keeping the connection: so that is looked at last. */
@@ -442,15 +443,24 @@ const misuses: ReadonlySet<unknown> = new Set([
 
 const isMisuse = (error: Error): boolean => misuses.has((error as NodeJS.ErrnoException).code);
 
-/** Native code on another thread leaves it to us to fill the target. */
-function readEnds(pending: Pending | undefined, bytes: Uint8Array, offset: number, length: number): void {
-  if (pending === undefined) return;
+/**
+ * Native code on another thread leaves it to us to fill the target.
+ *
+ * @returns why bytes are lost, which nothing may be read behind; null: they are not
+ */
+function readEnds(pending: Pending | undefined, bytes: Uint8Array, offset: number, length: number): Error | null {
+  if (pending === undefined) return null;
   const { target } = pending;
-  if (target === undefined) pending.done(copyBytes(bytes, offset, length));
-  else if (target.length < length) {
-    pending.failed(tlsError('ERR_TLS_BUFFER_DETACHED', 'The memory to read into was detached or shrunk'));
+  if (target !== undefined && target.length < length) {
+    const lost = detachedTarget();
+    pending.failed(lost);
+    return lost;
+  }
+  if (target === undefined) {
+    pending.done(copyBytes(bytes, offset, length));
   } else {
     target.set(bytes.subarray(offset, offset + length));
     pending.done(length);
   }
+  return null;
 }

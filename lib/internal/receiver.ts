@@ -1,5 +1,6 @@
 // What a socket does with bytes that arrive: chunks of the stream's, or the user's own memory.
 import type { Readable } from 'node:stream';
+import { detachedTarget } from './coded-error.ts';
 import type { Connection } from './connection.ts';
 import { copyBytes } from './copy-bytes.ts';
 import { lendsMemory, throwLater } from './dispatch.ts';
@@ -187,6 +188,11 @@ class BufferReceiver extends HoldingReceiver {
   protected give(bytes: Uint8Array): number {
     let given = 0;
     while (this.wanted && given < bytes.length) {
+      if (this.#buffer.length === 0) {
+        // As native code does on the loop: what is not given is lost, and no end must hide that.
+        this.connection.close(detachedTarget());
+        return given;
+      }
       const part = bytes.subarray(given, given + this.#buffer.length);
       this.#buffer.set(part);
       given += part.length;
