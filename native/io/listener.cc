@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -12,9 +13,10 @@ using openssl::FailurePtr;
 using openssl::system_failure;
 
 namespace {
-// In one turn: connections that go through their handshakes in step find the code of each step in the processor's
-// caches, but the loop stalls for all of them at once.
-constexpr int kAcceptsPerTurn = 4;
+// Connections that go through their handshakes in step find the code of each step in the processor's caches, but the
+// loop stalls for all of them at once: so many are accepted in a turn as go through theirs in that time, at the most.
+constexpr std::uint64_t kStall = 3'000'000;  // nanoseconds
+constexpr int kMostAccepts = 8;
 constexpr std::uint64_t kPauseMilliseconds = 100;
 
 // Gone between arrival and accept(2), or for this connection alone: the next one may be fine.
@@ -78,8 +80,16 @@ void Listener::on_poll(uv_poll_t* poll, int status, int) {
   }
 }
 
+// As long as somebody waits to be accepted, there is one turn in each iteration of the loop.
+void Listener::adapt_accepts() {
+  const std::uint64_t now = uv_hrtime();
+  const bool stalled = now - std::exchange(last_turn_, now) > kStall;
+  accepts_ = stalled ? std::max(accepts_ / 2, 1) : std::min(accepts_ + 1, kMostAccepts);
+}
+
 void Listener::accept_some() {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+  adapt_accepts();
+  for (int i = 0; i < accepts_; ++i) {
 #ifdef SOCK_CLOEXEC
     const int fd = ::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
 #else

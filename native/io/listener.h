@@ -27,6 +27,7 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
 
  private:
   static void on_poll(uv_poll_t* poll, int status, int events);
+  void adapt_accepts();
   void accept_some();
   void record_failure(openssl::FailurePtr failure);
   void pause();
@@ -38,6 +39,8 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   UvHandle<uv_timer_t> pause_;
   std::string path_;  // a Unix socket that this listener made
   bool referenced_ = true;
+  int accepts_ = 1;              // in this turn, at the most
+  std::uint64_t last_turn_ = 0;  // uv_hrtime()
 };
 
 }  // namespace system_tls::io
