@@ -43,6 +43,9 @@ let own: (pool: unknown) => IoPool;
 /** @internal An option of that type. */
 export let nativePool: (value: unknown, name: string) => NativeIoPool | undefined;
 
+/** @internal Calls `act` when the pool is being closed, unless what is given back was called before. */
+export let onPoolClosing: (pool: IoPool, act: () => void) => () => void;
+
 /**
  * Native threads on which connections live: their handshakes, records and system calls happen there, and JavaScript
  * gets batches of events. For machines with processors to spare: a thread adds some 25 us to each round trip.
@@ -55,6 +58,7 @@ export class IoPool {
   readonly #tracked: WeakRef<NativeIoPool>;
   readonly #threads: number;
   readonly #closing: DispatchTarget & { readonly ended: Promise<void> };
+  readonly #dependents = new Set<() => void>();
   #closed = false;
 
   /** @throws RangeError `ERR_OUT_OF_RANGE` for fewer than 1 or more than 256 threads; Error if the system refuses one */
@@ -79,7 +83,8 @@ export class IoPool {
 
   /**
    * Ends all connections that live here, with `ERR_TLS_CLOSED`, then the threads; resolves when everybody was told.
-   * Idempotent.
+   * Servers that listen for it stop at once, each with an event `'error'` (`ERR_TLS_CLOSED`), and `'close'` when their last
+   * connection has ended: close them first. Idempotent.
    */
   async close(): Promise<void> {
     const pool = own(this);
@@ -88,6 +93,7 @@ export class IoPool {
       register(pool.#closing);
       keepAlive(pool.#closing, true);
       pool.#native.close();
+      for (const act of [...pool.#dependents]) act();
     }
     await pool.#closing.ended;
     pool.#native.stop();
@@ -108,6 +114,10 @@ export class IoPool {
       if (typeof value !== 'object' || !(#native in value)) throw invalidArgType(name, 'an IoPool', value);
       if ((value as IoPool).#closed) throw tlsError('ERR_TLS_CLOSED', `"${name}" is an IoPool that is closed`);
       return (value as IoPool).#native;
+    };
+    onPoolClosing = (pool, act) => {
+      pool.#dependents.add(act);
+      return () => pool.#dependents.delete(act);
     };
   }
 }

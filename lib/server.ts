@@ -21,7 +21,7 @@ import {
 } from './internal/validate.ts';
 import { givenPolicy, type VerifyOptions } from './internal/verify-mode.ts';
 import { type Resolvers, withResolvers } from './internal/with-resolvers.ts';
-import { type IoPool, nativePool } from './io-pool.ts';
+import { type IoPool, nativePool, onPoolClosing } from './io-pool.ts';
 import { Ssl } from './ssl.ts';
 import type { SslListeners } from './ssl-events.ts';
 import type { SslOptions } from './ssl-options.ts';
@@ -44,7 +44,7 @@ export interface ServerOptions extends SslContextOptions, TlsSocketOptions {
   readonly keepAliveInitialDelay?: number | undefined;
   /** Connections at a time, in their handshake or after it; those over it are closed at once. Default: no limit. */
   readonly maxConnections?: number | undefined;
-  /** Connections live on the threads of this pool, balanced; default: on the loop. */
+  /** Connections live on the threads of this pool, balanced; default: on the loop. The server ends with it. */
   readonly io?: IoPool | undefined;
   /**
    * Where a connection lives after its handshake, with {@link ServerOptions.io} alone: `'threads'` (default), or `'loop'`,
@@ -68,7 +68,11 @@ export interface ServerEvents {
   tlsClientError: [error: Error, socket: TlsSocket];
   /** A connection was closed because of maxConnections. */
   drop: [];
-  /** Accepting failed for a reason of our own, such as too many open files; without a listener it is a warning. */
+  /**
+   * Accepting failed for a reason of our own, such as too many open files, which is told once until a connection was
+   * accepted again; or the option `io` was closed, and the server with it (`ERR_TLS_CLOSED`). Without a listener it is a
+   * warning.
+   */
   error: [error: Error];
   /** It no longer listens, and its last connection has ended. */
   close: [];
@@ -187,7 +191,7 @@ export class Server extends EventEmitter<ServerEvents> {
    * Starts to listen.
    *
    * @throws Error with the code of the system call: `EADDRINUSE`, `EACCES`; `ERR_TLS_SERVER_LISTENING` if it listens,
-   * `ERR_TLS_SERVER_CLOSING` while close() waits for connections
+   * `ERR_TLS_SERVER_CLOSING` while close() waits for connections, `ERR_TLS_CLOSED` if the option `io` was closed
    */
   async listen(options: ListenOptions = {}): Promise<this> {
     const server = own(this);
@@ -205,6 +209,7 @@ export class Server extends EventEmitter<ServerEvents> {
       const place = await placeOf(options);
       if (place.signal?.aborted) throw abortError(place.signal);
       if (server.#acceptor !== acceptor) throw tlsError('ERR_TLS_CLOSED', 'the server was closed before it listened');
+      nativePool(server.#settings.io, 'options.io');
       acceptor.listen(place);
       if (!server.#referenced) acceptor.unref();
       server.#closeOn(place.signal);
@@ -218,10 +223,21 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   #closeOn(signal: AbortSignal | undefined): void {
-    if (signal === undefined) return;
     const onAbort = (): void => void this.close();
-    signal.addEventListener('abort', onAbort, { once: true });
-    this.#detach = () => signal.removeEventListener('abort', onAbort);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const { io } = this.#settings;
+    const forget = io && onPoolClosing(io, () => this.#closeWithPool());
+    this.#detach = () => {
+      signal?.removeEventListener('abort', onAbort);
+      forget?.();
+    };
+  }
+
+  /** Whoever came now could only be turned away. */
+  #closeWithPool(): void {
+    const message = 'The server no longer listens, because its IoPool was closed: close the server first';
+    process.nextTick(() => this.#acceptFailed(tlsError('ERR_TLS_CLOSED', message)));
+    void this.close();
   }
 
   /** Whether it accepts connections. */

@@ -15,7 +15,7 @@ import { rejected, thrown } from './support/errors.ts';
 import { clientContext, serverContext } from './support/memory-pair.ts';
 import { fdOf, quietPair } from './support/quiet-pair.ts';
 import { collect, connectTo, type Running, startServer } from './support/sockets.ts';
-import { sleep, until, within } from './support/wait.ts';
+import { sleep, turns, until, within } from './support/wait.ts';
 
 const pools: IoPool[] = [];
 
@@ -31,6 +31,11 @@ interface Resizable extends ArrayBuffer {
 }
 const resizable = (length: number): Resizable =>
   Reflect.construct(ArrayBuffer, [length, { maxByteLength: length }]) as Resizable;
+
+function identity(): { cert: string; key: string } {
+  const { cert, key } = certificates().server;
+  return { cert, key };
+}
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
@@ -540,14 +545,68 @@ describe('IoPool', () => {
       for (const outcome of await Promise.all(connecting)) assert.ok(outcome instanceof Error || 'ssl' in outcome);
     });
 
-    it('while the server goes on: who comes then is told of nowhere, and the server lives', async () => {
+    for (const data of ['threads', 'loop'] as const) {
+      it(`under a server, data on ${data}: it says so once, stops listening and closes`, async () => {
+        const io = makePool();
+        const { server, port, next } = await startServer({ io, data });
+        const events: string[] = [];
+        server.on('error', (error: NodeJS.ErrnoException) => events.push(`${error.code}: ${error.message}`));
+        server.on('close', () => events.push('close'));
+        server.on('tlsClientError', (error: NodeJS.ErrnoException) => events.push(`tlsClientError ${error.code}`));
+        const client = await connectTo(port, { io: undefined });
+        client.on('error', () => {});
+        const socket = await next();
+        const closing = io.close();
+        assert.equal(server.listening, false);
+        assert.equal(server.address(), null);
+        await closing;
+        await rejected(connectTo(port, { io: undefined }), 'ECONNREFUSED');
+        // What has moved to the loop lives on.
+        assert.equal(socket.destroyed, data === 'threads');
+        socket.destroy();
+        await within(server.close(), 'the server to close');
+        await until(() => events.includes('close'), 'close');
+        assert.equal(events.length, 2, events.join('\n'));
+        assert.match(events[0] ?? '', /^ERR_TLS_CLOSED: .*its IoPool was closed.*close the server first/);
+        await rejected(server.listen({ port: 0 }), 'ERR_TLS_CLOSED');
+        assert.equal(server.listening, false);
+      });
+    }
+
+    it('under a server whose listener of that throws: an uncaught exception, and the pool closes', async () => {
+      const child = script(`
+        process.on('uncaughtException', ({ message }) => console.log('uncaught', message));
+        const io = new IoPool({ threads: 1 });
+        const server = createServer({ cert, key, io });
+        await server.listen({ port: 0, host: '127.0.0.1' });
+        server.on('error', () => { throw new Error('on purpose'); }).on('close', () => console.log('closed'));
+        await io.close();
+        console.log('pool closed');
+      `);
+      assert.deepEqual(await within(child.exited, 'the end'), { code: 0, signal: null }, child.output);
+      for (const line of ['uncaught on purpose', 'closed', 'pool closed'])
+        assert.match(child.output, new RegExp(`^${line}$`, 'm'));
+    });
+
+    it('after its servers, or before one listens: there is nothing to say', async () => {
       const io = makePool();
-      const running = await startServer({ io });
-      const errors: NodeJS.ErrnoException[] = [];
-      running.server.on('error', (error: NodeJS.ErrnoException) => errors.push(error));
+      const { server } = await startServer({ io });
+      const never = createServer({ ...identity(), io });
+      for (const each of [server, never]) each.on('error', error => assert.fail(error));
+      await server.close();
       await io.close();
-      await rejected(connectTo(running.port, { io: undefined }), /./);
-      assert.equal(errors[0]?.code, 'ERR_TLS_CLOSED');
+      await turns(3);
+      await rejected(never.listen({ port: 0 }), 'ERR_TLS_CLOSED');
+      await rejected(server.listen({ port: 0 }), 'ERR_TLS_CLOSED');
+    });
+
+    it('while a server begins to listen', async () => {
+      const io = makePool();
+      const server = createServer({ ...identity(), io });
+      server.on('error', error => assert.fail(error));
+      const listening = server.listen({ port: 0, host: 'localhost' });
+      await Promise.all([io.close(), rejected(listening, 'ERR_TLS_CLOSED')]);
+      assert.equal(server.listening, false);
     });
   });
 

@@ -298,6 +298,49 @@ describe('process', () => {
     await child.stop();
   });
 
+  it('no descriptor left for accept is told once, until a connection was accepted again', async function () {
+    needs(this, process.platform === 'linux', 'descriptors are limited with prlimit of Linux');
+    needsProgram(this, 'prlimit');
+    const child = run(`
+      import { execFileSync } from 'node:child_process';
+      import { openSync, closeSync } from 'node:fs';
+      import { setTimeout as sleep } from 'node:timers/promises';
+      const server = createServer({ cert, key, io }, socket => socket.on('error', ignore).end('accepted'));
+      await server.listen({ port: 0, host: '127.0.0.1' });
+      const warnings = [];
+      process.on('warning', ({ code }) => warnings.push(code));
+      execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=64:64']);
+      console.error('and standard error is open too: port', server.address().port);
+      const held = [];
+      for (const episode of [1, 2]) {
+        while (server.connections > 0) await sleep(5);
+        try { for (;;) held.push(openSync('/dev/null', 'r')); } catch {}
+        console.log('full', episode);
+        while (warnings.length < episode) await sleep(5);
+        await sleep(450);
+        console.log('episode', episode, 'told', warnings.join());
+        const served = new Promise(resolve => server.once('secureConnection', resolve));
+        for (const fd of held.splice(0)) closeSync(fd);
+        await served;
+      }
+      await server.close();
+    `);
+    const [, port] = await child.printed(/port (\d+)/);
+    for (const [episode, told] of [
+      [1, 'EMFILE'],
+      [2, 'EMFILE,EMFILE'],
+    ]) {
+      await child.printed(new RegExp(`full ${episode}`));
+      const client = connectTo(Number(port)).catch(error => error as Error);
+      await child.printed(new RegExp(`episode ${episode} told .*\n`));
+      assert.match(child.output, new RegExp(`^episode ${episode} told ${told}$`, 'm'));
+      const socket = await within(client, 'to be served after all');
+      if (socket instanceof Error) throw socket;
+      assert.equal(String(await collect(socket)), 'accepted');
+    }
+    await endsWith(child, 0, 'the process');
+  });
+
   it('no descriptor is left over after many connections, good and bad', async function () {
     let count = () => readdirSync('/proc/self/fd').length;
     try {

@@ -538,7 +538,7 @@ export interface EventKindValues {
   readonly Failed: 13;
   /** On a listener. a: file descriptor, now the receiver's to close. */
   readonly Accepted: 14;
-  /** On a listener. a: payload (NativeFailure), accept(2) failed in a way that lasts (EMFILE). */
+  /** On a listener. a: payload (NativeFailure), accept(2) failed in a way that lasts (EMFILE); once until it gives a connection. */
   readonly AcceptFailed: 15;
   /** The handshake waits for answer(). a: question, b: QuestionKind, c: payload (NativeVerifyReport) */
   readonly Question: 16;

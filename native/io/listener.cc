@@ -74,7 +74,7 @@ void Listener::on_poll(uv_poll_t* poll, int status, int) {
   const Turn turn(*self.reactor_);
   if (status < 0) {
     self.poll_.stopped();
-    self.record_failure(system_failure(-status, "poll"));
+    self.failed(-status, "poll");
   } else {
     self.accept_some();
   }
@@ -96,19 +96,22 @@ void Listener::accept_some() {
     const int fd = ::accept(fd_.get(), nullptr, nullptr);
 #endif
     if (fd >= 0) {
+      told_ = 0;
       reactor_->offered().add(id_, Fd(fd));
       reactor_->recording().record({id_, EventKind::accepted, fd, 0, 0});
       continue;
     }
     if (passing(errno)) continue;
-    if (!would_block(errno)) record_failure(system_failure(errno, "accept"));
+    if (!would_block(errno)) failed(errno, "accept");
     return;
   }
 }
 
-void Listener::record_failure(FailurePtr failure) {
+// What lasts is tried again after each pause, and told once.
+void Listener::failed(int error, const char* call) {
   pause();
-  const std::int32_t index = reactor_->recording().add_payload(std::move(failure));
+  if (std::exchange(told_, error) == error) return;
+  const std::int32_t index = reactor_->recording().add_payload(system_failure(error, call));
   reactor_->recording().record({id_, EventKind::accept_failed, index, 0, 0});
 }
 

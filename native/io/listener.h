@@ -29,7 +29,7 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   static void on_poll(uv_poll_t* poll, int status, int events);
   void adapt_accepts();
   void accept_some();
-  void record_failure(openssl::FailurePtr failure);
+  void failed(int error, const char* call);
   void pause();
 
   std::shared_ptr<Reactor> reactor_;
@@ -41,6 +41,7 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   bool referenced_ = true;
   int accepts_ = 1;              // in this turn, at the most
   std::uint64_t last_turn_ = 0;  // uv_hrtime()
+  int told_ = 0;                 // the error that has been told since accept(2) last gave a connection
 };
 
 }  // namespace system_tls::io
