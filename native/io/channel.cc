@@ -6,12 +6,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "io/bio_transport.h"
-#include "io/datagram_bio_transport.h"
-#include "io/datagram_transport.h"
-#include "io/ktls_transport.h"
-#include "io/socket_transport.h"
-
 namespace system_tls::io {
 
 using engine::OperationId;
@@ -24,11 +18,6 @@ namespace {
 constexpr std::uint32_t kReceiveWork = 512;
 // A peer that takes all there is would keep a large write going for as long as that is.
 constexpr std::size_t kSendBudget = 2 * 1024 * 1024;
-// What came at once, from where on the next is drawn record by record, if the records are large too.
-constexpr std::size_t kBulk = 32 * 1024;
-// Of which an iteration takes so much: half a millisecond's work again. The more, the fewer visits to epoll and to
-// JavaScript; nothing has to hold it all, as the buffer must what it receives.
-constexpr std::size_t kDrawn = 512 * 1024;
 
 }  // namespace
 
@@ -37,109 +26,6 @@ std::shared_ptr<Channel> Channel::create(const std::shared_ptr<Reactor>& reactor
   auto channel = std::make_shared<Channel>(reactor, id);
   channel->connection_ = engine::Connection::create(std::move(ssl), options, reactor->chunks(), *channel, failure);
   return channel->connection_ ? channel : nullptr;
-}
-
-void Channel::leave() {
-  // A paused job goes on on its own thread or nowhere.
-  if (connection_ && connection_->uses_job()) connection_->fail(engine::Connection::suspended_failure());
-  if (transport_) {
-    tickets_due_ = true;
-    flush();
-    travelling_sole_ = transport_->sole();
-    travelling_fd_ = transport_->release_fd();
-    transport_.reset();
-  }
-  retransmission_.reset();
-  note_activity(false);
-  note_job();
-  waits_for_delivery_ = false;
-  deferred_ = false;
-  budgets_of_ = 0;
-  waits_for_job_ = false;
-  fill_batch_ = 0;
-  last_read_batch_ = 0;
-  reactor_->forget(this);
-  move_out();
-}
-
-void Channel::join(std::shared_ptr<Reactor> reactor) {
-  reactor_ = std::move(reactor);
-  move_in();
-  if (!connection_) return;
-  connection_->use_pool(reactor_->chunks());
-  if (travelling_fd_) {
-    FailurePtr failure = connection_->enc().ktls ? set_ktls_socket(travelling_fd_, travelling_sole_)
-                                                 : set_plain_socket(travelling_fd_, travelling_sole_);
-    if (failure) connection_->fail(std::move(failure));
-  }
-  pump();
-}
-
-FailurePtr Channel::transport_refused() const {
-  if (!connection_) return openssl::named_failure("ERR_TLS_CLOSED", "The connection is closed");
-  if (connection_->dead()) return connection_->failure();
-  return transport_ ? has_transport_failure() : nullptr;
-}
-
-FailurePtr Channel::has_transport_failure() {
-  return openssl::named_failure("ERR_TLS_HAS_TRANSPORT",
-                                "The connection has its file descriptor or BIOs already: make a new Ssl");
-}
-
-FailurePtr Channel::set_socket(Fd& fd, bool sole) {
-  if (connection_->ktls_wanted() && !connection_->dtls()) {
-    std::string refused = KtlsTransport::refused(fd.get());
-    if (refused.empty()) return set_ktls_socket(fd, sole);
-    ktls_refused_ = std::make_unique<const std::string>(std::move(refused));
-  }
-  return set_plain_socket(fd, sole);
-}
-
-FailurePtr Channel::set_plain_socket(Fd& fd, bool sole) {
-  FailurePtr failure;
-  if (connection_->dtls()) {
-    transport_ = DatagramTransport::open(*reactor_, fd, *this, connection_->enc().datagrams, failure);
-  } else {
-    transport_ = SocketTransport::open(*reactor_, fd, sole, *this, failure);
-  }
-  if (transport_) pump();
-  return failure;
-}
-
-FailurePtr Channel::set_ktls_socket(Fd& fd, bool sole) {
-  FailurePtr failure;
-  auto transport = KtlsTransport::open(*reactor_, fd, sole, *this, connection_->enc().ktls, failure);
-  if (!transport) return failure;
-  if (!connection_->enc().ktls) connection_->use_ktls(transport->ktls());
-  transport_ = std::move(transport);
-  pump();
-  return nullptr;
-}
-
-Channel::KernelTls Channel::kernel_tls() const {
-  if (!connection_->ktls_wanted()) return {false, false, "it was not asked for (option ktls)"};
-  if (ktls_refused_) return {false, false, *ktls_refused_};
-  const engine::Ktls* ktls = connection_->enc().ktls.get();
-  if (ktls == nullptr) return {false, false, "only a TCP socket can have it"};
-  if (!connection_->established()) return {false, false, "the handshake is not complete"};
-  KernelTls state{ktls->sends(), ktls->receives(), {}};
-  if (state.sends && state.receives) return state;
-  const SSL* ssl = connection_->ssl();
-  state.reason = std::string("the kernel, or OpenSSL ") + OpenSSL_version(OPENSSL_VERSION_STRING) + ", does not " +
-                 (state.sends ? "receive" : "send") + (state.sends == state.receives ? " or receive " : " ") +
-                 SSL_get_version(ssl) + " with " + SSL_get_cipher_name(ssl);
-  return state;
-}
-
-FailurePtr Channel::set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write) {
-  if (connection_->dtls()) {
-    transport_ = std::make_unique<DatagramBioTransport>(std::move(read), std::move(write), weak_from_this(),
-                                                        connection_->enc().datagrams);
-  } else {
-    transport_ = std::make_unique<BioTransport>(std::move(read), std::move(write), weak_from_this());
-  }
-  pump();
-  return nullptr;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -417,78 +303,6 @@ void Channel::finish_dead() {
   transport_.reset();
   retransmission_.reset();
   connection_->enc().drop_output();
-}
-
-void Channel::transport_ready(bool input, bool output) {
-  const std::shared_ptr<Channel> self = shared_from_this();
-  const Turn turn(*reactor_);
-  if (output) pump();
-  if (input && transport_) receive_input();
-}
-
-void Channel::transport_failed(FailurePtr failure) {
-  const std::shared_ptr<Channel> self = shared_from_this();
-  const Turn turn(*reactor_);
-  connection_->fail(std::move(failure));
-  settle();
-}
-
-void Channel::receive_input() {
-  const std::span<std::uint8_t> buffer = reactor_->receive_buffer();
-  if (connection_->enc().let_read(buffer.size())) {
-    pump_input({}, false);
-    return;
-  }
-  if (bulk_ && transport_->source() != nullptr) {
-    draw_input();
-    return;
-  }
-  const Moved moved = transport_->receive(buffer);
-  if (moved.failure) {
-    connection_->fail(moved.failure);
-    settle();
-  } else if (moved.bytes != 0 || moved.eof) {
-    pump_input(buffer.first(moved.bytes), moved.eof);
-  }
-}
-
-void Channel::pump_input(std::span<const std::uint8_t> enc, bool eof) {
-  engine::EncIn* in = &connection_->enc().in;
-  if (!enc.empty()) in->lend(enc);
-  if (eof) in->set_eof();
-  pump();
-  deliver_meanwhile();
-  if (!connection_) return;
-  in->reclaim();
-  const std::size_t received = enc.empty() ? in->drawn() : enc.size();
-  bulk_ = received >= kBulk && in->largest() >= kBulk / 4;
-  settle();
-}
-
-// While the bytes are lent, or may be drawn: that saves copying the rest of them, and another visit to epoll.
-void Channel::deliver_meanwhile() {
-  while (connection_ && !reactor_->delivering() && (connection_->blocked_on_delivery() || more_may_be_read())) {
-    reactor_->deliver();
-    if (connection_ && connection_->blocked_on_delivery()) break;
-  }
-}
-
-// There is more input, and nobody reads: but whoever hears how the last read ended is likely to read again, if hearing
-// it is not another thread's business.
-bool Channel::more_may_be_read() const {
-  const bool read_ended = last_read_batch_ == reactor_->recording_number();
-  return read_ended && connection_->enc().in.readable() && !connection_->wants_input() && reactor_->handles_events();
-}
-
-// The same, without a buffer between the socket and OpenSSL.
-void Channel::draw_input() {
-  connection_->enc().in.draw_from(*transport_->source(), kDrawn);
-  pump_input({}, false);
-  if (!connection_) return;
-  if (FailurePtr failure = connection_->enc().in.take_failure()) {
-    connection_->fail(std::move(failure));
-    settle();
-  }
 }
 
 }  // namespace system_tls::io
