@@ -7,13 +7,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { opensslRelease } from '../scripts/openssl-release.mjs';
 import { npm } from '../scripts/run.mjs';
 import { runMain, setup } from '../scripts/setup.mjs';
+import { readArguments } from './harness/arguments.mjs';
 import { makeCertificates } from './harness/certificates.mjs';
 import { findPeers } from './harness/contestants.mjs';
-import { label, selectJobs } from './harness/jobs.mjs';
+import { label } from './harness/jobs.mjs';
 import { describeMachine } from './harness/machine.mjs';
 import { measure } from './harness/measure.mjs';
 import { jobTable, Progress, targetTable } from './harness/report.mjs';
@@ -24,34 +24,6 @@ import { build, floor, folder, load } from './native/build.mjs';
 /** @typedef {Record<string, import('./harness/targets.mjs').ByContestant>} Results */
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-
-function readArguments() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '2' },
-      threads: { type: 'string', default: '1' },
-      only: { type: 'string' },
-      openssl: { type: 'string' },
-      'no-results': { type: 'boolean', default: false },
-    },
-  });
-  const number = (/** @type {'rounds' | 'seconds' | 'threads'} */ name) => {
-    const value = Number(values[name]);
-    if (!(value > 0)) throw new Error(`--${name} must be a number above 0`);
-    return value;
-  };
-  return {
-    names: positionals,
-    rounds: Math.ceil(number('rounds')),
-    seconds: number('seconds'),
-    threads: Math.ceil(number('threads')),
-    only: values.only?.split(','),
-    openssl: values.openssl,
-    write: !values['no-results'],
-  };
-}
 
 /** @returns {import('./harness/contestants.mjs').Programs} */
 function findPrograms(/** @type {string | undefined} */ openssl) {
@@ -64,6 +36,16 @@ function findPrograms(/** @type {string | undefined} */ openssl) {
     floor: copy(floor),
     env: { ...process.env, ...release.env },
   };
+}
+
+/**
+ * Those that the jobs name and this machine lacks.
+ * @param {Job[]} jobs
+ * @param {Record<string, unknown>} peers
+ */
+function missingPeers(jobs, peers) {
+  const named = jobs.flatMap(({ contestants }) => contestants.map(({ peer }) => peer));
+  return [...new Set(named)].filter(peer => peers[peer] === undefined);
 }
 
 /**
@@ -107,14 +89,18 @@ async function runAll(jobs, args, peers, setting) {
   const results = {};
   /** @type {Record<string, string>} */
   const libraries = {};
-  const progress = new Progress(jobs.reduce((sum, { contestants }) => sum + contestants.length * args.rounds, 0));
+  const isHere = (/** @type {import('./harness/jobs.mjs').Contestant} */ { peer }) => peers[peer] !== undefined;
+  const turns = jobs.flatMap(({ contestants }) => contestants.filter(isHere)).length * args.rounds;
+  const progress = new Progress(turns);
   for (const job of jobs) {
     /** @type {import('./harness/targets.mjs').ByContestant} */
     const byContestant = {};
     /** @type {Set<string>} */
     const out = new Set();
+    const takePart = job.contestants.filter(isHere);
+    const missing = job.contestants.filter(each => !isHere(each)).map(label);
     for (let round = 0; round < args.rounds; round++) {
-      for (const contestant of job.contestants.filter(each => !out.has(label(each)))) {
+      for (const contestant of takePart.filter(each => !out.has(label(each)))) {
         const name = label(contestant);
         progress.step(`${job.name}: ${name}, round ${round + 1}`);
         const measured = await twice(() => measure(job, setting, peers[contestant.peer], contestant));
@@ -129,7 +115,7 @@ async function runAll(jobs, args, peers, setting) {
     }
     progress.clear();
     results[job.name] = byContestant;
-    console.log(`${jobTable(job, byContestant)}\n`);
+    console.log(`${jobTable(job, byContestant, missing)}\n`);
   }
   return { results, libraries };
 }
@@ -140,14 +126,15 @@ async function runAll(jobs, args, peers, setting) {
  * @param {Awaited<ReturnType<typeof runAll>>} measured
  * @param {import('./harness/targets.mjs').Judged[]} judged
  * @param {ReturnType<typeof describeMachine>} machine
+ * @param {string[]} missing  peers that this machine lacks
  */
-async function writeResults(jobs, args, { results, libraries }, judged, machine) {
+async function writeResults(jobs, args, { results, libraries }, judged, machine, missing) {
   const { drawChart } = await import('./harness/chart.mjs');
   const library = libraries['system-tls'] ?? libraries['c'] ?? '';
   const date = new Date().toISOString().slice(0, 10);
   const base = path.join(here, 'results', args.openssl === undefined ? date : `${date}-openssl-${library}`);
   const { rounds, seconds, threads } = args;
-  const all = { date, machine, libraries, settings: { rounds, seconds, threads }, targets: judged, results };
+  const all = { date, machine, libraries, missing, settings: { rounds, seconds, threads }, targets: judged, results };
   const title = `system-tls, ${date}: OpenSSL ${library}, node ${machine.node}, ${machine.cpu}, ${machine.cores} cores`;
   mkdirSync(path.dirname(base), { recursive: true });
   writeFileSync(`${base}.json`, `${JSON.stringify(all, roundNumbers, 2)}\n`);
@@ -168,19 +155,17 @@ await runMain(async () => {
   const machine = describeMachine();
   const programs = findPrograms(args.openssl);
   const peers = findPeers(programs, folder);
-  const takesPart = (/** @type {{ peer: string }} */ { peer }) =>
-    peers[peer] !== undefined && (args.only === undefined || args.only.includes(peer));
-  const jobs = selectJobs(args.names)
-    .map(job => ({ ...job, contestants: job.contestants.filter(takesPart) }))
-    .filter(({ contestants }) => contestants.length > 0);
-  if (jobs.length === 0) {
-    console.error('There is no such job, or nobody to do it.');
+  const missing = missingPeers(args.jobs, peers);
+  if (missing.length > 0) console.log(`Not on this machine, and left out: ${missing.join(', ')}\n`);
+  const jobs = args.jobs;
+  if (jobs.every(({ contestants }) => contestants.every(({ peer }) => missing.includes(peer)))) {
+    console.error('Nobody is left to do it.');
     return 1;
   }
   const certificates = makeCertificates(path.join(folder, 'certificates'));
   const measured = await runAll(jobs, args, peers, { ...args, programs, certificates });
   const judged = judge(measured.results);
   console.log(targetTable(judged));
-  if (args.write) await writeResults(jobs, args, measured, judged, machine);
+  if (args.write) await writeResults(jobs, args, measured, judged, machine, missing);
   return 0;
 });

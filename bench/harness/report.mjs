@@ -65,14 +65,15 @@ function table(rows) {
 /**
  * @param {Job} job
  * @param {ByContestant} byContestant
+ * @param {string[]} missing  contestants whose peer this machine lacks
  */
-export function jobTable(job, byContestant) {
+export function jobTable(job, byContestant, missing) {
   const shown = columns[job.kind];
   const figure = mainFigure(job);
   const reference = byContestant['c']?.[figure];
   const rows = job.contestants.flatMap(contestant => {
     const found = byContestant[label(contestant)];
-    if (found === undefined) return [];
+    if (found === undefined) return missing.includes(label(contestant)) ? [[label(contestant), 'not here']] : [];
     const own = found[figure] ?? [];
     const cells = shown.map(([name]) => short(spread(found[name] ?? []).median));
     return [[label(contestant), ...cells, reference === undefined ? '' : range(ratios(own, reference))]];

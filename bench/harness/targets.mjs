@@ -41,7 +41,6 @@ function bulkTargets() {
     return [
       ...atMost('receive into own memory', receive, 'system-tls onread', own),
       ...atMost('receive into own memory', receive, 'system-tls readInto', own),
-      ...atMost('receive, lent memory', receive, 'system-tls lent', own),
       ...atMost("receive by 'data'", receive, 'system-tls data', [['node data', 0.85]]),
       ...atMost('send', send, 'system-tls write', sending),
       ...atMost('send', send, 'system-tls ssl.write', sending),

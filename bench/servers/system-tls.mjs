@@ -37,7 +37,7 @@ if (options.client) {
 } else {
   const server = createServer({ ...serverOptions, ...verifier, io }, options.mode === 'http' ? http : work);
   server.on('tlsClientError', ignore);
-  await server.listen({ port: options.port, host: '127.0.0.1' });
+  await server.listen({ port: options.port, host: '127.0.0.1', backlog: 4096 });
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('not listening');
   serve({ port: address.port, ...details });
