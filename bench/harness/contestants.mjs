@@ -107,7 +107,7 @@ http {
     listen 127.0.0.1:${port} ssl backlog=4096;
     ssl_certificate ${given['cert']}; ssl_certificate_key ${given['key']};
     ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; ssl_ecdh_curve X25519; ${client}
-    location / { return 200 "${'x'.repeat(Number(given['size'] ?? 1024))}"; }
+    location / { return 200 "${'x'.repeat(Number(given['size'] ?? 1))}"; }
   }
 }
 `;
@@ -143,7 +143,7 @@ async function startNginx(given, scratch) {
     port,
     openssl: 'system',
     snapshot: async () => {
-      const cpu = cpuOf(worker);
+      const cpu = cpuOf(worker) + cpuOf(Number(master.pid));
       const pages = Number(readFileSync(`/proc/${worker}/statm`, 'utf8').split(' ')[1]);
       return { time: now(), bytes: 0, handshakes: 0, updates: 0, cpuMain: cpu, cpuAll: cpu, resident: pages * 4096 };
     },

@@ -4,6 +4,7 @@
  * @typedef {object} Contestant
  * @property {string} peer
  * @property {string} [api]  which interface of it
+ * @property {Record<string, string>} [load]  its own options of bench/native/load.c
  *
  * @typedef {'bulk' | 'echo' | 'handshake' | 'memory' | 'update'} Kind
  *
@@ -99,7 +100,8 @@ function handshakes() {
     kind: /** @type {const} */ ('handshake'),
     load: { mode: 'handshake', connections: '32' },
     server: { mode: 'echo' },
-    contestants: [...plain, { peer: onThreads }],
+    // It cannot echo, so it answers a request instead.
+    contestants: [...plain, { peer: onThreads }, { ...nginx, load: { http: '1' } }],
   };
   const resume = { ...common.load, resume: '1' };
   return [

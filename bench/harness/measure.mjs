@@ -148,10 +148,11 @@ async function idleSnapshot(server) {
  * @param {Job} job
  * @param {Setting} setting
  * @param {Measured} server
+ * @param {import('./jobs.mjs').Contestant} contestant
  */
-async function loadServer(job, setting, server) {
+async function loadServer(job, setting, server, contestant) {
   const idle = job.kind === 'handshake' ? await idleSnapshot(server) : undefined;
-  const load = startLoad(job, setting, { port: String(server.port) });
+  const load = startLoad(job, setting, { port: String(server.port), ...contestant.load });
   try {
     return await timed(job, setting, load, server, idle);
   } finally {
@@ -220,7 +221,7 @@ export async function measure(job, setting, start, contestant) {
   const server = await start(serverOptions(job, setting, contestant));
   try {
     const work = job.kind === 'memory' ? measureMemory : loadServer;
-    return { figures: await work(job, setting, server), openssl: server.openssl };
+    return { figures: await work(job, setting, server, contestant), openssl: server.openssl };
   } finally {
     await server.end();
   }

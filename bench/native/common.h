@@ -19,6 +19,7 @@ struct options {
   size_t size;          // bytes of one write or message
   size_t update_every;  // bytes between key updates; 0: none
   bool resume;
+  bool http;
   bool release;         // SSL_MODE_RELEASE_BUFFERS
 };
 

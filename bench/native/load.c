@@ -2,7 +2,8 @@
 //   send, receive    bulk data for as long as it is wanted, --connections, --size of one write
 //   echo             --connections with one message of --size under way on each
 //   request          the same, but the answer is a response of HTTP/1.1
-//   handshake        new connections, --connections at a time, each with one byte there and back; --resume
+//   handshake        new connections, --connections at a time, each with one byte there and back; --resume;
+//                    with --http 1 a request of HTTP/1.1 and its response instead of the byte, for who cannot echo
 //   idle             opens --connections, sends a message on each and gets it back, and keeps them
 // It speaks TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519, and nothing else.
 //
@@ -96,6 +97,7 @@ static _Atomic enum phase wanted_phase = WARM_UP;
 static atomic_int ready_connections;
 static atomic_bool told_ready;
 
+static bool http(void) { return mode == REQUEST || (mode == HANDSHAKE && options.http); }
 static bool bulk(void) { return mode == SEND || mode == RECEIVE; }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -187,7 +189,7 @@ static void send_message(struct connection *connection) {
   size_t count = 0;
   if (mode != HANDSHAKE) connection->began = now_ns();
   if (SSL_write_ex(connection->ssl, message, message_size, &count) != 1 || count != message_size) broken(connection, "write");
-  connection->awaited = mode == REQUEST ? connection->response : message_size;
+  connection->awaited = http() ? connection->response : message_size;
 }
 
 static void answered(struct connection *connection) {
@@ -222,7 +224,7 @@ static size_t response_length(const uint8_t *bytes, size_t count) {
 static void arrived(struct connection *connection, const uint8_t *bytes, size_t count) {
   connection->worker->counters.bytes += count;
   if (bulk()) return;
-  if (mode == REQUEST && connection->response == 0) connection->awaited = connection->response = response_length(bytes, count);
+  if (http() && connection->response == 0) connection->awaited = connection->response = response_length(bytes, count);
   if (count > connection->awaited) stop("more was answered than was asked");
   connection->awaited -= count;
   if (connection->awaited == 0) answered(connection);
@@ -403,13 +405,13 @@ static enum mode mode_named(const char *name) {
 }
 
 static void make_message(void) {
-  message_size = mode == HANDSHAKE ? 1 : mode == REQUEST ? sizeof http_request - 1 : options.size;
+  message_size = http() ? sizeof http_request - 1 : mode == HANDSHAKE ? 1 : options.size;
   if (!bulk() && message_size > 16 * 1024) stop("--size: one record at most");
   const size_t room = message_size > WRITE_AT_ONCE ? message_size : WRITE_AT_ONCE;
   message = malloc(room);
   if (message == NULL) stop("memory");
   for (size_t i = 0; i < room; ++i) message[i] = (uint8_t)(i * 31);
-  if (mode == REQUEST) memcpy(message, http_request, message_size);
+  if (http()) memcpy(message, http_request, message_size);
 }
 
 static int trust_all(X509_STORE_CTX *store, void *argument) {
