@@ -1,6 +1,7 @@
 // What is particular to I/O threads. That everything else holds on them too is seen by the suites over sockets, which run
 // a second time with SYSTEM_TLS_TEST_IO=threads.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -158,6 +159,81 @@ describe('IoPool', () => {
       await rejected(behind, 'ERR_TLS_CLOSED');
       await rejected(server.read(), 'ERR_TLS_CLOSED');
       client.close();
+    });
+
+    describe('a large write', () => {
+      const size = 5_000_001;
+      const readTo = async (ssl: Ssl, hash = createHash('sha256')): Promise<string> => {
+        for (let at = 0; ; ) {
+          const piece = await within(ssl.read(), 'a piece');
+          if (piece === null) return `${at} ${hash.digest('hex')}`;
+          at += piece.length;
+          hash.update(piece);
+        }
+      };
+
+      it('is sent in pieces, in the order of the operations around it', async () => {
+        const { client, server } = await pair(makePool());
+        const [data, second] = [pattern(size), pattern(1_048_577)];
+        const whole = Buffer.concat([Buffer.from('before'), data, Buffer.from('after'), second]);
+        const reading = readTo(server);
+        let updated = false;
+        const order: string[] = [];
+        const note = (name: string) => () => void order.push(name);
+        await Promise.all([
+          client.write('before'),
+          client.write(data).then(note('large')),
+          client.keyUpdate({ requestPeer: true }).then(({ peerUpdated }) => {
+            note('keys')();
+            updated = peerUpdated !== undefined;
+          }),
+          client.write('after'),
+          client.write(second).then(note('second')),
+          client.shutdown().then(note('shutdown')),
+        ]);
+        assert.deepEqual(order, ['large', 'keys', 'second', 'shutdown']);
+        assert.equal(updated, true);
+        assert.equal(await reading, `${whole.length} ${sha256(whole)}`);
+        client.close();
+        server.close();
+      });
+
+      it('whose memory is transferred ends the connection, and nothing seems to be complete', async () => {
+        const { client, server } = await pair(makePool());
+        const data = new Uint8Array(size);
+        const writing = client.write(data);
+        structuredClone(data.buffer, { transfer: [data.buffer] });
+        const reading = readTo(server);
+        await rejected(writing, 'ERR_TLS_BUFFER_DETACHED');
+        await rejected(client.write('behind the hole'), 'ERR_TLS_BUFFER_DETACHED');
+        client.close();
+        server.close();
+        await rejected(reading, 'ERR_TLS_CLOSED');
+      });
+
+      it('is withdrawn whole before it begins, and takes the connection along afterwards', async () => {
+        const { client, server } = await pair(makePool());
+        const filling = client.write(Buffer.alloc(64 << 20));
+        const withdrawn = client.write(Buffer.alloc(size, 1), { timeout: 10 });
+        await rejected(withdrawn, 'ERR_TLS_TIMEOUT');
+        await rejected(client.write(Buffer.alloc(size), { signal: AbortSignal.timeout(10) }), 'ABORT_ERR');
+        client.close();
+        await rejected(filling, 'ERR_TLS_CLOSED');
+        server.close();
+        const other = await pair(makePool());
+        await rejected(other.client.write(Buffer.alloc(64 << 20), { timeout: 50 }), 'ERR_TLS_TIMEOUT');
+        await rejected(other.client.write('x'), 'ERR_TLS_CLOSED');
+        other.server.close();
+      });
+
+      it('of a pool that is closed meanwhile fails', async () => {
+        const pool = makePool();
+        const { client, server } = await pair(pool);
+        const writing = client.write(Buffer.alloc(64 << 20));
+        await Promise.all([rejected(writing, 'ERR_TLS_CLOSED'), pool.close()]);
+        client.close();
+        server.close();
+      });
     });
 
     it('memory that is changed after write() was called is sent as it was', async () => {
@@ -328,6 +404,56 @@ describe('IoPool', () => {
       got.slice(3, 5).map(each => each.length),
       [10, 10],
     );
+  });
+
+  it('what is copied ahead of a thread does not grow with the write', async () => {
+    const code = `
+      const io = new IoPool({ threads: 1 });
+      const server = createServer({ cert, key }, socket => socket.on('error', ignore).resume());
+      await server.listen({ port: 0, host: '127.0.0.1' });
+      const client = await connect({ ...there, port: server.address().port, io });
+      const block = Buffer.alloc(300e6);
+      const before = process.memoryUsage.rss();
+      let most = before;
+      const timer = setInterval(() => { most = Math.max(most, process.memoryUsage.rss()); }, 2);
+      await new Promise((resolve, reject) => client.write(block, error => error ? reject(error) : resolve()));
+      clearInterval(timer);
+      console.log(Math.round((Math.max(most, process.memoryUsage.rss()) - before) / 2 ** 20));
+      process.exit();
+    `;
+    const child = script(code);
+    const { code: status } = await within(child.exited, 'the write', 30_000);
+    assert.equal(status, 0, child.output);
+    const grown = Number(child.output);
+    assert.ok(grown < 100, `${grown} MiB`);
+  });
+
+  it('a write that ends with its worker lets go of its memory', async () => {
+    const worker = `
+      import { parentPort, workerData } from 'node:worker_threads';
+      import { connect, IoPool } from 'system-tls';
+      const client = await connect({ ...workerData, io: new IoPool({ threads: 1 }) });
+      client.on('error', () => {});
+      client.write(Buffer.alloc(20e6));
+      setTimeout(() => parentPort.postMessage('under way'), 50);
+    `;
+    const code = `
+      const { Worker } = await import('node:worker_threads');
+      const server = createServer({ cert, key, pauseOnConnect: true }, socket => socket.on('error', ignore));
+      await server.listen({ port: 0, host: '127.0.0.1' });
+      const workerData = { ...there, port: server.address().port };
+      for (let i = 0; i < 3; i++) {
+        const worker = new Worker(${JSON.stringify(worker)}, { eval: true, workerData });
+        await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+        await worker.terminate();
+      }
+      console.log('ended');
+      process.exit();
+    `;
+    const child = script(code);
+    const { code: status } = await within(child.exited, 'the workers', 30_000);
+    assert.equal(status, 0, child.output);
+    assert.match(child.output, /ended/);
   });
 
   it('onread fills the memory, and false keeps the rest until resume()', async () => {

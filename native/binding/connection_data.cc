@@ -1,10 +1,12 @@
 // The clear bytes of a connection: written, sent from files, and read.
+#include <cerrno>
 #include <utility>
 
 #include "binding/connection.h"
 #include "binding/failure.h"
 #include "binding/file.h"
 #include "binding/io_pool.h"
+#include "binding/lent_bytes.h"
 #include "binding/pinned.h"
 
 namespace system_tls::binding {
@@ -20,6 +22,8 @@ constexpr std::size_t kGathered = 64 * 1024;
 std::unique_ptr<engine::ClearSource> pin_view(const Call& call, std::span<const std::uint8_t>) {
   return PinnedView::of(call.env, call[1]);
 }
+
+FailurePtr no_memory() { return openssl::system_failure(ENOMEM, "malloc"); }
 
 }  // namespace
 
@@ -53,7 +57,30 @@ napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, 
   operation.id = told ? id : engine::kUntold;
   operation.kind = Kind::write;
   operation.length = clear.size();
-  operation.source = std::make_unique<CopiedBytes>(clear, access_->delivery().blocks(), ahead);
+  operation.source = CopiedBytes::of(clear, access_->delivery().blocks(), ahead);
+  if (!operation.source) return fail(env, no_memory());
+  return send_write(env, std::move(operation));
+}
+
+// What is copied ahead is bounded, however large the write.
+napi_value ConnectionHandle::submit_large_write(const Call& call, engine::OperationId id,
+                                                std::span<const std::uint8_t> clear) {
+  std::unique_ptr<PinnedView> view = PinnedView::of(call.env, call[1]);
+  if (!view) return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
+  const auto lender = std::make_shared<Lender>(access_, std::move(view), clear.size());
+  if (!lender->begin()) return fail(call.env, no_memory());
+  engine::Operation operation;
+  operation.id = id;
+  operation.kind = Kind::write;
+  operation.length = clear.size();
+  operation.source = std::make_unique<LentBytes>(lender, access_->delivery(), access_->write_ahead());
+  access_->delivery().keep(lender);
+  return send_write(call.env, std::move(operation));
+}
+
+napi_value ConnectionHandle::send_write(napi_env env, engine::Operation operation) {
+  const std::shared_ptr<WriteAhead>& ahead = access_->write_ahead();
+  const bool told = operation.id != engine::kUntold;
   const bool sent = access_->run([operation = std::move(operation), ahead](io::Channel& channel) mutable {
     channel.start(std::move(operation), false);
     ahead->set_open(channel.connection() != nullptr && channel.connection()->open_for_writing());
@@ -67,7 +94,9 @@ napi_value ConnectionHandle::write(const Call& call) {
   View clear;
   if (!call.read(0, "op", id) || !call.read(1, "data", clear)) return nullptr;
   if (access_->closed()) return closed_failure(call.env);
-  if (access_->remote()) return submit_write(call.env, id, clear);
+  if (access_->remote()) {
+    return clear.size() > Lender::kAhead ? submit_large_write(call, id, clear) : submit_write(call.env, id, clear);
+  }
   const Entry entry(access_->delivery());
   return start_write(call, id, clear, pin_view);
 }

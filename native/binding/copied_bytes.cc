@@ -1,6 +1,7 @@
 #include "binding/copied_bytes.h"
 
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace system_tls::binding {
@@ -8,7 +9,7 @@ namespace system_tls::binding {
 BlockPool::Block BlockPool::take() {
   const std::lock_guard<std::mutex> lock(mutex_);
   // Not make_unique, which would clear what is about to be overwritten.
-  if (free_.empty()) return Block(new std::uint8_t[kBlock]);
+  if (free_.empty()) return Block(new (std::nothrow) std::uint8_t[kBlock]);
   Block block = std::move(free_.back());
   free_.pop_back();
   return block;
@@ -19,10 +20,17 @@ void BlockPool::give(Block block) {
   if (free_.size() < kKept) free_.push_back(std::move(block));
 }
 
-CopiedBytes::CopiedBytes(std::span<const std::uint8_t> bytes, std::shared_ptr<BlockPool> pool,
+std::unique_ptr<CopiedBytes> CopiedBytes::of(std::span<const std::uint8_t> bytes, std::shared_ptr<BlockPool> pool,
+                                             std::shared_ptr<WriteAhead> ahead) {
+  BlockPool::Block block =
+      pooled(bytes.size()) ? pool->take() : BlockPool::Block(new (std::nothrow) std::uint8_t[bytes.size()]);
+  if (!block) return nullptr;
+  return std::unique_ptr<CopiedBytes>(new CopiedBytes(bytes, std::move(block), std::move(pool), std::move(ahead)));
+}
+
+CopiedBytes::CopiedBytes(std::span<const std::uint8_t> bytes, BlockPool::Block block, std::shared_ptr<BlockPool> pool,
                          std::shared_ptr<WriteAhead> ahead)
-    : size_(bytes.size()), pool_(std::move(pool)), ahead_(std::move(ahead)) {
-  block_ = pooled() ? pool_->take() : BlockPool::Block(new std::uint8_t[size_]);
+    : size_(bytes.size()), pool_(std::move(pool)), ahead_(std::move(ahead)), block_(std::move(block)) {
   if (size_ != 0) std::memcpy(block_.get(), bytes.data(), size_);
   ahead_->add(size_);
   pool_->add(size_);
@@ -31,7 +39,7 @@ CopiedBytes::CopiedBytes(std::span<const std::uint8_t> bytes, std::shared_ptr<Bl
 CopiedBytes::~CopiedBytes() {
   ahead_->remove(size_);
   pool_->remove(size_);
-  if (pooled()) pool_->give(std::move(block_));
+  if (pooled(size_)) pool_->give(std::move(block_));
 }
 
 }  // namespace system_tls::binding

@@ -19,6 +19,7 @@ class BlockPool {
   static constexpr std::size_t kBlock = 64 * 1024;
   using Block = std::unique_ptr<std::uint8_t[]>;
 
+  // Null: the system has no memory.
   Block take();
   void give(Block block);
 
@@ -65,9 +66,11 @@ class WriteAhead {
   bool closed_ = false;
 };
 
-class CopiedBytes : public engine::ClearSource {
+class CopiedBytes : public engine::WholeSource {
  public:
-  CopiedBytes(std::span<const std::uint8_t> bytes, std::shared_ptr<BlockPool> pool, std::shared_ptr<WriteAhead> ahead);
+  // Null: the system has no memory.
+  static std::unique_ptr<CopiedBytes> of(std::span<const std::uint8_t> bytes, std::shared_ptr<BlockPool> pool,
+                                         std::shared_ptr<WriteAhead> ahead);
   ~CopiedBytes() override;
   CopiedBytes(const CopiedBytes&) = delete;
   CopiedBytes& operator=(const CopiedBytes&) = delete;
@@ -75,8 +78,10 @@ class CopiedBytes : public engine::ClearSource {
   std::span<const std::uint8_t> bytes() override { return {block_.get(), size_}; }
 
  private:
+  CopiedBytes(std::span<const std::uint8_t> bytes, BlockPool::Block block, std::shared_ptr<BlockPool> pool,
+              std::shared_ptr<WriteAhead> ahead);
   // The others are rare, or cheap.
-  bool pooled() const { return size_ > kSmall && size_ <= BlockPool::kBlock; }
+  static bool pooled(std::size_t size) { return size > kSmall && size <= BlockPool::kBlock; }
   static constexpr std::size_t kSmall = 4 * 1024;
 
   const std::size_t size_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "binding/failure.h"
+#include "binding/lent_bytes.h"
 #include "binding/session.h"
 
 namespace system_tls::binding {
@@ -255,6 +256,7 @@ void Delivery::begin_teardown(const std::shared_ptr<Delivery>& self) {
     if (const std::shared_ptr<io::IoPool> pool = each.lock()) pool->stop();
   }
   mailbox_->close();
+  lenders_.clear();
   for (napi_ref& reference : slabs_) {
     if (reference != nullptr) napi_delete_reference(env_, std::exchange(reference, nullptr));
   }

@@ -25,6 +25,9 @@ class Notified {
   virtual napi_value callback(napi_env env) = 0;
 };
 
+// A write whose memory is referenced here, while its connection is on another thread.
+class Lender;
+
 class Delivery : public io::Reactor::Receiver,
                  public io::IoThread::Owner,
                  public std::enable_shared_from_this<Delivery> {
@@ -52,6 +55,11 @@ class Delivery : public io::Reactor::Receiver,
   void add_pool(const std::shared_ptr<io::IoPool>& pool);
   // For what is written to connections on them.
   const std::shared_ptr<BlockPool>& blocks() const { return blocks_; }
+  void keep(std::shared_ptr<Lender> lender) { lenders_.push_back(std::move(lender)); }
+  void release(const Lender* lender) {
+    std::erase_if(lenders_, [lender](const std::shared_ptr<Lender>& each) { return each.get() == lender; });
+  }
+  const std::shared_ptr<io::Mailbox>& shared_mailbox() const { return mailbox_; }
 
   // io::Reactor::Receiver
   void deliver(std::unique_ptr<io::EventBatch> batch) override;
@@ -99,6 +107,7 @@ class Delivery : public io::Reactor::Receiver,
   std::shared_ptr<io::Mailbox> mailbox_;
   std::shared_ptr<io::Activity> activity_;
   std::vector<std::weak_ptr<io::IoPool>> pools_;
+  std::vector<std::shared_ptr<Lender>> lenders_;
   const std::shared_ptr<BlockPool> blocks_ = std::make_shared<BlockPool>();
   std::vector<Notified*> notified_;
   // From the beginning of teardown until the last handle is closed.

@@ -13,7 +13,7 @@
 
 namespace system_tls::binding {
 
-class PinnedView : public engine::ClearSource, public engine::ClearTarget {
+class PinnedView : public engine::WholeSource, public engine::ClearTarget {
  public:
   // Null: Node-API refused.
   static std::unique_ptr<PinnedView> of(napi_env env, napi_value view);
@@ -33,7 +33,7 @@ class PinnedView : public engine::ClearSource, public engine::ClearTarget {
 };
 
 // Bytes that were gathered from several views.
-class OwnedBytes : public engine::ClearSource {
+class OwnedBytes : public engine::WholeSource {
  public:
   explicit OwnedBytes(std::vector<std::uint8_t> bytes) : bytes_(std::move(bytes)) {}
   std::span<const std::uint8_t> bytes() override { return bytes_; }

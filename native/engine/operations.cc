@@ -146,18 +146,17 @@ Connection::Step Connection::run_write(Operation& operation) {
   if (renegotiating()) return Step::blocked;
   if (operation.offset == operation.length) return out_below_mark() ? done() : Step::blocked;
   if (!out_below_mark()) return Step::blocked;
-  const std::span<const std::uint8_t> clear = operation.source->bytes();
-  if (clear.size() < operation.length) {
-    FailurePtr failure = openssl::named_failure(
-        "ERR_TLS_BUFFER_DETACHED", "The memory given to write() was detached or shrunk before all of it was written");
-    if (operation.offset == 0) return fail_operation(std::move(failure));
+  if (FailurePtr refused = message_refused(operation.length)) return fail_operation(std::move(refused));
+  ClearSource::Part part = operation.source->part(operation.offset, operation.length);
+  if (part.failure) {
+    if (operation.offset == 0) return fail_operation(std::move(part.failure));
     // A part has gone out: what came after it would look to the peer as if nothing was missing.
-    fail(std::move(failure));
+    fail(std::move(part.failure));
     return Step::progress;
   }
-  if (FailurePtr refused = message_refused(operation.length)) return fail_operation(std::move(refused));
-  const std::size_t count = std::min(kWriteBatch, operation.length - operation.offset);
-  if (write_clear(clear.subspan(operation.offset, count))) {
+  if (part.bytes.empty()) return Step::blocked;
+  const std::size_t count = std::min(kWriteBatch, part.bytes.size());
+  if (write_clear(part.bytes.first(count))) {
     operation.phase = Phase::running;
     operation.offset += count;
   }

@@ -62,7 +62,7 @@ class Recorder : public engine::Events {
   std::vector<std::uint8_t> slab_ = std::vector<std::uint8_t>(64 * 1024);
 };
 
-class Source : public engine::ClearSource {
+class Source : public engine::WholeSource {
  public:
   explicit Source(std::string bytes) : bytes_(std::move(bytes)) {}
   std::span<const std::uint8_t> bytes() override {
