@@ -13,6 +13,7 @@
 #include "openssl/identity.h"
 #include "openssl/key_store.h"
 #include "test/check.h"
+#include "test/temporary_file.h"
 
 namespace system_tls::test {
 namespace {
@@ -126,9 +127,8 @@ bool damage_in_any_byte_does_no_harm() {
 }
 
 bool a_store_gives_them_by_uri() {
-  std::string name = "/tmp/system-tls-native-XXXXXX";
-  const int fd = mkstemp(name.data());
-  CHECK(fd >= 0);
+  const auto [name, file] = make_temporary_file();
+  CHECK(static_cast<bool>(file));
   std::ofstream(name).write(reinterpret_cast<const char*>(material().locked_key.data()),
                             static_cast<std::streamsize>(material().locked_key.size()));
   const std::string uri = "file:" + name;

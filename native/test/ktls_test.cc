@@ -15,6 +15,7 @@
 #include "io/socket.h"
 #include "test/check.h"
 #include "test/loop.h"
+#include "test/temporary_file.h"
 
 namespace system_tls::test {
 namespace {
@@ -107,10 +108,7 @@ Operation file_operation(engine::OperationId id, int fd, std::uint64_t begin, st
 }
 
 const Register kFile("files in the order of writes, through a socket that takes little", [] {
-  char name[] = "/tmp/system-tls-XXXXXX";
-  const char* folder = std::getenv("TMPDIR");
-  std::string path = folder == nullptr ? name : std::string(folder) + "/system-tls-XXXXXX";
-  const io::Fd file(::mkstemp(path.data()));
+  const auto [path, file] = make_temporary_file();
   CHECK(static_cast<bool>(file));
   ::unlink(path.c_str());
   std::string content;
