@@ -64,6 +64,7 @@ Connection::Step Connection::send_by_kernel(Operation& operation, std::size_t co
   }
   if (sent == 0) return file_ended(operation);
   if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == EBUSY) {
+    enc_.ktls->push();
     blocked_on_output_ = true;
     return Step::blocked;
   }

@@ -19,6 +19,8 @@ class KtlsSocket {
   virtual ~KtlsSocket() = default;
   // Sends as much of `out` as goes without waiting.
   virtual void flush(ByteQueue& out) = 0;
+  // Has the kernel send what it keeps for more to come.
+  virtual void push() = 0;
 };
 
 class Ktls {
@@ -35,6 +37,11 @@ class Ktls {
 
   // For the BIO.
   long control(int command, long number, void* pointer, ByteQueue& out);
+  // After a sendfile(2) that was refused for lack of room: Linux may hold the record before it back, to send it with
+  // the next one, and then has no room for the next one as long as it holds it back.
+  void push() const {
+    if (transport_ != nullptr) transport_->push();
+  }
   void wrote(std::size_t count);
   // As a BIO reads: 1, or 0 or -1 with the retry flags of `bio` set.
   int read(BIO* bio, std::span<std::uint8_t> to, std::size_t* count, EncIn& in);

@@ -110,6 +110,14 @@ Moved KtlsTransport::send_record(engine::ByteQueue& out, const Ktls::Run& run) {
   return moved;
 }
 
+// tcp(7): a cork that is taken out lets everything go, although there was none. Nagle's algorithm stays as it is.
+void KtlsTransport::push() {
+#ifdef TCP_CORK
+  const int off = 0;
+  ::setsockopt(fd(), IPPROTO_TCP, TCP_CORK, &off, sizeof off);
+#endif
+}
+
 // As SocketTransport's, but recv(2) stops at a control record of the kernel's.
 void KtlsTransport::finish() {
   if (ktls_->receives() && sole()) {

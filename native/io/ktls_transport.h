@@ -28,6 +28,7 @@ class KtlsTransport : public SocketTransport, public engine::KtlsSocket {
 
   // engine::KtlsSocket
   void flush(engine::ByteQueue& out) override { send(out); }
+  void push() override;
 
  private:
   using SocketTransport::SocketTransport;

@@ -107,13 +107,25 @@ Operation file_operation(engine::OperationId id, int fd, std::uint64_t begin, st
   return made;
 }
 
-const Register kFile("files in the order of writes, through a socket that takes little", [] {
-  const auto [path, file] = make_temporary_file();
-  CHECK(static_cast<bool>(file));
+struct Content {
+  io::Fd file;
+  std::string bytes;
+};
+
+bool make_content(Content& content) {
+  auto [path, file] = make_temporary_file();
+  if (!file) return false;
   ::unlink(path.c_str());
-  std::string content;
-  for (int i = 0; i < 200'000; ++i) content += static_cast<char>(i * 7 + i / 256);
-  CHECK(::write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()));
+  for (int i = 0; i < 200'000; ++i) content.bytes += static_cast<char>(i * 7 + i / 256);
+  content.file = std::move(file);
+  const auto written = ::write(content.file.get(), content.bytes.data(), content.bytes.size());
+  return written == static_cast<ssize_t>(content.bytes.size());
+}
+
+const Register kFile("files in the order of writes, through a socket that takes little", [] {
+  Content content;
+  CHECK(make_content(content));
+  const int file = content.file.get();
   for (const int buffer : {0, kTiny}) {
     Loop loop;
     Ends ends = make_ends(loop, TLS1_3_VERSION);
@@ -122,17 +134,37 @@ const Register kFile("files in the order of writes, through a socket that takes 
       const io::Turn turn(*loop.reactor);
       ends.server->start_flow();
       ends.client->start(write_operation(1, "head"), false);
-      ends.client->start(file_operation(2, file.get(), 0, engine::kWholeFile), false);
+      ends.client->start(file_operation(2, file, 0, engine::kWholeFile), false);
       ends.client->start(write_operation(3, "between"), false);
-      ends.client->start(file_operation(4, file.get(), 199'999, 5), false);
+      ends.client->start(file_operation(4, file, 199'999, 5), false);
       ends.client->start(write_operation(5, "tail"), false);
     }
-    const std::string expected = "head" + content + "between" + content.back() + "tail";
+    const std::string expected = "head" + content.bytes + "between" + content.bytes.back() + "tail";
     CHECK(loop.run_until([&] { return loop.received[kServer].size() >= expected.size(); }));
     CHECK(loop.received[kServer] == expected);
     CHECK(loop.run_until([&] { return loop.count(kClient, EventKind::operation_done) == 4; }));
     CHECK(loop.count(kClient, EventKind::operation_failed) == 1);  // the one that is too short
     CHECK(loop.count(kClient, EventKind::failed) == 0);
+  }
+  return true;
+});
+
+// sendfile(2) may be asked for more than the file has, and the kernel then waits for the rest of a record.
+const Register kLastRecord("all of a file arrives although nothing follows it", [] {
+  Content content;
+  CHECK(make_content(content));
+  for (const std::size_t length : {std::size_t{engine::kWholeFile}, std::size_t{50'000}, std::size_t{300'000}}) {
+    Loop loop;
+    Ends ends = make_ends(loop, TLS1_3_VERSION);
+    CHECK(connect_ktls(ends, 0));
+    {
+      const io::Turn turn(*loop.reactor);
+      ends.server->start_flow();
+      ends.client->start(file_operation(1, content.file.get(), 0, length), false);
+    }
+    const std::string expected = content.bytes.substr(0, length);
+    CHECK(loop.run_until([&] { return loop.received[kServer].size() >= expected.size(); }));
+    CHECK(loop.received[kServer] == expected);
   }
   return true;
 });
