@@ -27,7 +27,7 @@ describe('npm run bench', () => {
     it(`refuses ${args}`, () => {
       const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args.split(' ')], {
         encoding: 'utf8',
-        timeout: 20_000,
+        timeout: 120_000,
       });
       const lines = stderr.trimEnd().split('\n');
       assert.equal(status, 1, stderr);

@@ -68,7 +68,6 @@ describe('Bio.duplex', () => {
         server.write(data),
       ]),
       'the data',
-      10_000,
     );
     assert.ok(there.equals(data) && back.equals(data));
     await within(Promise.all([client.shutdown({ wait: true }), server.shutdown({ wait: true })]), 'the end');

@@ -19,7 +19,7 @@ import { certificates } from './support/certificates.ts';
 import { packageFolder } from './support/child.ts';
 import { connectDtlsTo, echo, Relay, startDtls, udp } from './support/dtls.ts';
 import { rejected, thrown } from './support/errors.ts';
-import { sleep, turns, until, watch, within } from './support/wait.ts';
+import { patience, sleep, turns, until, watch, within } from './support/wait.ts';
 
 const { ca, server: serverIdentity, client: clientIdentity } = certificates();
 const serverOptions = { cert: serverIdentity.cert, key: serverIdentity.key };
@@ -257,7 +257,7 @@ describe('DTLS', () => {
       const client = await connectDtlsTo(server.address()?.port ?? 0, { host, mtu });
       await client.write('small');
       assert.equal(String(await within(client.read(), host)), 'small');
-      await client.shutdown({ wait: true, timeout: 3000 });
+      await client.shutdown({ wait: true, timeout: patience });
       await server[Symbol.asyncDispose]();
     }
     const pair = await new DatagramPair({}, {}, mtu).connect();
@@ -281,18 +281,18 @@ describe('DTLS', () => {
 
   it('sends a lost flight again, when its time is over', async () => {
     const pair = new DatagramPair();
+    const begin = performance.now();
     const both = Promise.all([pair.client.connect(), pair.server.accept()]);
     await turns(4);
     pair.collect();
     const [lost] = pair.toServer.splice(0);
-    const begin = performance.now();
     await until(() => {
       pair.collect();
       return pair.toServer.length > 0;
     }, 'the second ClientHello');
     const waited = performance.now() - begin;
     // RFC 6347 section 4.2.4.1: an initial value of 1 second.
-    assert.ok(waited > 700 && waited < 3000, `${waited}`);
+    assert.ok(waited > 700 && waited < 20_000, `${waited}`);
     assert.deepEqual(pair.toServer[0]?.subarray(25), lost?.subarray(25));
     await pair.pump();
     await within(both, 'the handshake');
@@ -356,7 +356,7 @@ describe('DTLS', () => {
     const tooShortForBoth = forgedDatagrams([0, 1, 2, 3]).filter(({ length }) => length < 13 + 16);
     for (const cipher of [short, long]) {
       pair.client.setCiphers(cipher);
-      await pair.amid(tooShortForBoth, pair.client.renegotiate({ timeout: 10_000 }));
+      await pair.amid(tooShortForBoth, pair.client.renegotiate({ timeout: patience }));
       assert.equal(pair.client.cipher?.name, cipher);
       for (const side of ['server', 'client'] as const) {
         for (const datagram of forgedDatagrams([0, 1, 2, 3])) pair.give(datagram, side);
@@ -469,7 +469,7 @@ describe('DTLS', () => {
 
     it('is refused to a client by default, and limited otherwise', async () => {
       const refused = await new DatagramPair().connect();
-      const failed = rejected(refused.client.renegotiate({ timeout: 3000 }), 'ERR_SSL_NO_RENEGOTIATION');
+      const failed = rejected(refused.client.renegotiate({ timeout: patience }), 'ERR_SSL_NO_RENEGOTIATION');
       await refused.pump();
       await failed;
       refused.close();
@@ -478,10 +478,12 @@ describe('DTLS', () => {
       await limited.pump();
       await first;
       const reading = watch(limited.server.read());
-      const second = watch(limited.client.renegotiate({ timeout: 500 }));
+      const controller = new AbortController();
+      const second = watch(limited.client.renegotiate({ signal: controller.signal }));
       await limited.pump();
       await rejected(reading.promise, 'ERR_TLS_TOO_MANY_RENEGOTIATIONS');
-      await rejected(second.promise, ['ERR_TLS_TIMEOUT', 'ERR_SSL_UNEXPECTED_EOF']);
+      controller.abort();
+      await rejected(second.promise, ['ABORT_ERR', 'ERR_SSL_UNEXPECTED_EOF']);
       limited.close();
     });
 
@@ -511,7 +513,7 @@ describe('DTLS', () => {
             await client.write(`message ${i}`);
             assert.equal(String(await within(client.read(), 'the echo')), `message ${i}`);
           }
-          await client.shutdown({ wait: true, timeout: 3000 });
+          await client.shutdown({ wait: true, timeout: patience });
           client.close();
         }
       } finally {

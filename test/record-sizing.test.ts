@@ -44,6 +44,18 @@ async function recordsOf(pair: MemoryPair, size: number, pieces = 1): Promise<nu
   return records(pair.toServer, before);
 }
 
+/**
+ * What it gives when it takes less than a second. A connection that sends nothing for so long begins with small records again, also if
+ * that is because the machine stood still.
+ */
+async function withoutPause<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const begin = performance.now();
+    const result = await act();
+    if (performance.now() - begin < 900) return result;
+  }
+}
+
 const sized = { dynamicRecordSizing: true };
 
 describe('dynamic record sizing', () => {
@@ -54,8 +66,9 @@ describe('dynamic record sizing', () => {
     { ...tls12, ciphers: 'ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384' },
   ]) {
     it(`begins with records of one segment and grows: ${both.maxVersion}${'ciphers' in both ? ', CBC' : ''}`, async () => {
-      const pair = await connectedPair({ both, clientSsl: sized });
-      const sizes = await recordsOf(pair, 400 * kib);
+      const sizes = await withoutPause(async () => {
+        return recordsOf(await connectedPair({ both, clientSsl: sized }), 400 * kib);
+      });
       const small = sizes.findIndex(size => size > segment);
       assert.ok(small >= 50 && small <= 51, `${small} small ones are 64 KiB`);
       // The last is what is left of one SSL_write of 64 KiB.
@@ -67,16 +80,21 @@ describe('dynamic record sizing', () => {
   }
 
   it('counts what small writes have sent', async () => {
-    const pair = await connectedPair({ both: tls13, clientSsl: sized });
-    const sizes = await recordsOf(pair, 128 * kib, 1024);
+    const [sizes, later] = await withoutPause(async () => {
+      const pair = await connectedPair({ both: tls13, clientSsl: sized });
+      return [await recordsOf(pair, 128 * kib, 1024), await recordsOf(pair, 64 * kib)] as const;
+    });
     assert.ok(sizes.every(size => size < 256));
-    assert.ok(Math.max(...(await recordsOf(pair, 64 * kib))) > 16 * kib);
+    assert.ok(Math.max(...later) > 16 * kib);
   });
 
   it('begins again after a second without writing, and not before', async () => {
     const pair = await connectedPair({ both: tls13, clientSsl: sized });
-    await recordsOf(pair, 300 * kib);
-    assert.ok(Math.max(...(await recordsOf(pair, 16 * kib))) > 16 * kib, 'still full');
+    const sizes = await withoutPause(async () => {
+      await recordsOf(pair, 300 * kib);
+      return recordsOf(pair, 16 * kib);
+    });
+    assert.ok(Math.max(...sizes) > 16 * kib, 'still full');
     await sleep(1100);
     assert.ok(Math.max(...(await recordsOf(pair, 16 * kib))) <= segment, 'small again');
   });

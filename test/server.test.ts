@@ -73,16 +73,19 @@ describe('Server', () => {
     });
 
     it('clients that say nothing, one after the other: each has its own time, and one that speaks in time is served', async () => {
-      const { server, port, next } = await startServer({ handshakeTimeout: 150 });
+      // The one that speaks must get through, whatever else the machine has to do.
+      const handshakeTimeout = 2500;
+      const { server, port, next } = await startServer({ handshakeTimeout });
       const failed: { readonly message: string; readonly port: number; readonly after: number }[] = [];
       server.on('tlsClientError', (error, socket) => {
         failed.push({ message: error.message, port: socket.remotePort ?? 0, after: performance.now() });
       });
       const begun = new Map<number, number>();
       for (let i = 0; i < 3; i++) {
+        const before = performance.now();
         const silent = net.connect(port, '127.0.0.1').on('error', () => {});
         await within(once(silent, 'connect'), 'TCP');
-        begun.set(silent.localPort ?? 0, performance.now());
+        begun.set(silent.localPort ?? 0, before);
         silent.resume();
         await sleep(50);
         if (i === 1) await connectTo(port);
@@ -91,7 +94,7 @@ describe('Server', () => {
       await until(() => failed.length === 3, 'three failures');
       for (const { message, port, after } of failed) {
         const waited = after - (begun.get(port) ?? 0);
-        assert.ok(waited > 140, `${message} after ${waited} ms`);
+        assert.ok(waited > handshakeTimeout - 10, `${message} after ${waited} ms`);
         // It is told whose handshake it was, although the connection is closed.
         assert.match(message, new RegExp(`from 127.0.0.1:${port}:`));
       }
@@ -105,14 +108,16 @@ describe('Server', () => {
     });
 
     it('a server that is closed while a client says nothing tells of no failure afterwards', async () => {
-      const { server, port } = await startServer({ handshakeTimeout: 50 });
+      // Longer than it may take to see the connection.
+      const handshakeTimeout = 2500;
+      const { server, port } = await startServer({ handshakeTimeout });
       let told = 0;
       server.on('tlsClientError', () => told++);
       const silent = net.connect(port, '127.0.0.1').on('error', () => {});
       await until(() => server.connections === 1, 'a connection');
       server.closeAllConnections();
       await within(once(silent.resume(), 'close'), 'TCP to close');
-      await sleep(120);
+      await sleep(handshakeTimeout + 100);
       assert.equal(told, 0);
     });
 

@@ -163,7 +163,7 @@ describe('rehash()', () => {
       // In a process of its own: what waits for a pipe keeps the exit of this one waiting as well.
       const program = `
         import { openssl } from 'system-tls';
-        setTimeout(() => process.kill(process.pid, 'SIGKILL'), 5_000).unref();
+        setTimeout(() => process.kill(process.pid, 'SIGKILL'), 30_000).unref();
         console.log(JSON.stringify(await openssl.rehash(${JSON.stringify(path)})));
       `;
       const { stdout, stderr } = await runModule(process.execPath, program);

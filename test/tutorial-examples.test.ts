@@ -33,7 +33,6 @@ function sClient(port: string, ...args: string[]): Child {
 
 describe('the examples of the tutorial', () => {
   before('compile', function () {
-    this.timeout(120_000);
     needsProgram(this, 'openssl');
     compileExamples();
   });

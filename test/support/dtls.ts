@@ -11,7 +11,7 @@ import {
   type Ssl,
 } from 'system-tls';
 import { certificates } from './certificates.ts';
-import { within } from './wait.ts';
+import { patience, within } from './wait.ts';
 
 const servers = new Set<DtlsServer>();
 const connections = new Set<Ssl>();
@@ -56,7 +56,7 @@ export async function startDtls(
 }
 
 export async function connectDtlsTo(port: number, options: Partial<ConnectDtlsOptions> = {}): Promise<Ssl> {
-  const ssl = await connectDtls({ host: '127.0.0.1', port, ca: certificates().ca.cert, timeout: 10_000, ...options });
+  const ssl = await connectDtls({ host: '127.0.0.1', port, ca: certificates().ca.cert, timeout: patience, ...options });
   connections.add(ssl);
   return ssl;
 }

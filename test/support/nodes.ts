@@ -3,6 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { needs } from './capabilities.ts';
 import { packageFolder } from './child.ts';
+import { patience } from './wait.ts';
 
 export interface Node {
   readonly name: string;
@@ -41,7 +42,6 @@ export const nodes: readonly Node[] = [
 
 /** The program; skips the test where there is none. */
 export function requireNode(test: Mocha.Context, node: Node): string {
-  test.timeout(180_000);
   const program = node.program();
   needs(test, program !== undefined, `${node.name} could not be fetched or does not run here`);
   return program as string;
@@ -65,7 +65,7 @@ export function runModule(program: string, text: string, { env, args = [] }: Run
     const child = execFile(
       program,
       ['--input-type=module', '--eval', text, '--', ...args],
-      { cwd: packageFolder, env: { ...process.env, ...env }, timeout: 60_000, maxBuffer: 64 * 1024 * 1024 },
+      { cwd: packageFolder, env: { ...process.env, ...env }, timeout: 2 * patience, maxBuffer: 64 * 1024 * 1024 },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
     );
   });

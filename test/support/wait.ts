@@ -7,7 +7,7 @@ export { sleep, turn };
  * How long, in milliseconds, what must happen may take: far longer than it does, since the machine may be busy with other work, and less
  * than mocha waits for a test.
  */
-export const patience = 20_000;
+export const patience = 60_000;
 
 /** Rejects with a text that says what did not happen. */
 export async function within<T>(promise: PromiseLike<T>, what: string, milliseconds = patience): Promise<T> {
@@ -23,12 +23,33 @@ export async function within<T>(promise: PromiseLike<T>, what: string, milliseco
 }
 
 /** Looks again and again; for what no event announces. */
-export async function until(condition: () => boolean, what: string, milliseconds = patience): Promise<void> {
+export async function until(condition: () => boolean, what: string, milliseconds = patience, pause = 5): Promise<void> {
   const end = performance.now() + milliseconds;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`not within ${milliseconds} ms: ${what}`);
-    await sleep(5);
+    await sleep(pause);
   }
+}
+
+/**
+ * What `value` comes to when it does not change any more, or as soon as it is more than `most`. It has to be the same after several
+ * pauses, since a process that stood still for a while sees one of them end before anything had its turn.
+ */
+export async function settled(value: () => number, what: string, most = Number.POSITIVE_INFINITY): Promise<number> {
+  let last = value();
+  let same = 0;
+  await until(
+    () => {
+      const now = value();
+      same = now === last ? same + 1 : 0;
+      last = now;
+      return same >= 8 || now > most;
+    },
+    `${what} to settle`,
+    patience,
+    25,
+  );
+  return last;
 }
 
 export async function turns(count: number): Promise<void> {
