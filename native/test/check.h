@@ -1,12 +1,16 @@
 // The smallest harness that serves: tests register themselves, a failed check says where and ends the test.
 #pragma once
 
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <string>
 #include <vector>
 
 namespace system_tls::test {
+
+// How long what must happen may take: far longer than it does, under sanitizers and on a busy machine, too.
+inline constexpr std::chrono::minutes kPatience{2};
 
 struct Test {
   std::string name;

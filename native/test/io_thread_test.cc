@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <random>
@@ -77,9 +78,9 @@ class Owner : public io::IoThread::Owner, public std::enable_shared_from_this<Ow
 
   // Runs until `done`, or for so long that something hangs.
   bool run_until(const std::function<bool()>& done) {
-    const std::uint64_t end = uv_hrtime() + 20'000'000'000;
+    const auto end = std::chrono::steady_clock::now() + kPatience;
     while (!done()) {
-      if (uv_hrtime() > end) return false;
+      if (std::chrono::steady_clock::now() > end) return false;
       if (uv_run(&loop_, UV_RUN_NOWAIT) != 0) ::usleep(50);
     }
     return true;

@@ -51,12 +51,12 @@ class Loop : public io::Reactor::Receiver {
 
   // Runs until `done`, or for so long that something hangs.
   bool run_until(const std::function<bool()>& done) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (std::chrono::steady_clock::now() < end) {
-      if (done()) return true;
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (!done()) {
+      if (std::chrono::steady_clock::now() > end) return false;
       uv_run(&loop_, UV_RUN_NOWAIT);
     }
-    return false;
+    return true;
   }
 
   int count(std::int32_t target, io::EventKind kind) { return counts[{target, kind}]; }
