@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { closeSync } from 'node:fs';
 import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
 import { Acceptor } from './internal/acceptor.ts';
 import { abortError, invalidArgValue, invalidThis, tlsError } from './internal/coded-error.ts';
@@ -358,8 +357,7 @@ export class Server extends EventEmitter<ServerEvents> {
       ssl.setFd(fd, { close: true });
     } catch {
       ssl.close();
-      // A descriptor that was refused is still ours.
-      closeSync(fd);
+      this.#acceptor?.refuse(fd);
       return false;
     }
     try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { connect, createServer, type Server, Ssl, SslContext, type SslSession, type TlsSocket } from 'system-tls';
@@ -418,7 +418,15 @@ describe('Server', () => {
       const { server, port } = await startServer();
       await arriveWhile('setFd', port);
       assert.equal(server.connections, 0);
-      (await connectTo(port)).destroy();
+      // Once: its number is another's by now, who keeps it when the server goes.
+      const others = Array.from({ length: 20 }, () => openSync('/dev/null', 'r'));
+      try {
+        (await connectTo(port)).destroy();
+        await within(server.close(), 'the server to close');
+        for (const fd of others) assert.ok(fstatSync(fd).isCharacterDevice());
+      } finally {
+        for (const fd of others) closeSync(fd);
+      }
     });
 
     it('is closed: it could not be made, which the server tells', async () => {

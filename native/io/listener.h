@@ -22,8 +22,11 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   std::optional<Address> address() const { return local_address(fd_.get()); }
   void set_ref(bool on);
   void close() override;
-  // Closes a socket that JavaScript was offered and does not want.
-  void refuse(int fd) { reactor_->offered().take(fd); }
+  // Closes a socket that JavaScript was offered and does not want, or that a connection has refused: once, whether that
+  // had taken it or not.
+  void refuse(int fd) {
+    if (!reactor_->offered().take(fd)) Fd{fd}.reset();
+  }
 
  private:
   static void on_poll(uv_poll_t* poll, int status, int events);
