@@ -17,7 +17,7 @@ const ssl = await connectDtls({ host: '127.0.0.1', port: server.address()?.port 
 for (const message of ['one', 'two', 'three']) {
   await ssl.write(message);
   // A datagram may be lost: who needs it asks again.
-  console.log(`client: ${await ssl.read({ timeout: 1000 })}`);
+  console.log(`client: ${await ssl.read({ timeout: 5000 })}`);
 }
 await ssl.shutdown();
 ssl.close();

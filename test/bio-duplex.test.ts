@@ -10,7 +10,7 @@ import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
 import { clientContext, serverContext } from './support/memory-pair.ts';
 import { connectTo, startServer } from './support/sockets.ts';
-import { turns, until, watch, within } from './support/wait.ts';
+import { patience, turns, until, watch, within } from './support/wait.ts';
 
 /** Two Duplexes, each reading what the other writes. */
 function pipes(): [Duplex, Duplex] {
@@ -155,7 +155,7 @@ describe('Bio.duplex', () => {
       const bio = Bio.duplex(duplex, { close: true });
       const ssl = new Ssl(new SslContext(), { side: 'client' });
       ssl.setBio(bio, bio);
-      const { cause } = await rejected(ssl.connect({ timeout: 5_000 }), codes.unexpectedEof);
+      const { cause } = await rejected(ssl.connect({ timeout: patience }), codes.unexpectedEof);
       if (thrower instanceof Error) assert.equal(cause, thrower);
       else assert.equal((cause as Error).cause, thrower);
       ssl.close();

@@ -6,7 +6,7 @@ import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
 import { clientContext, connectedPair, type MemoryPair, makePair, versions } from './support/memory-pair.ts';
 import { connectTo, startServer } from './support/sockets.ts';
-import { turns, watch, within } from './support/wait.ts';
+import { patience, turns, watch, within } from './support/wait.ts';
 
 const makeSsl = (): Ssl => new Ssl(clientContext(), { side: 'client', servername: 'localhost' });
 const chainOn = (ssl: Ssl): BufferBio => new BufferBio().push(new SslBio(ssl));
@@ -470,7 +470,7 @@ describe('after close', () => {
   it('everything of a filter BIO is ERR_TLS_CLOSED, what waits too; closing twice is once', async () => {
     const { pair, client } = await chains();
     const ssl = client.next as SslBio;
-    const waiting = [client.gets(), client.read(), client.gets({ timeout: 5000 })].map(each =>
+    const waiting = [client.gets(), client.read(), client.gets({ timeout: patience })].map(each =>
       rejected(each, codes.closed),
     );
     await turns(2);

@@ -4,7 +4,7 @@ import { codes } from './support/codes.ts';
 import { rejected, thrown } from './support/errors.ts';
 import { all, connectedPair, type MemoryPair, makePair, tls12, tls13 } from './support/memory-pair.ts';
 import { handshakeType, trace } from './support/trace.ts';
-import { turns, until, watch, within } from './support/wait.ts';
+import { patience, turns, until, watch, within } from './support/wait.ts';
 
 const keyUpdate = handshakeType.keyUpdate;
 
@@ -100,7 +100,7 @@ describe('key update', () => {
         await turns(5);
         await pair.pump();
         await stillCarries(pair);
-        const answered = await pair[ours].keyUpdate({ requestPeer: true, timeout: 5000 });
+        const answered = await pair[ours].keyUpdate({ requestPeer: true, timeout: patience });
         const reading = watch(pair[theirs].read());
         await pair.during(answered.peerUpdated as Promise<void>);
         await stillCarriesAfter(pair, ours, reading.promise);

@@ -6,7 +6,7 @@ import { certificates } from './support/certificates.ts';
 import { Child } from './support/child.ts';
 import { connectDtlsTo, echo, startDtls, udp } from './support/dtls.ts';
 import { command } from './support/peers.ts';
-import { until, watch, within } from './support/wait.ts';
+import { patience, until, watch, within } from './support/wait.ts';
 
 const { ca, server, client } = certificates();
 const dtls12 = '-dtls1_2';
@@ -128,7 +128,7 @@ describe('DTLS with openssl', () => {
     assert.ok(asked);
     await ssl.write('greeted\n');
     await peer.printed(/greeted/);
-    await assert.rejects(within(ssl.renegotiate({ timeout: 4000 }), 'the refusal'), {
+    await assert.rejects(within(ssl.renegotiate({ timeout: patience }), 'the refusal'), {
       code: 'ERR_SSL_NO_RENEGOTIATION',
     });
   });

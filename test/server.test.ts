@@ -74,7 +74,7 @@ describe('Server', () => {
 
     it('clients that say nothing, one after the other: each has its own time, and one that speaks in time is served', async () => {
       // The one that speaks must get through, whatever else the machine has to do.
-      const handshakeTimeout = 2500;
+      const handshakeTimeout = 2000;
       const { server, port, next } = await startServer({ handshakeTimeout });
       const failed: { readonly message: string; readonly port: number; readonly after: number }[] = [];
       server.on('tlsClientError', (error, socket) => {
@@ -109,7 +109,7 @@ describe('Server', () => {
 
     it('a server that is closed while a client says nothing tells of no failure afterwards', async () => {
       // Longer than it may take to see the connection.
-      const handshakeTimeout = 2500;
+      const handshakeTimeout = 2000;
       const { server, port } = await startServer({ handshakeTimeout });
       let told = 0;
       server.on('tlsClientError', () => told++);

@@ -373,9 +373,9 @@ describe('TlsSocket', () => {
     const { client, server } = await socketPair();
     server.resume();
     let timeouts = 0;
-    const quiet = 2000;
+    const quiet = 1700;
     client.setTimeout(quiet, () => timeouts++);
-    for (const end = performance.now() + 1.5 * quiet; performance.now() < end; ) {
+    for (const end = performance.now() + 1.2 * quiet; performance.now() < end; ) {
       client.write('x');
       await sleep(25);
     }
