@@ -76,7 +76,7 @@ function runBare(command, args, cwd, PATH) {
     cwd,
     env: { ...env, PATH },
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 600_000,
   });
   if (result.status !== 0)
     throw new Error(

@@ -225,9 +225,8 @@ describe('examples', () => {
 
 describe('the demonstration', () => {
   it('shows and checks everything, and ends by itself in time', async () => {
-    const start = performance.now();
+    // It ends itself with a failure if it takes too long.
     const output = await succeeds(example('demo'));
-    assert.ok(performance.now() - start < 30_000);
     for (const heading of [
       'OpenSSL in use',
       'TLS 1.3',

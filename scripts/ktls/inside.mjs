@@ -23,7 +23,7 @@ const env = {
 function runMocha(where) {
   rmSync(countsFile, { force: true });
   // Without options for node, which mocha would start anew, by process.execPath: that may be a loader (see PREFIX).
-  const mocha = ['node_modules/mocha/bin/mocha.js', '--no-config', '--timeout', '60000'];
+  const mocha = ['node_modules/mocha/bin/mocha.js', '--no-config', '--timeout', '180000'];
   mocha.push('--reporter', './scripts/mocha-reporter.cjs', '--no-color', ...tests);
   const { status } = spawnSync(command, [...prefix, '--enable-source-maps', ...mocha], {
     stdio: 'inherit',

@@ -8,12 +8,11 @@ export function compileExamples(): void {
   execFileSync(process.execPath, [join(packageFolder, 'scripts/setup.mjs'), '--examples'], { stdio: 'pipe' });
 }
 
+// The other address of localhost has nobody who listens, and is not to be tried because the machine stood still.
+const flags = ['--enable-source-maps', '--network-family-autoselection-attempt-timeout=10000'];
+
 export const example = (name: string, args: readonly string[] = [], options: ChildOptions = {}): Child =>
-  new Child(
-    process.execPath,
-    ['--enable-source-maps', join(packageFolder, `dist-examples/${name}.js`), ...args],
-    options,
-  );
+  new Child(process.execPath, [...flags, join(packageFolder, `dist-examples/${name}.js`), ...args], options);
 
 /** What it printed, when it has ended as it should. */
 export async function succeeds(child: Child): Promise<string> {
