@@ -4,7 +4,7 @@ const { mkdirSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { Runner, reporters } = require('mocha');
 
-const graceMilliseconds = 10_000;
+const graceMilliseconds = 60_000;
 
 class Reporter extends reporters.Spec {
   constructor(runner, options) {
