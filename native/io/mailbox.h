@@ -48,9 +48,13 @@ class Mailbox {
   Mailbox() = default;
   void run_tasks();
 
-  std::mutex mutex_;  // guards all below
-  UvHandle<uv_async_t> async_;
+  std::mutex tasks_mutex_;  // guards the two below
   std::vector<std::unique_ptr<Task>> tasks_;
+  bool closed_ = false;
+  // Guards the handle against being closed while somebody wakes the loop. The loop's thread alone changes it, and reads
+  // it without.
+  std::mutex wake_mutex_;
+  UvHandle<uv_async_t> async_;
 };
 
 template <typename Function>
