@@ -1,5 +1,7 @@
 #include "binding/channel_access.h"
 
+#include <utility>
+
 namespace system_tls::binding {
 
 ChannelAccess::ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::Channel> channel,
@@ -13,9 +15,31 @@ ChannelAccess::ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr
   thread_->post([channel = channel_] { channel->move_in(); });
 }
 
-const std::shared_ptr<WriteAhead>& ChannelAccess::write_ahead() {
-  if (!write_ahead_) write_ahead_ = std::make_shared<WriteAhead>();
+const std::shared_ptr<io::WriteAhead>& ChannelAccess::write_ahead() {
+  if (!write_ahead_) write_ahead_ = std::make_shared<io::WriteAhead>(delivery_->blocks());
   return write_ahead_;
+}
+
+ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes) {
+  using Added = io::WriteBuffer::Added;
+  const bool sealed = std::exchange(sealed_, false);
+  if (!write_buffer_ || (sealed && !write_buffer_->empty())) {
+    write_buffer_ = std::make_shared<io::WriteBuffer>(write_ahead());
+  }
+  switch (write_buffer_->add(bytes)) {
+    case Added::no_memory:
+      return Sent::no_memory;
+    case Added::more:
+      return Sent::yes;
+    case Added::first:
+      break;
+  }
+  const bool sent = send([buffer = write_buffer_, ahead = write_ahead_](io::Channel& channel) {
+    channel.start(io::CopiedBytes::write(engine::kUntold, buffer->take()), false);
+    ahead->set_open(channel.connection() != nullptr && channel.connection()->open_for_writing());
+  });
+  if (!sent) write_buffer_ = nullptr;
+  return sent ? Sent::yes : Sent::ended;
 }
 
 bool ChannelAccess::move_to_loop(engine::OperationId id) {

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "binding/delivery.h"
 #include "io/channel.h"
 #include "io/io_thread.h"
+#include "io/write_buffer.h"
 
 namespace system_tls::binding {
 
@@ -29,32 +31,27 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   // Only if not remote().
   io::Channel& local() const { return *channel_; }
   Delivery& delivery() const { return *delivery_; }
-  // Only if remote().
-  const std::shared_ptr<WriteAhead>& write_ahead();
+  // Only if remote(), as the next.
+  const std::shared_ptr<io::WriteAhead>& write_ahead();
+
+  enum class Sent { yes, no_memory, ended };
+  // A write that write_ahead() permits: a copy, of which nobody will be told any more.
+  Sent write(std::span<const std::uint8_t> bytes);
 
   // Calls function(io::Channel&) where the channel lives, unless it is closed by then; now or, if remote, soon. False:
   // it will never be called, because the thread has ended.
   template <typename Function>
   bool run(Function function) {
-    if (thread_ == nullptr) {
-      const Entry entry(*delivery_);
-      if (channel_->connection() != nullptr) function(*channel_);
-      return true;
-    }
-    auto call = [channel = channel_, function = std::move(function)]() mutable {
-      if (channel->connection() != nullptr) function(*channel);
-    };
-    if (moving_) {
-      deferred_.push_back(io::Task::of(std::move(call)));
-      return true;
-    }
-    return thread_->post(std::move(call));
+    // What is written after this call must not go with what was written before.
+    sealed_ = true;
+    return send(std::move(function));
   }
 
   // Calls function(io::Channel&) now, and waits for the thread if it lives on one. Not called: it is closed.
   template <typename Function>
   void ask(Function function) {
     if (closed()) return;
+    sealed_ = true;
     if (thread_ == nullptr) {
       const Entry entry(*delivery_);
       function(*channel_);
@@ -73,12 +70,32 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   void drop();
 
  private:
+  template <typename Function>
+  bool send(Function function) {
+    if (thread_ == nullptr) {
+      const Entry entry(*delivery_);
+      if (channel_->connection() != nullptr) function(*channel_);
+      return true;
+    }
+    auto call = [channel = channel_, function = std::move(function)]() mutable {
+      if (channel->connection() != nullptr) function(*channel);
+    };
+    if (moving_) {
+      deferred_.push_back(io::Task::of(std::move(call)));
+      return true;
+    }
+    return thread_->post(std::move(call));
+  }
+
   void arrive(engine::OperationId id);
 
   const std::shared_ptr<Delivery> delivery_;
   std::shared_ptr<io::Channel> channel_;
   std::shared_ptr<io::IoThread> thread_;
-  std::shared_ptr<WriteAhead> write_ahead_;
+  std::shared_ptr<io::WriteAhead> write_ahead_;
+  std::shared_ptr<io::WriteBuffer> write_buffer_;
+  // Something else was sent behind what is in it.
+  bool sealed_ = false;
   bool closed_ = false;
   bool moving_ = false;
   // Calls made while it moves.

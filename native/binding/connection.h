@@ -116,6 +116,7 @@ class ConnectionHandle {
   napi_value start(const Call& call, engine::Operation::Kind kind, const char* flag_name);
   napi_value submit(napi_env env, engine::Operation operation);
   napi_value submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear);
+  napi_value write_ahead(napi_env env, std::span<const std::uint8_t> clear);
   napi_value submit_large_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear);
   napi_value send_write(napi_env env, engine::Operation operation);
   napi_value submit_read(napi_env env, engine::ReadOperation read);

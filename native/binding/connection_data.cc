@@ -48,18 +48,28 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
   return finish(call.env, channel.start(std::move(operation)));
 }
 
-// Done as soon as it is sent to the thread, as long as little is on its way there: a round trip for each write would
-// cost more than the copy.
+// Done as soon as it is copied, as long as little is on its way to the thread: a round trip for each write would cost
+// more than the copy.
 napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear) {
-  const std::shared_ptr<WriteAhead>& ahead = access_->write_ahead();
-  const bool told = !ahead->permits(clear.size(), *access_->delivery().blocks());
-  engine::Operation operation;
-  operation.id = told ? id : engine::kUntold;
-  operation.kind = Kind::write;
-  operation.length = clear.size();
-  operation.source = CopiedBytes::of(clear, access_->delivery().blocks(), ahead);
-  if (!operation.source) return fail(env, no_memory());
-  return send_write(env, std::move(operation));
+  const std::shared_ptr<io::WriteAhead>& ahead = access_->write_ahead();
+  // What is one message of DTLS shall not become a part of another.
+  if (!dtls_ && !clear.empty() && ahead->permits(clear.size())) return write_ahead(env, clear);
+  const bool told = !ahead->permits(clear.size());
+  io::Pieces pieces;
+  if (!pieces.copy(clear, ahead)) return fail(env, no_memory());
+  return send_write(env, io::CopiedBytes::write(told ? id : engine::kUntold, std::move(pieces)));
+}
+
+napi_value ConnectionHandle::write_ahead(napi_env env, std::span<const std::uint8_t> clear) {
+  switch (access_->write(clear)) {
+    case ChannelAccess::Sent::yes:
+      break;
+    case ChannelAccess::Sent::no_memory:
+      return fail(env, no_memory());
+    case ChannelAccess::Sent::ended:
+      return fail(env, IoPoolHandle::closed_failure());
+  }
+  return status(env, Status::done);
 }
 
 // What is copied ahead is bounded, however large the write.
@@ -79,7 +89,7 @@ napi_value ConnectionHandle::submit_large_write(const Call& call, engine::Operat
 }
 
 napi_value ConnectionHandle::send_write(napi_env env, engine::Operation operation) {
-  const std::shared_ptr<WriteAhead>& ahead = access_->write_ahead();
+  const std::shared_ptr<io::WriteAhead>& ahead = access_->write_ahead();
   const bool told = operation.id != engine::kUntold;
   const bool sent = access_->run([operation = std::move(operation), ahead](io::Channel& channel) mutable {
     channel.start(std::move(operation), false);

@@ -9,9 +9,9 @@
 #include <span>
 #include <vector>
 
-#include "binding/copied_bytes.h"
 #include "binding/wrap.h"
 #include "io/bio_endpoint.h"
+#include "io/block_pool.h"
 #include "io/io_pool.h"
 #include "io/reactor.h"
 
@@ -54,7 +54,7 @@ class Delivery : public io::Reactor::Receiver,
   // I/O threads that have to end before the environment does.
   void add_pool(const std::shared_ptr<io::IoPool>& pool);
   // For what is written to connections on them.
-  const std::shared_ptr<BlockPool>& blocks() const { return blocks_; }
+  const std::shared_ptr<io::BlockPool>& blocks() const { return blocks_; }
   void keep(std::shared_ptr<Lender> lender) { lenders_.push_back(std::move(lender)); }
   void release(const Lender* lender) {
     std::erase_if(lenders_, [lender](const std::shared_ptr<Lender>& each) { return each.get() == lender; });
@@ -108,7 +108,7 @@ class Delivery : public io::Reactor::Receiver,
   std::shared_ptr<io::Activity> activity_;
   std::vector<std::weak_ptr<io::IoPool>> pools_;
   std::vector<std::shared_ptr<Lender>> lenders_;
-  const std::shared_ptr<BlockPool> blocks_ = std::make_shared<BlockPool>();
+  const std::shared_ptr<io::BlockPool> blocks_ = std::make_shared<io::BlockPool>();
   std::vector<Notified*> notified_;
   // From the beginning of teardown until the last handle is closed.
   std::shared_ptr<Delivery> keep_;

@@ -13,6 +13,7 @@ class Fifo {
   bool empty() const { return head_ == items_.size(); }
   std::size_t size() const { return items_.size() - head_; }
   T& front() { return items_[head_]; }
+  T& back() { return items_.back(); }
   void push(T item) { items_.push_back(std::move(item)); }
 
   T pop() {

@@ -1,0 +1,44 @@
+#include "io/block_pool.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace system_tls::io {
+
+BlockPool::Block BlockPool::take() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Block block;
+  if (free_.empty()) {
+    // Not make_unique, which would clear what is about to be overwritten.
+    block.reset(new (std::nothrow) std::uint8_t[kBlock]);
+  } else {
+    block = std::move(free_.back());
+    free_.pop_back();
+  }
+  if (block) ++taken_;
+  return block;
+}
+
+void BlockPool::give(Block block) {
+  // Freed when nobody waits for the lock any more.
+  Block surplus;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  --taken_;
+  const std::size_t most = std::max(kKept, taken_);
+  if (free_.size() < most) {
+    free_.push_back(std::move(block));
+    return;
+  }
+  if (free_.size() > most) {
+    surplus = std::move(free_.back());
+    free_.pop_back();
+  }
+}
+
+std::size_t BlockPool::free() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return free_.size();
+}
+
+}  // namespace system_tls::io
