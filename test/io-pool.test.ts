@@ -12,6 +12,7 @@ import { Bio, connect, createServer, IoPool, Ssl, type TlsSocket } from 'system-
 import { pattern, sha256 } from './support/bytes.ts';
 import { certificates } from './support/certificates.ts';
 import { nodeScript } from './support/child.ts';
+import { connectDtlsTo, startDtls } from './support/dtls.ts';
 import { rejected, thrown } from './support/errors.ts';
 import { clientContext, serverContext } from './support/memory-pair.ts';
 import { fdOf, quietPair } from './support/quiet-pair.ts';
@@ -37,6 +38,9 @@ function identity(): { cert: string; key: string } {
   const { cert, key } = certificates().server;
   return { cert, key };
 }
+
+/** RFC 8446 4 and 5.1; the first two are OpenSSL's own: SSL3_RT_HEADER, SSL3_RT_INNER_CONTENT_TYPE. */
+const [recordHeader, innerContentType, handshake, applicationData, keyUpdate] = [256, 257, 22, 23, 24] as const;
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
@@ -294,6 +298,76 @@ describe('IoPool', () => {
       server.close();
       for (const each of pending) await rejected(each, 'ERR_TLS_CLOSED');
       client.close();
+    });
+  });
+
+  describe('writes that wait for a thread together', () => {
+    it('are sent before the operation that follows them, and after the one before', async () => {
+      const { port, next } = await startServer({ io: makePool() });
+      const [client, { ssl }] = await Promise.all([connectTo(port, { io: undefined }), next()]);
+      client.resume();
+      const [rounds, size] = [60, 5000];
+      const overhead = 17; // of a record: the tag, and the type inside
+      let [length, bytes] = [0, 0];
+      const seen: number[] = [];
+      ssl.on('message', ({ direction, contentType, data }) => {
+        if (direction !== 'sent') return;
+        if (contentType === recordHeader) length = data.readUInt16BE(3) - overhead;
+        if (contentType === innerContentType && data[0] === applicationData) bytes += length;
+        if (contentType === handshake && data[0] === keyUpdate) seen.push(bytes);
+      });
+      const all: Promise<unknown>[] = [];
+      for (let round = 0; round < rounds; round++) {
+        for (let i = 0; i < 3; i++) all.push(ssl.write(Buffer.alloc(size, round)));
+        all.push(ssl.keyUpdate());
+      }
+      await Promise.all(all);
+      await until(() => seen.length === rounds, 'all updates');
+      assert.deepEqual(
+        seen,
+        Array.from({ length: rounds }, (_, round) => (round + 1) * 3 * size),
+      );
+    });
+
+    it('are sent as they were, whatever becomes of their memory, in their order', async () => {
+      const { port, next } = await startServer({ io: makePool() });
+      const [client, server] = await Promise.all([connectTo(port, { io: makePool() }), next()]);
+      const sent = createHash('sha256');
+      const memory = Buffer.alloc(200_000);
+      const sizes = [1, 4096, 4097, 16_384, 7, 65_535, 65_536, 65_537, 3, 131_073, 200_000];
+      const received = collect(client);
+      for (let i = 0; i < 300; i++) {
+        const part = memory.subarray(0, sizes[(i * 7) % sizes.length]).fill(i);
+        sent.update(part);
+        const writing = server.ssl.write(part);
+        part.fill(255);
+        if (i % 5 === 4) await writing;
+      }
+      server.end();
+      assert.equal(sha256(await within(received, 'all of it')), sent.digest('hex'));
+    });
+
+    it('end with the connection that is closed before they are sent', async () => {
+      const { port, next } = await startServer({ io: makePool() });
+      const [client, server] = await Promise.all([connectTo(port, { io: undefined }), next()]);
+      client.on('error', () => {}).resume();
+      const writes = Array.from({ length: 20 }, () => server.ssl.write(Buffer.alloc(1000)));
+      server.ssl.close();
+      await Promise.allSettled(writes);
+      await rejected(server.ssl.write('x'), 'ERR_TLS_CLOSED');
+      await until(() => client.destroyed, 'the end');
+    });
+
+    it('of DTLS stay messages of their own', async () => {
+      const { port, next } = await startDtls();
+      const [client, server] = await Promise.all([connectDtlsTo(port, { io: makePool() }), next()]);
+      const messages = Array.from({ length: 20 }, (_, i) => String(i).repeat(i + 1));
+      await Promise.all(messages.map(each => client.write(each)));
+      const got: string[] = [];
+      while (got.length < messages.length) got.push(String(await within(server.read(), 'a message')));
+      assert.deepEqual(got, messages);
+      client.close();
+      server.close();
     });
   });
 

@@ -21,18 +21,13 @@ BlockPool::Block BlockPool::take() {
 }
 
 void BlockPool::give(Block block) {
-  // Freed when nobody waits for the lock any more.
-  Block surplus;
+  // Freed without the lock.
+  std::vector<Block> surplus;
   const std::lock_guard<std::mutex> lock(mutex_);
   --taken_;
-  const std::size_t most = std::max(kKept, taken_);
-  if (free_.size() < most) {
-    free_.push_back(std::move(block));
-    return;
-  }
-  if (free_.size() > most) {
-    surplus = std::move(free_.back());
-    free_.pop_back();
+  free_.push_back(std::move(block));
+  for (const std::size_t most = std::max(kKept, kKeptForEach * taken_); free_.size() > most; free_.pop_back()) {
+    surplus.push_back(std::move(free_.back()));
   }
 }
 

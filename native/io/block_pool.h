@@ -23,10 +23,11 @@ class BlockPool {
   // Null: the system has no memory.
   Block take();
   void give(Block block);
-  // Blocks that lie ready: never more than are taken, or kKept if that is more, so that what a burst needed does not
-  // stay for good.
+  // Blocks that lie ready: never more than kKeptForEach of those that are taken, or kKept if that is more, so that what
+  // a burst needed does not stay for good.
   std::size_t free() const;
   static constexpr std::size_t kKept = 32;
+  static constexpr std::size_t kKeptForEach = 4;
 
   // Any thread: bytes of memory that hold copies, of all connections.
   void add(std::size_t size) { under_way_ += size; }

@@ -99,7 +99,7 @@ const Register bounded("write ahead: what a burst needed is not kept", [] {
   while (!blocks.empty()) {
     pool.give(std::move(blocks.back()));
     blocks.pop_back();
-    CHECK(pool.free() <= std::max(BlockPool::kKept, blocks.size()));
+    CHECK(pool.free() <= std::max(BlockPool::kKept, BlockPool::kKeptForEach * blocks.size()));
   }
   CHECK(pool.free() == BlockPool::kKept);
   // Used again, and not more of them.
