@@ -115,7 +115,9 @@ export class Relay {
     for (const each of this.treat(datagram, direction)) this.send(each, direction);
   }
 
+  /** What was delayed may come when the test is over. */
   send(datagram: Buffer, direction: Direction): void {
+    if (!sockets.has(this.#front) || !sockets.has(this.#back)) return;
     if (direction === 'to server') this.#back.send(datagram, this.#serverPort, '127.0.0.1');
     else if (this.client !== undefined) this.#front.send(datagram, this.client.port, this.client.address);
   }
