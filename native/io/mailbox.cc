@@ -18,8 +18,8 @@ bool Mailbox::post(std::unique_ptr<Task>&& task) {
     // One wake-up serves all that is there when it comes.
     if (tasks_.size() != 1) return true;
   }
-  // Under a lock that run_tasks() does not take: who is woken runs at once, often on this very processor, and would only
-  // wait for the lock until the sender gets the processor back.
+  // Under a lock that run_tasks() does not take: who is woken runs at once, often on this very processor, and would
+  // only wait for the lock until the sender gets the processor back.
   const std::lock_guard<std::mutex> lock(wake_mutex_);
   if (async_) uv_async_send(async_.get());
   return true;
