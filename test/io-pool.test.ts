@@ -152,6 +152,55 @@ describe('IoPool', () => {
       server.close();
     });
 
+    it('what is written to a new connection goes before a shutdown that is asked for at once', async () => {
+      const io = makePool();
+      const { port, next } = await startServer();
+      const [client, server] = await Promise.all([connectTo(port, { io }), next()]);
+      const told: (string | undefined)[] = [];
+      for (const each of ['one ', 'two ', 'three']) {
+        client.write(each, error => told.push((error as NodeJS.ErrnoException | null | undefined)?.code));
+      }
+      await client.ssl.shutdown();
+      assert.equal(String(await collect(server)), 'one two three');
+      assert.deepEqual(told, [undefined, undefined, undefined]);
+    });
+
+    it('a write behind setShutdown({ sent: true }) is refused, the first one too', async () => {
+      const { client, server } = await pair(makePool());
+      await client.write('before');
+      assert.equal(String(await server.read()), 'before');
+      client.setShutdown({ sent: true });
+      for (let i = 0; i < 3; i++) await rejected(client.write('behind'), 'ERR_SSL_PROTOCOL_IS_SHUTDOWN');
+      client.close();
+      server.close();
+    });
+
+    it('promises of writes are kept in order', async () => {
+      const { client, server } = await pair(makePool());
+      const order: number[] = [];
+      await Promise.all([0, 1, 2, 3, 4].map(each => client.write('x').then(() => order.push(each))));
+      assert.deepEqual(order, [0, 1, 2, 3, 4]);
+      client.close();
+      server.close();
+    });
+
+    it('a message of DTLS that is too long is refused, and the others arrive', async () => {
+      const io = makePool();
+      const { port, next } = await startDtls();
+      const [client, server] = await Promise.all([connectDtlsTo(port, { io }), next()]);
+      for (const [length, good] of [
+        [100, true],
+        [16_385, false],
+        [16_384, true],
+        [65_537, false],
+        [1, true],
+      ] as const) {
+        const written = client.write(Buffer.alloc(length));
+        await (good ? written : rejected(written, 'ERR_SSL_DTLS_MESSAGE_TOO_BIG'));
+        if (good) assert.equal((await within(server.read(), `${length} bytes`))?.length, length);
+      }
+    });
+
     it('memory that is transferred while a read waits: nothing is read behind what is lost', async () => {
       const { client, server } = await pair(makePool());
       const target = new Uint8Array(100);

@@ -11,20 +11,19 @@ ChannelAccess::ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr
     channel_->move_in();
     return;
   }
+  write_ahead_ = std::make_shared<io::WriteAhead>(delivery_->blocks());
   thread_->add_load(1);
-  thread_->post([channel = channel_] { channel->move_in(); });
-}
-
-const std::shared_ptr<io::WriteAhead>& ChannelAccess::write_ahead() {
-  if (!write_ahead_) write_ahead_ = std::make_shared<io::WriteAhead>(delivery_->blocks());
-  return write_ahead_;
+  thread_->post([channel = channel_, ahead = write_ahead_] {
+    channel->tell(ahead);
+    channel->move_in();
+  });
 }
 
 ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes) {
   using Added = io::WriteBuffer::Added;
   const bool sealed = std::exchange(sealed_, false);
   if (!write_buffer_ || (sealed && !write_buffer_->empty())) {
-    write_buffer_ = std::make_shared<io::WriteBuffer>(write_ahead());
+    write_buffer_ = std::make_shared<io::WriteBuffer>(write_ahead_);
   }
   switch (write_buffer_->add(bytes)) {
     case Added::no_memory:
@@ -34,9 +33,8 @@ ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes) {
     case Added::first:
       break;
   }
-  const bool sent = send([buffer = write_buffer_, ahead = write_ahead_](io::Channel& channel) {
+  const bool sent = send([buffer = write_buffer_](io::Channel& channel) {
     channel.start(io::CopiedBytes::write(engine::kUntold, buffer->take()), false);
-    ahead->set_open(channel.connection() != nullptr && channel.connection()->open_for_writing());
   });
   if (!sent) write_buffer_ = nullptr;
   return sent ? Sent::yes : Sent::ended;
@@ -67,6 +65,7 @@ void ChannelAccess::arrive(engine::OperationId id) {
   channel_->join(delivery_->reactor());
   if (closed_) {
     channel_->close();
+    deferred_.clear();
     return;
   }
   for (const std::unique_ptr<io::Task>& task : std::exchange(deferred_, {})) task->run();
@@ -76,6 +75,7 @@ void ChannelAccess::arrive(engine::OperationId id) {
 void ChannelAccess::close() {
   if (closed_) return;
   closed_ = true;
+  write_buffer_.reset();
   if (thread_ == nullptr) {
     if (delivery_->reactor()->closed()) return;
     const Entry entry(*delivery_);

@@ -32,7 +32,7 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   io::Channel& local() const { return *channel_; }
   Delivery& delivery() const { return *delivery_; }
   // Only if remote(), as the next.
-  const std::shared_ptr<io::WriteAhead>& write_ahead();
+  const std::shared_ptr<io::WriteAhead>& write_ahead() const { return write_ahead_; }
 
   enum class Sent { yes, no_memory, ended };
   // A write that write_ahead() permits: a copy, of which nobody will be told any more.

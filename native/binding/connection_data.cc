@@ -52,9 +52,11 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
 // more than the copy.
 napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear) {
   const std::shared_ptr<io::WriteAhead>& ahead = access_->write_ahead();
+  const bool permitted = ahead->permits(clear.size());
   // What is one message of DTLS shall not become a part of another.
-  if (!dtls_ && !clear.empty() && ahead->permits(clear.size())) return write_ahead(env, clear);
-  const bool told = !ahead->permits(clear.size());
+  if (!dtls_ && !clear.empty() && permitted) return write_ahead(env, clear);
+  // Nor may a message be refused, which one that is too long is, without anybody hearing of it.
+  const bool told = dtls_ || !permitted;
   io::Pieces pieces;
   if (!pieces.copy(clear, ahead)) return fail(env, no_memory());
   return send_write(env, io::CopiedBytes::write(told ? id : engine::kUntold, std::move(pieces)));
@@ -89,12 +91,9 @@ napi_value ConnectionHandle::submit_large_write(const Call& call, engine::Operat
 }
 
 napi_value ConnectionHandle::send_write(napi_env env, engine::Operation operation) {
-  const std::shared_ptr<io::WriteAhead>& ahead = access_->write_ahead();
   const bool told = operation.id != engine::kUntold;
-  const bool sent = access_->run([operation = std::move(operation), ahead](io::Channel& channel) mutable {
-    channel.start(std::move(operation), false);
-    ahead->set_open(channel.connection() != nullptr && channel.connection()->open_for_writing());
-  });
+  const bool sent = access_->run(
+      [operation = std::move(operation)](io::Channel& channel) mutable { channel.start(std::move(operation), false); });
   if (!sent) return fail(env, IoPoolHandle::closed_failure());
   return status(env, told ? Status::pending : Status::done);
 }

@@ -27,8 +27,11 @@ void Lender::lend() {
     failure = openssl::system_failure(ENOMEM, "malloc");
   }
   access->run([pieces = pieces_, part = std::move(part), failure = std::move(failure)](io::Channel& channel) mutable {
-    pieces->pieces.append(std::move(part));
-    pieces->failure = std::move(failure);
+    // Behind a part that could not be had, the next one would be a hole.
+    if (!pieces->failure) {
+      pieces->pieces.append(std::move(part));
+      pieces->failure = std::move(failure);
+    }
     channel.pump();
   });
 }

@@ -116,6 +116,7 @@ void Channel::close() {
     // After an orderly end, what the peer has not read yet must not be lost to a reset.
     if (connection_->close_notify_sent() && connection_->enc().out.empty()) transport_->finish();
   }
+  if (write_ahead_) write_ahead_->set_open(false);
   note_activity(false);
   retransmission_.reset();
   connection_.reset();
@@ -234,6 +235,7 @@ void Channel::broken_output(const FailurePtr& failure) {
 // After every entry: what does the connection wait for now?
 void Channel::settle() {
   if (!connection_ || pumping_) return;
+  if (write_ahead_) write_ahead_->set_open(connection_->open_for_writing());
   note_job();
   if (connection_->dead()) {
     note_activity(false);

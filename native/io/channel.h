@@ -16,6 +16,7 @@
 #include "io/reactor.h"
 #include "io/retransmission_timer.h"
 #include "io/transport.h"
+#include "io/write_ahead.h"
 
 namespace system_tls::io {
 
@@ -43,6 +44,8 @@ class Channel : public engine::Events,
   ~Channel() override { close(); }
 
   void move_in() { Resident::move_in(*reactor_); }
+  // Will be told on this thread whether what is written would be taken.
+  void tell(std::shared_ptr<WriteAhead> ahead) { write_ahead_ = std::move(ahead); }
   // Lets go of the reactor, so that another thread may have the channel. Events recorded before stay where they are.
   void leave();
   // Goes on, on another reactor. On its thread.
@@ -153,6 +156,7 @@ class Channel : public engine::Events,
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<RetransmissionTimer> retransmission_;  // DTLS, from the first flight on
   std::unique_ptr<const std::string> ktls_refused_;
+  std::shared_ptr<WriteAhead> write_ahead_;  // if its owner is on another thread
   const std::int32_t id_;
 
   engine::OperationId starting_ = 0;

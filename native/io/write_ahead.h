@@ -26,8 +26,10 @@ class WriteAhead {
   // A write would fail alone from now on, and somebody has to hear of that.
   void close() { closed_ = true; }
 
-  // The thread of the connection.
-  void set_open(bool on) { open_ = on; }
+  // The thread of the connection, whenever it may have changed.
+  void set_open(bool on) {
+    if (open_ != on) open_ = on;
+  }
 
   // Any thread: what the connection has not taken yet, by the memory that it needs.
   void add(std::size_t size) { unsent_ += size; }
