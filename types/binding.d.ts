@@ -489,7 +489,7 @@ export declare class NativeListener {
   address(): NativeAddress | string | null;
   /** Stops accepting at once; idempotent. Accepted descriptors that no connection has taken are closed. */
   close(): void;
-  /** Closes a descriptor that was accepted and that no connection has taken, or one that refused it. */
+  /** Closes a descriptor that was accepted and that no connection has taken, or that one has refused. */
   refuse(fd: number): void;
   ref(): void;
   unref(): void;

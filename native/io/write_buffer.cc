@@ -10,7 +10,8 @@ WriteBuffer::Added WriteBuffer::add(std::span<const std::uint8_t> bytes) {
     // Where two wait, more may follow.
     if (!pieces_.empty()) least = BlockPool::kBlock;
   }
-  // Without the lock: the thread shall not wait for it.
+  // Without the lock, unlike the rest of a block above: the thread shall wait neither for an allocation nor for the
+  // copy of a large write.
   Pieces copied;
   if (!copied.copy(bytes, ahead_, least)) return Added::no_memory;
   const std::lock_guard<std::mutex> lock(mutex_);
