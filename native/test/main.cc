@@ -16,6 +16,8 @@ std::vector<Test>& registry() {
 
 // Runs every test, or those whose name contains the argument.
 int main(int argc, char** argv) {
+  // What has ended is seen, even through a pipe, if the next test ends the process.
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   int passed = 0;
   int failed = 0;
