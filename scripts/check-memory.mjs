@@ -9,7 +9,7 @@ import process from 'node:process';
 import { root } from './run.mjs';
 
 const few = 3;
-const many = 12;
+const many = 6;
 const ours = /system_tls\.node|libssl\.so|libcrypto\.so/;
 
 /** @param {number} rounds */
