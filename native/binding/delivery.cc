@@ -321,7 +321,7 @@ void Delivery::notify(Notified* notified) {
   if (std::find(notified_.begin(), notified_.end(), notified) != notified_.end()) return;
   notified_.push_back(notified);
   // Names no target: it only makes the batch worth delivering.
-  reactor_->recording().record({0, io::EventKind::none, 0, 0, 0});
+  reactor_->record({0, io::EventKind::none, 0, 0, 0});
 }
 
 void Delivery::forget(Notified* notified) { std::erase(notified_, notified); }

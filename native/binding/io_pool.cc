@@ -50,7 +50,7 @@ napi_value IoPoolHandle::close(const Call& call) {
   const auto told = [left, delivery = delivery_, id = id_] {
     if (--*left != 0) return;
     const Entry entry(*delivery);
-    delivery->reactor()->recording().record({id, io::EventKind::operation_done, 0, 0, 0});
+    delivery->reactor()->record({id, io::EventKind::operation_done, 0, 0, 0});
   };
   const FailurePtr why = openssl::named_failure("ERR_TLS_CLOSED", "The connection ended because its IoPool was closed");
   for (const auto& thread : pool_->threads()) thread->evict(why, told);

@@ -9,7 +9,7 @@ using engine::OperationId;
 using openssl::FailurePtr;
 
 void Channel::record(EventKind kind, std::int32_t a, std::int32_t b, std::int32_t c) {
-  reactor_->recording().record({id_, kind, a, b, c});
+  reactor_->record({id_, kind, a, b, c});
 }
 
 void Channel::record_read(EventKind kind, std::int32_t a, std::int32_t b, std::int32_t c) {

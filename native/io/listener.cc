@@ -98,7 +98,7 @@ void Listener::accept_some() {
     if (fd >= 0) {
       told_ = 0;
       reactor_->offered().add(id_, Fd(fd));
-      reactor_->recording().record({id_, EventKind::accepted, fd, 0, 0});
+      reactor_->record({id_, EventKind::accepted, fd, 0, 0});
       continue;
     }
     if (passing(errno)) continue;
@@ -112,7 +112,7 @@ void Listener::failed(int error, const char* call) {
   pause();
   if (std::exchange(told_, error) == error) return;
   const std::int32_t index = reactor_->recording().add_payload(system_failure(error, call));
-  reactor_->recording().record({id_, EventKind::accept_failed, index, 0, 0});
+  reactor_->record({id_, EventKind::accept_failed, index, 0, 0});
 }
 
 }  // namespace system_tls::io

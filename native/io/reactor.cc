@@ -197,6 +197,11 @@ void Reactor::run_deferred() {
   }
 }
 
+void Reactor::record(const Event& event) {
+  if (activity_ && recording_->empty()) activity_->enter();
+  recording_->record(event);
+}
+
 void Reactor::deliver() {
   if (delivering_ || closed_) return;
   const std::shared_ptr<Reactor> self = shared_from_this();  // JavaScript can end the environment
@@ -208,6 +213,8 @@ void Reactor::deliver() {
       std::unique_ptr<EventBatch> batch = std::move(recording_);
       start_recording();
       receiver_.deliver(std::move(batch));
+      // From here on it is the receiver's affair.
+      if (activity_) activity_->leave();
       if (recording_->has_slab()) wake_awaiting();
     }
     // Not left to the end of the turn: a socket that delivers in the middle of its input goes on from here, with the

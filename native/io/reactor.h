@@ -87,6 +87,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   // The same for what can happen while a socket's bytes are lent out of receive_buffer() and JavaScript runs.
   std::span<std::uint8_t> scratch();
 
+  // Counts as activity until it is handled: a process does not end with results on their way.
+  void record(const Event& event);
   EventBatch& recording() { return *recording_; }
   std::uint64_t recording_number() const { return recording_->number; }
   std::uint64_t delivered_number() const { return delivered_number_; }
