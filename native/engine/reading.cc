@@ -13,8 +13,13 @@ namespace system_tls::engine {
 
 using openssl::FailurePtr;
 
+namespace {
+// More than a write puts above the mark: one batch of operations.cc, with what encrypting adds.
+constexpr std::size_t kAboveMark = 128 * 1024;
+}  // namespace
+
 void Connection::start_read(ReadOperation read) {
-  if (dead()) {
+  if (failure_told_) {
     events_.operation_failed(read.id, failure_);
     return;
   }
@@ -53,8 +58,9 @@ Connection::Step Connection::step_reads() {
     deliver_end();
     return Step::progress;
   }
-  // Only what SSL_read itself makes (answers to KeyUpdates) can get this far above the mark.
-  if (!input_may_be_there() || enc_.out.size() > 4 * limits_.out_mark) return Step::blocked;
+  // Only what SSL_read itself makes (answers to KeyUpdates) can get this far above the mark: were reading to wait for
+  // what was written, two sides that both write would wait for each other.
+  if (!input_may_be_there() || enc_.out.size() > limits_.out_mark + kAboveMark) return Step::blocked;
   if (read_may_ask()) return read_in_job();
   if (dtls_ && !reads_wanted()) {
     // Written before it is read. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
