@@ -148,7 +148,7 @@ FailurePtr Connection::kept_by_kernel(const char* what) const {
 
 void Connection::advance() {
   file_budget_ = kFileBudget;
-  while (!dead() && step() == Step::progress) {
+  while (step() == Step::progress) {
   }
 }
 
@@ -159,6 +159,7 @@ std::size_t Connection::readable() const {
 bool Connection::can_advance() const { return !dead() && !suspended() && !operations_.empty() && out_below_mark(); }
 
 Connection::Step Connection::step() {
+  if (dead()) return step_dead();
   if (suspended()) return step_suspended();
   if (established_) {
     return step_operations() == Step::progress ? Step::progress : step_reads();
@@ -240,6 +241,7 @@ FailurePtr Connection::failure_after(int result, const char* during) {
   const int read_error = enc_.ktls ? enc_.ktls->read_error() : 0;
   if (kind == SSL_ERROR_SYSCALL && read_error != 0) return openssl::system_failure(read_error, "read");
   if (kind == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) {
+    if (enc_.in.at_eof() && enc_.in.failure()) return enc_.in.failure();
     ERR_raise(ERR_LIB_SSL, SSL_R_UNEXPECTED_EOF_WHILE_READING);
   }
   auto failure = std::make_shared<Failure>();
@@ -251,20 +253,6 @@ FailurePtr Connection::failure_after(int result, const char* during) {
   failure->message = std::string(during) + " (" + (server_ ? "server" : "client") + ", state '" +
                      SSL_state_string_long(ssl_.get()) + "')";
   return failure;
-}
-
-void Connection::fail(FailurePtr failure) {
-  if (dead()) return;
-  abandon_question();
-  failure_ = std::move(failure);
-  fail_pending(failure_);
-  events_.failed(failure_);
-}
-
-void Connection::fail_pending(const FailurePtr& failure) {
-  while (!operations_.empty()) events_.operation_failed(operations_.pop().id, failure);
-  while (!reads_.empty()) events_.operation_failed(reads_.pop().id, failure);
-  for (const PeerWait& wait : std::exchange(peer_waits_, {})) events_.operation_failed(wait.id, failure);
 }
 
 bool Connection::wants_input() const {

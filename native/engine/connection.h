@@ -74,7 +74,7 @@ class Connection {
   bool established() const { return established_; }
   bool dead() const { return failure_ != nullptr; }
   // A write is taken, sooner or later, unless the connection dies.
-  bool open_for_writing() const { return established_ && !dead() && !close_notify_sent(); }
+  bool open_for_writing() const { return established_ && !dead() && !send_failure_ && !close_notify_sent(); }
   bool close_notify_sent() const { return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0; }
   // All that waits to be sent is our goodbye: nothing is lost with it.
   bool only_close_notify_unsent() const;
@@ -131,8 +131,20 @@ class Connection {
   // Something waits for the peer or for the transport.
   bool pending() const;
 
-  // The transport broke: everything pending fails with this.
+  // How it ends: ending.cc. A connection has two halves, and what was received is delivered before a failure is told.
+  // The transport takes nothing more: what has to send fails, what reads goes on.
+  void fail_sending(const openssl::FailurePtr& failure);
+  const openssl::FailurePtr& send_failure() const { return send_failure_; }
+  // The transport gives nothing more behind what enc().in has; null: it ended. Told when the last byte was read.
+  void end_input(openssl::FailurePtr failure);
+  // Both halves are over. Operations fail at once; reads behind what was read ahead for them.
   void fail(openssl::FailurePtr failure);
+  // The same, and nobody will read any more.
+  void abort(openssl::FailurePtr failure);
+  // The peer has been told why, by a fatal alert that is or was in enc().out.
+  bool alert_sent() const { return last_alert_.level == kFatalAlert && !last_alert_.received; }
+  // The peer says nothing more.
+  bool input_over() const { return peer_closed_ || enc_.in.eof_seen(); }
 
   // Questions. False: it is not open (any more), and nothing has happened.
   bool answer(QuestionId id, const Answer& answer);
@@ -164,6 +176,7 @@ class Connection {
   bool cookie_verified() const { return dtls_ && dtls_->cookie_verified; }
 
  private:
+  static constexpr int kFatalAlert = 2;  // SSL3_AL_FATAL
   enum class Step { progress, blocked };
   enum class Target { ready, none, gone };
   enum class ReadResult { some, none, closed, failed };
@@ -177,7 +190,11 @@ class Connection {
   void handshake_complete();
   openssl::FailurePtr check_resumption() const;
   openssl::FailurePtr failure_after(int result, const char* during);
-  void fail_pending(const openssl::FailurePtr& failure);
+
+  // ending.cc
+  Step step_dead();
+  void tell_failure();
+  Step run_unsendable(const Operation& operation);
 
   // asking.cc
   bool waits_for_answer() const;
@@ -298,6 +315,10 @@ class Connection {
   std::unique_ptr<Dtls> dtls_;  // null for TLS
 
   openssl::FailurePtr failure_;  // sticky
+  bool failure_told_ = false;
+  openssl::FailurePtr send_failure_;  // sticky
+  // More than our close_notify or our tickets was lost with the sending half.
+  bool output_lost_ = false;
   openssl::Alert last_alert_;
   std::uint32_t observe_ = 0;
 

@@ -28,8 +28,6 @@ class EncIn {
   // Instead of lending: until reclaim(), OpenSSL may take up to `most` bytes from `source`.
   void draw_from(EncSource& source, std::size_t most);
   std::size_t drawn() const { return drawn_; }
-  // Why drawing ended, if it failed.
-  openssl::FailurePtr take_failure() { return std::exchange(failure_, nullptr); }
   // The most that OpenSSL asked for at a time since the last lend() or draw_from(): the size of the records.
   std::size_t largest() const { return largest_; }
   std::size_t size() const { return kept_.size() + lent_.size(); }
@@ -40,10 +38,15 @@ class EncIn {
     lent_ = {};
   }
 
-  void set_eof() { eof_ = true; }
+  // Nothing more comes. `failure`: why, if the transport broke; null: it ended.
+  void set_eof(openssl::FailurePtr failure = nullptr) {
+    eof_ = true;
+    failure_ = std::move(failure);
+  }
   // Only what is behind the last byte counts as the end.
   bool at_eof() const { return eof_ && size() == 0; }
   bool eof_seen() const { return eof_; }
+  const openssl::FailurePtr& failure() const { return failure_; }
 
   // The peer broke a limit inside one SSL_read: OpenSSL gets nothing more, so that the call returns and the limit is
   // enforced.

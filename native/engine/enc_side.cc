@@ -47,8 +47,7 @@ std::size_t EncIn::draw(std::span<std::uint8_t> to) {
   Moved drawn = source_->draw(to, ahead);
   drawn_ += drawn.bytes;
   if (drawn.bytes < to.size() + ahead.size() || drawn_ >= most_) source_ = nullptr;
-  if (drawn.eof) eof_ = true;
-  failure_ = std::move(drawn.failure);
+  if (drawn.eof || drawn.failure) set_eof(std::move(drawn.failure));
   const std::size_t own = std::min(drawn.bytes, to.size());
   lent_ = ahead.first(drawn.bytes - own);
   return own;

@@ -51,6 +51,7 @@ class Ktls {
   bool reads_socket() const { return reads_socket_; }
   void let_read(std::size_t most) { allowance_ = most; }
   bool readable() const { return reads_socket_ && allowance_ != 0; }
+  std::size_t allowance() const { return allowance_; }
   // errno of a read that failed, or 0.
   int read_error() const { return read_error_; }
   void handshake_complete() { reads_socket_ = receives_; }

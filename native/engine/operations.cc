@@ -74,6 +74,7 @@ Connection::Step Connection::run(Operation& operation) {
     const int reason = operation.kind == Kind::shutdown ? SSL_R_SHUTDOWN_WHILE_IN_INIT : SSL_R_STILL_IN_INIT;
     return fail_operation(misuse(reason, before_handshake(operation.kind)));
   }
+  if (send_failure_) return run_unsendable(operation);
   if (operation.phase == Phase::sending) return run_sending(operation);
   if (operation.kind != Kind::shutdown && operation.kind != Kind::handshake && operation.phase == Phase::queued &&
       close_notify_sent()) {
@@ -185,7 +186,7 @@ bool Connection::write_records(std::span<const std::uint8_t> clear) {
 }
 
 std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
-  if (dead() || suspended() || !established_ || !operations_.empty() || renegotiation_scheduled_ || renegotiating() ||
+  if (dead() || send_failure_ || suspended() || !established_ || !operations_.empty() || renegotiation_scheduled_ || renegotiating() ||
       close_notify_sent() || (dtls_ && clear.size() > longest_message())) {
     return 0;
   }
@@ -236,6 +237,7 @@ Connection::Step Connection::run_key_update(Operation& operation) {
 
 FailurePtr Connection::schedule_key_update(int type) {
   if (dead()) return failure_;
+  if (send_failure_) return send_failure_;
   if (suspended()) return suspended_failure();
   if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::key_update));
   if (close_notify_sent()) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No key update after shutdown()");
@@ -254,6 +256,7 @@ FailurePtr Connection::schedule_key_update(int type) {
 
 FailurePtr Connection::schedule_renegotiate(bool abbreviated) {
   if (dead()) return failure_;
+  if (send_failure_) return send_failure_;
   if (suspended()) return suspended_failure();
   if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::renegotiate));
   if (close_notify_sent()) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No renegotiation after shutdown()");
@@ -395,7 +398,10 @@ void Connection::peer_closed() {
     }
   }
   // A client cannot write in the middle of a renegotiation that will not end.
-  if (renegotiating() && !server_) fail(peer_has_closed());
+  if (renegotiating() && !server_) {
+    fail_sending(peer_has_closed());
+    output_lost_ = false;
+  }
 }
 
 Connection::Cancelled Connection::cancel(OperationId id) {

@@ -93,11 +93,12 @@ Connection::Target Connection::pick_target(std::span<std::uint8_t>& target) {
   return blocked_on_delivery_ || !reads_wanted() ? Target::none : Target::gone;
 }
 
-// For an operation that waits for the peer. With DTLS always: a peer that lost our last flight repeats its own, and
+// For an operation that waits for the peer; and where nothing can be sent any more, to learn how the peer went. With DTLS always: a peer that lost our last flight repeats its own, and
 // waits for the answer, whether or not anybody reads here; and one message whatever the bound, lest it stop that.
 bool Connection::may_read_ahead() const {
   if (dtls_) return read_ahead_.empty() || read_ahead_.size() < limits_.read_ahead;
-  return (renegotiating() || !peer_waits_.empty()) && read_ahead_.size() < limits_.read_ahead;
+  const bool wanted = renegotiating() || !peer_waits_.empty() || send_failure_ != nullptr;
+  return wanted && read_ahead_.size() < limits_.read_ahead;
 }
 
 // JavaScript detached or shrunk what was to be filled. A single read ends with that; the flow cannot go on.
@@ -105,7 +106,7 @@ Connection::Step Connection::target_gone() {
   FailurePtr failure =
       openssl::named_failure("ERR_TLS_BUFFER_DETACHED", "The memory to read into was detached or shrunk");
   if (reads_.empty()) {
-    fail(std::move(failure));
+    abort(std::move(failure));
   } else {
     events_.operation_failed(reads_.pop().id, std::move(failure));
   }

@@ -48,7 +48,6 @@ class BioTransport : public Transport {
   // The endpoints wake the channel whenever they were used.
   void watch(bool, bool) override {}
   void set_ref(bool) override {}
-  void finish() override {}
   int fd() const override { return -1; }
 
  protected:

@@ -3,7 +3,6 @@
 #include <openssl/sslerr.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 namespace system_tls::io {
@@ -78,7 +77,7 @@ bool Channel::write_now(std::span<const std::uint8_t> clear, std::size_t& taken)
     if (taken == clear.size() || (count == 0 && !sent) || send_budget_ == 0 || !connection_->out_below_mark()) break;
   }
   settle();
-  return taken == clear.size() && connection_ && connection_->out_below_mark();
+  return taken == clear.size() && connection_ && !connection_->send_failure() && connection_->out_below_mark();
 }
 
 engine::Connection::Cancelled Channel::cancel(OperationId id) {
@@ -108,31 +107,6 @@ void Channel::set_user_ref(bool on) {
   settle();
 }
 
-void Channel::close() {
-  // SSL_free before the transport: it may still want to say something, which goes nowhere then.
-  if (transport_ && connection_ && !connection_->dead()) {
-    tickets_due_ = true;
-    flush();
-    // After an orderly end, what the peer has not read yet must not be lost to a reset.
-    if (connection_->close_notify_sent() && connection_->enc().out.empty()) transport_->finish();
-  }
-  if (write_ahead_) write_ahead_->set_open(false);
-  note_activity(false);
-  retransmission_.reset();
-  connection_.reset();
-  note_job();
-  transport_.reset();
-  travelling_fd_.reset();
-  // Whoever drops the last reference may do so on another thread.
-  move_out();
-}
-
-void Channel::evict(const FailurePtr& why) {
-  if (!connection_) return;
-  connection_->fail(why);
-  settle();
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Pumping
 
@@ -159,23 +133,12 @@ void Channel::pump() {
   if (pumping_ || !connection_) return;
   pumping_ = true;
   renew_budgets();
-  bool more = true;
-  while (more) {
+  do {
     do {
       connection_->advance();
     } while (flush() && send_budget_ != 0 && connection_->can_advance());
-    more =
-        transport_ && transport_->always_readable() && connection_->wants_input() && connection_->enc().in.size() == 0;
-    if (!more) break;
-    const Moved moved = transport_->receive(reactor_->scratch());
-    if (moved.failure) connection_->fail(moved.failure);
-    more = moved.bytes != 0 || (moved.eof && !connection_->enc().in.eof_seen());
-    if (!more) break;
-    connection_->enc().in.lend(reactor_->scratch().first(moved.bytes));
-    if (moved.eof) connection_->enc().in.set_eof();
-    connection_->advance();
-    connection_->enc().in.reclaim();
-  }
+  } while (receives_at_once() && receive_once());
+  end_unsendable();
   pumping_ = false;
   settle();
 }
@@ -189,14 +152,14 @@ bool Channel::holds_tickets() {
   return true;
 }
 
-// True if bytes went out.
+// True if bytes went out, or it has turned out that none can.
 bool Channel::flush() {
   if (!transport_ || connection_->enc().out.empty() || holds_tickets()) return false;
   tickets_due_ = connection_->established();
   const Moved moved = transport_->send(connection_->enc().out);
-  if (moved.failure) broken_output(moved.failure);
+  if (moved.failure) connection_->fail_sending(moved.failure);
   send_budget_ -= std::min(moved.bytes, send_budget_);
-  return moved.bytes != 0;
+  return moved.bytes != 0 || moved.failure;
 }
 
 void Channel::renew_budgets() {
@@ -213,39 +176,19 @@ bool Channel::work_deferred() const {
   return input || (send_budget_ == 0 && connection_->can_advance());
 }
 
-// The peer has closed. What it said last, perhaps an alert that gives the reason, is a better failure than EPIPE.
-void Channel::broken_output(const FailurePtr& failure) {
-  const bool nothing_lost =
-      connection_->dead() || connection_->only_close_notify_unsent() || connection_->only_tickets_unsent();
-  connection_->enc().drop_output();
-  // Whoever still reads learns how the peer went; a goodbye that it cannot hear, and tickets that it does not want, are
-  // no failure of their own.
-  if (nothing_lost) return;
-  if (connection_->enc().in.size() == 0) {
-    const std::span<std::uint8_t> buffer = reactor_->scratch();
-    if (!connection_->enc().let_read(buffer.size())) {
-      connection_->enc().in.lend(buffer.first(transport_->receive(buffer).bytes));
-    }
-    connection_->advance();
-    connection_->enc().in.reclaim();
-  }
-  connection_->fail(failure);
-}
-
 // After every entry: what does the connection wait for now?
 void Channel::settle() {
   if (!connection_ || pumping_) return;
   if (write_ahead_) write_ahead_->set_open(connection_->open_for_writing());
   note_job();
-  if (connection_->dead()) {
-    note_activity(false);
-    finish_dead();
-    return;
-  }
+  if (connection_->dead()) finish_dead();
   if (connection_->blocked_on_delivery() && !std::exchange(waits_for_delivery_, true)) {
     reactor_->after_delivery(weak_from_this());
   }
-  if (!transport_) return;
+  if (!transport_ || connection_->dead()) {
+    note_activity(false);
+    return;
+  }
   if (work_deferred() && !std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
   const engine::EncSide& enc = connection_->enc();
   const bool unsent = !enc.out.empty() && !holds_tickets();
@@ -295,16 +238,6 @@ bool Channel::offer_job() {
   if (!connection_ || !connection_->wants_job()) return false;
   reactor_->make_ready(weak_from_this());
   return true;
-}
-
-// A fatal error closes the connection, with the alert that says why ahead of the end.
-void Channel::finish_dead() {
-  if (!transport_) return;
-  if (!connection_->enc().out.empty()) transport_->send(connection_->enc().out);
-  transport_->finish();
-  transport_.reset();
-  retransmission_.reset();
-  connection_->enc().drop_output();
 }
 
 }  // namespace system_tls::io

@@ -96,7 +96,6 @@ class Channel : public engine::Events,
 
   // TransportOwner
   void transport_ready(bool input, bool output) override;
-  void transport_failed(openssl::FailurePtr failure) override;
 
   // RetransmissionTimer::Owner
   void retransmit() override;
@@ -139,7 +138,7 @@ class Channel : public engine::Events,
   void arm_retransmission(bool active);
   void receive_input();
   void draw_input();
-  void pump_input(std::span<const std::uint8_t> enc, bool eof);
+  void pump_input(std::span<const std::uint8_t> enc);
   void deliver_meanwhile();
   void await_fill_delivered();
   bool more_may_be_read() const;
@@ -147,8 +146,12 @@ class Channel : public engine::Events,
   bool holds_tickets();
   void renew_budgets();
   bool work_deferred() const;
-  void broken_output(const openssl::FailurePtr& failure);
   void settle();
+
+  // channel_ending.cc
+  bool receives_at_once() const;
+  bool receive_once();
+  void end_unsendable();
   void finish_dead();
 
   std::shared_ptr<Reactor> reactor_;

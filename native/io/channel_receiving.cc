@@ -5,8 +5,6 @@
 
 namespace system_tls::io {
 
-using openssl::FailurePtr;
-
 namespace {
 
 // What came at once, from where on the next is drawn record by record, if the records are large too.
@@ -24,36 +22,24 @@ void Channel::transport_ready(bool input, bool output) {
   if (input && transport_) receive_input();
 }
 
-void Channel::transport_failed(FailurePtr failure) {
-  const std::shared_ptr<Channel> self = shared_from_this();
-  const Turn turn(*reactor_);
-  connection_->fail(std::move(failure));
-  settle();
-}
-
 void Channel::receive_input() {
   const std::span<std::uint8_t> buffer = reactor_->receive_buffer();
   if (connection_->enc().let_read(buffer.size())) {
-    pump_input({}, false);
+    pump_input({});
     return;
   }
   if (bulk_ && transport_->source() != nullptr) {
     draw_input();
     return;
   }
-  const Moved moved = transport_->receive(buffer);
-  if (moved.failure) {
-    connection_->fail(moved.failure);
-    settle();
-  } else if (moved.bytes != 0 || moved.eof) {
-    pump_input(buffer.first(moved.bytes), moved.eof);
-  }
+  Moved moved = transport_->receive(buffer);
+  if (moved.eof || moved.failure) connection_->end_input(std::move(moved.failure));
+  if (moved.bytes != 0 || connection_->enc().in.eof_seen()) pump_input(buffer.first(moved.bytes));
 }
 
-void Channel::pump_input(std::span<const std::uint8_t> enc, bool eof) {
+void Channel::pump_input(std::span<const std::uint8_t> enc) {
   engine::EncIn* in = &connection_->enc().in;
   if (!enc.empty()) in->lend(enc);
-  if (eof) in->set_eof();
   pump();
   deliver_meanwhile();
   if (!connection_) return;
@@ -81,12 +67,7 @@ bool Channel::more_may_be_read() const {
 // The same, without a buffer between the socket and OpenSSL.
 void Channel::draw_input() {
   connection_->enc().in.draw_from(*transport_->source(), kDrawn);
-  pump_input({}, false);
-  if (!connection_) return;
-  if (FailurePtr failure = connection_->enc().in.take_failure()) {
-    connection_->fail(std::move(failure));
-    settle();
-  }
+  pump_input({});
 }
 
 }  // namespace system_tls::io

@@ -27,7 +27,6 @@ class DatagramTransport : public Transport {
   void watch(bool input, bool output) override;
   void set_ref(bool on) override { poll_.set_ref(on); }
   // There is no end that a peer could see.
-  void finish() override {}
   int fd() const override { return fd_.get(); }
   Fd release_fd() override {
     poll_.close();

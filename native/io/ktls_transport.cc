@@ -118,15 +118,11 @@ void KtlsTransport::push() {
 #endif
 }
 
-// As SocketTransport's, but recv(2) stops at a control record of the kernel's.
-void KtlsTransport::finish() {
-  if (ktls_->receives() && sole()) {
-    ::shutdown(fd(), SHUT_WR);
-    std::uint8_t discarded[4096];
-    for (int i = 0; i < 64 && BIO_read(ktls_->socket(), discarded, sizeof discarded) > 0; ++i) {
-    }
-  }
-  SocketTransport::finish();
+// What is not sent yet stays unsent, since control records would have to be told from data. recv(2) stops at a control
+// record of the kernel's, and what follows it is not read.
+void KtlsTransport::linger(Reactor& reactor, const engine::ByteQueue&, const Linger& how) {
+  engine::ChunkPool none;
+  SocketTransport::linger(reactor, engine::ByteQueue(none), how);
 }
 
 }  // namespace system_tls::io

@@ -23,7 +23,7 @@ class KtlsTransport : public SocketTransport, public engine::KtlsSocket {
   const std::shared_ptr<engine::Ktls>& ktls() const { return ktls_; }
   Moved send(engine::ByteQueue& out) override;
   engine::EncSource* source() override { return nullptr; }
-  void finish() override;
+  void linger(Reactor& reactor, const engine::ByteQueue& out, const Linger& how) override;
   Fd release_fd() override;
 
   // engine::KtlsSocket

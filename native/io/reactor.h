@@ -125,6 +125,10 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
 
   OfferedSockets& offered() { return offered_; }
 
+  // Sockets that wait for their peers' end, which must not use up the process's descriptors.
+  bool may_linger() const { return !closed_ && lingering_ < kMostLingering; }
+  void note_lingering(int difference) { lingering_ += difference; }
+
   // What waits for a peer or a transport here, for whoever has to keep a process running meanwhile. Null: nobody.
   void set_activity(std::shared_ptr<Activity> activity) { activity_ = std::move(activity); }
   Activity* activity() const { return activity_.get(); }
@@ -181,6 +185,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   engine::Fifo<std::weak_ptr<Runnable>> awaiting_job_;
   Resident* residents_ = nullptr;
   OfferedSockets offered_;
+  static constexpr int kMostLingering = 1024;
+  int lingering_ = 0;
 };
 
 class Turn {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "io/lingering_socket.h"
 #include "io/socket.h"
 
 namespace system_tls::io {
@@ -100,7 +101,8 @@ Moved SocketTransport::draw(std::span<std::uint8_t> to, std::span<std::uint8_t> 
 void SocketTransport::watch(bool input, bool output) {
   wanted_ = (input ? UV_READABLE : 0) | (output ? UV_WRITABLE : 0);
   const int keep = poll_.events() & UV_READABLE;
-  poll_.set(wanted_ | keep);
+  // There is nothing to wait for, and poll would not wait.
+  if (!ended_) poll_.set(wanted_ | keep);
 }
 
 void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
@@ -115,29 +117,20 @@ void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
   self.owner_.transport_ready(input && (self.wanted_ & UV_READABLE) != 0, (events & UV_WRITABLE) != 0);
 }
 
-// libuv says EBADF for whatever poll(2) calls POLLERR, and has stopped polling. What there is to read comes first: the
-// peer may have said why it went.
+// libuv says EBADF for whatever poll(2) calls POLLERR, and has stopped polling. What there is to read comes first, and
+// behind it recv(2) and send(2) say what has happened: it is read when somebody wants it, and stays in the kernel until
+// then.
 void SocketTransport::on_poll_error() {
   poll_.stopped();
-  if ((wanted_ & UV_READABLE) != 0) {
-    owner_.transport_ready(true, false);
-    return;
-  }
-  int error = 0;
-  socklen_t size = sizeof error;
-  ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  owner_.transport_failed(
-      system_failure(error == 0 ? ECONNRESET : error, (wanted_ & UV_WRITABLE) != 0 ? "write" : "read"));
+  ended_ = true;
+  owner_.transport_ready(false, true);
 }
 
-// Closing a socket with unread bytes in it sends a reset, which can overtake the alert that says why.
-void SocketTransport::finish() {
+void SocketTransport::linger(Reactor& reactor, const engine::ByteQueue& out, const Linger& how) {
   // The user's own socket, of which this is a duplicate, goes on.
-  if (!sole_) return;
-  ::shutdown(fd_.get(), SHUT_WR);
-  std::uint8_t discarded[4096];
-  for (int i = 0; i < 64 && ::recv(fd_.get(), discarded, sizeof discarded, 0) > 0; ++i) {
-  }
+  if (!sole_ || ended_) return;
+  poll_.close();
+  LingeringSocket::start(reactor, std::move(fd_), out, how);
 }
 
 }  // namespace system_tls::io

@@ -21,10 +21,10 @@ class SocketTransport : public Transport, private engine::EncSource {
   Moved send(engine::ByteQueue& out) override { return send_some(out, out.size()); }
   Moved receive(std::span<std::uint8_t> to) override;
   engine::EncSource* source() override { return this; }
-  bool always_readable() const override { return false; }
+  bool always_readable() const override { return ended_; }
   void watch(bool input, bool output) override;
   void set_ref(bool on) override { poll_.set_ref(on); }
-  void finish() override;
+  void linger(Reactor& reactor, const engine::ByteQueue& out, const Linger& how) override;
   int fd() const override { return fd_.get(); }
   Fd release_fd() override {
     poll_.close();
@@ -51,6 +51,8 @@ class SocketTransport : public Transport, private engine::EncSource {
   TransportOwner& owner_;
   const bool sole_;
   int wanted_ = 0;
+  // Poll has told an error: the kernel has all that will ever come, and takes nothing.
+  bool ended_ = false;
 };
 
 }  // namespace system_tls::io

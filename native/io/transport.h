@@ -1,6 +1,7 @@
 // How ciphertext gets in and out of this process.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,6 +14,14 @@
 namespace system_tls::io {
 
 using engine::Moved;
+
+class Reactor;
+
+struct Linger {
+  std::chrono::milliseconds limit;
+  // Does it keep the process running?
+  bool ref = true;
+};
 
 class Transport {
  public:
@@ -31,8 +40,10 @@ class Transport {
   virtual void watch(bool input, bool output) = 0;
   // Does waiting here keep the process alive?
   virtual void set_ref(bool on) = 0;
-  // The connection is over: what was sent last (an alert) should reach the peer before the end does.
-  virtual void finish() = 0;
+  // The connection is over, and what was said last should reach the peer before the end does: the rest of `out` is sent,
+  // and the socket closed when the peer has ended too, or after `limit`. Nothing else may be called after this.
+  virtual void linger([[maybe_unused]] Reactor& reactor, [[maybe_unused]] const engine::ByteQueue& out,
+                      [[maybe_unused]] const Linger& how) {}
   // -1: none.
   virtual int fd() const = 0;
   // Gives the socket up without closing it, for a transport on another reactor. None: it cannot.
@@ -46,7 +57,6 @@ class TransportOwner {
  public:
   virtual ~TransportOwner() = default;
   virtual void transport_ready(bool input, bool output) = 0;
-  virtual void transport_failed(openssl::FailurePtr failure) = 0;
 };
 
 }  // namespace system_tls::io

@@ -1,0 +1,73 @@
+// How a connection ends. Its two halves end by themselves, and what was received is delivered before a failure is told.
+#include <utility>
+
+#include "engine/connection.h"
+
+namespace system_tls::engine {
+
+using openssl::FailurePtr;
+
+// Whoever wrote learns it from the operation; whoever reads learns first what has arrived, and there the reason may be
+// found: an alert, a close_notify. Tickets that nobody wants and a goodbye that nobody hears are no loss.
+void Connection::fail_sending(const FailurePtr& failure) {
+  if (dead() || send_failure_) return;
+  output_lost_ = !only_close_notify_unsent() && !only_tickets_unsent();
+  send_failure_ = failure;
+  enc_.drop_output();
+  enc_.muted = true;
+}
+
+// Of an operation whose turn it is while nothing can be sent.
+Connection::Step Connection::run_unsendable(const Operation& operation) {
+  if (operation.kind != Operation::Kind::shutdown || output_lost_) return fail_operation(send_failure_);
+  if (!operation.flag || peer_closed_) return done();
+  wait_for_peer({operation.id, PeerWait::Kind::close_notify, false});
+  operations_.pop();
+  return Step::progress;
+}
+
+// A reset that answers what we sent is told to the sender first, and as a plain end to the reader.
+void Connection::end_input(FailurePtr failure) {
+  if (dtls_ && failure) {
+    fail(std::move(failure));
+  } else {
+    enc_.in.set_eof(failure ? std::move(failure) : send_failure_);
+  }
+}
+
+void Connection::fail(FailurePtr failure) {
+  if (dead()) return;
+  abandon_question();
+  failure_ = std::move(failure);
+  while (!operations_.empty()) events_.operation_failed(operations_.pop().id, failure_);
+  for (const PeerWait& wait : std::exchange(peer_waits_, {})) events_.operation_failed(wait.id, failure_);
+  if (read_ahead_.empty()) tell_failure();
+}
+
+void Connection::abort(FailurePtr failure) {
+  read_ahead_.clear();
+  if (dtls_) dtls_->messages_ahead = {};
+  if (dead()) {
+    tell_failure();
+  } else {
+    fail(std::move(failure));
+  }
+}
+
+void Connection::tell_failure() {
+  if (std::exchange(failure_told_, true)) return;
+  while (!reads_.empty()) events_.operation_failed(reads_.pop().id, failure_);
+  events_.failed(failure_);
+}
+
+// OpenSSL is called no more; what was read ahead is still there for whoever reads.
+Connection::Step Connection::step_dead() {
+  blocked_on_delivery_ = false;
+  if (read_ahead_.empty()) {
+    tell_failure();
+    return Step::blocked;
+  }
+  return reads_wanted() ? serve_read_ahead() : Step::blocked;
+}
+
+}  // namespace system_tls::engine
