@@ -8,6 +8,7 @@ import { Deadline } from './internal/deadline.ts';
 import { assertMethodCarries } from './internal/methods.ts';
 import { ChunkReceiver, type OnReadOptions, onReadReceiver, type Receiver } from './internal/receiver.ts';
 import { checkFilePart, type FilePart, openFile, sendFilePart } from './internal/send-file.ts';
+import { UnreadEnd } from './internal/unread-end.ts';
 import { optionalBoolean, validateObject } from './internal/validate.ts';
 import { groupsOf } from './internal/write-groups.ts';
 import { WriteTurns } from './internal/write-turns.ts';
@@ -50,6 +51,8 @@ export class TlsSocket extends TlsSocketState implements Flow {
   readonly #ownBuffer: boolean;
   /** Made for those who need it. */
   #turns: WriteTurns | undefined;
+  /** What comes behind the data that is not read yet. */
+  #unread: UnreadEnd | undefined;
   #peerEnded = false;
   #disposing = false;
 
@@ -112,7 +115,35 @@ export class TlsSocket extends TlsSocketState implements Flow {
   [onFailed](error: Error): void {
     // Both sides have said all they had to say: how the transport ends after that is nobody's concern.
     if (this.#peerEnded && this.writableEnded && this.writableLength === 0) this.destroy();
-    else this.destroy(this.#connection.transportError ?? error);
+    else this.#failBehindData(this.#connection.transportError ?? error);
+  }
+
+  /** Data that has arrived comes before the error that the connection ended with, unless we have ended it ourselves. */
+  #failBehindData(error: NodeJS.ErrnoException): void {
+    if (this.#allRead || error.code === 'ERR_TLS_CLOSED') this.destroy(error);
+    else this.#awaitReader().failure = error;
+  }
+
+  get #allRead(): boolean {
+    return this.readableLength === 0 && !this.#receiver.holds;
+  }
+
+  #awaitReader(): UnreadEnd {
+    this.#unread ??= new UnreadEnd(error => this.destroy(error));
+    return this.#unread;
+  }
+
+  /** As Readable's; an error that waits behind the data comes when there is none left. */
+  override read(size?: number): unknown {
+    const socket = socketOf(this) as TlsSocket;
+    const chunk: unknown = super.read(size);
+    if (socket.#unread !== undefined) socket.#noteReader(socket.#unread);
+    return chunk;
+  }
+
+  #noteReader(unread: UnreadEnd): void {
+    unread.postpone();
+    if (unread.failure !== undefined && this.#allRead) this.destroy(unread.failure);
   }
 
   /** @internal */
@@ -123,6 +154,7 @@ export class TlsSocket extends TlsSocketState implements Flow {
   #releaseHeld(): void {
     if (this.destroyed) return;
     const goOn = this.#receiver.release();
+    if (this.#unread !== undefined) this.#noteReader(this.#unread);
     if (this.#receiver.holds) return;
     if (this.#peerEnded) this.#emitEnd();
     else if (goOn) this.#connection.startFlow();
@@ -165,7 +197,7 @@ export class TlsSocket extends TlsSocketState implements Flow {
       connection.assertAlive();
       done = connection.started(connection.native.write(op, chunk));
     } catch (error) {
-      callback(error as Error);
+      this.#writeFailed(error as Error, callback);
       return;
     }
     if (done) this.#written(chunk.length, callback);
@@ -178,8 +210,21 @@ export class TlsSocket extends TlsSocketState implements Flow {
     const scope = new WriteScope();
     this.#connection.expect(op, {
       done: () => scope.runInAsyncScope(this.#written, this, chunk.length, callback),
-      failed: error => scope.runInAsyncScope(callback, null, error),
+      failed: error => scope.runInAsyncScope(this.#writeFailed, this, error, callback),
     });
+  }
+
+  /**
+   * A write that fails destroys its stream, and with it what has arrived and is not read yet: so it is told behind that.
+   */
+  #writeFailed(error: Error, callback: WriteCallback): void {
+    if (this.destroyed || this.readableEnded) {
+      callback(error);
+      return;
+    }
+    const unread = this.#awaitReader();
+    if (unread.writes.length === 0) this.once('end', () => unread.failWrites());
+    unread.writes.push({ error, callback });
   }
 
   #written(length: number, callback: WriteCallback): void {
@@ -261,8 +306,12 @@ export class TlsSocket extends TlsSocketState implements Flow {
     const [first] = group;
     this.#run(
       error => {
-        if (error === null) this.touch();
-        callback(error);
+        if (error === null) {
+          this.touch();
+          callback();
+        } else {
+          this.#writeFailed(error, callback);
+        }
       },
       op =>
         first !== undefined && group.length === 1
@@ -276,7 +325,10 @@ export class TlsSocket extends TlsSocketState implements Flow {
     if (this.#connection.closed || this.#connection.error !== null) callback();
     else {
       this.#run(
-        error => callback(this.#peerEnded ? null : error),
+        error => {
+          if (error === null) callback();
+          else this.#writeFailed(error, callback);
+        },
         op => this.#connection.native.shutdown(op, false),
       );
     }
@@ -312,6 +364,7 @@ export class TlsSocket extends TlsSocketState implements Flow {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.stopTimer();
     this.#connection.close(error);
+    this.#unread?.end();
     for (const duplex of this.#connection.duplexes) duplex.close(error === null && this.writableFinished);
     callback(this.#disposing ? null : error);
   }

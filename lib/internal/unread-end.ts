@@ -1,0 +1,35 @@
+// What a socket has to tell behind data that nobody has read yet: how the connection ended, and writes that failed.
+
+/** Milliseconds without a reader after which the socket is given up: it would stay for ever. */
+const unreadTimeout = 60_000;
+
+interface FailedWrite {
+  readonly error: Error;
+  readonly callback: (error: Error) => void;
+}
+
+export class UnreadEnd {
+  /** Of the whole connection. */
+  failure: Error | undefined;
+  readonly writes: FailedWrite[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(giveUp: (error: Error | undefined) => void) {
+    this.#timer = setTimeout(() => giveUp(this.failure ?? this.writes[0]?.error), unreadTimeout).unref();
+  }
+
+  /** Somebody reads. */
+  postpone(): void {
+    this.#timer.refresh();
+  }
+
+  /** All was read, or nobody will read any more. */
+  failWrites(): void {
+    for (const { error, callback } of this.writes.splice(0)) callback(error);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.failWrites();
+  }
+}
