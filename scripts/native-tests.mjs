@@ -2,6 +2,7 @@
 //   node scripts/native-tests.mjs [asan] [tsan] [ubsan]
 
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { isMain, root, run, Stop } from './run.mjs';
@@ -17,7 +18,7 @@ export function buildNativeTests(chosen) {
   const options = sanitizers.map(name => `-DSYSTEM_TLS_${name.toUpperCase()}=${chosen.includes(name) ? 'ON' : 'OFF'}`);
   const steps = /** @type {[string, string[]][]} */ ([
     ['cmake', ['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Debug', ...options]],
-    ['cmake', ['--build', folder, '--target', 'native_tests', '--parallel']],
+    ['cmake', ['--build', folder, '--target', 'native_tests', '--parallel', String(availableParallelism())]],
   ]);
   for (const [command, args] of steps) {
     if (run(command, args, { quiet: true }) !== 0) return undefined;

@@ -14,8 +14,9 @@ export class UnreadEnd {
   readonly writes: FailedWrite[] = [];
   readonly #timer: NodeJS.Timeout;
 
-  constructor(giveUp: (error: Error | undefined) => void) {
-    this.#timer = setTimeout(() => giveUp(this.failure ?? this.writes[0]?.error), unreadTimeout).unref();
+  /** @param timeout - milliseconds */
+  constructor(giveUp: (error: Error | undefined) => void, timeout = unreadTimeout) {
+    this.#timer = setTimeout(() => giveUp(this.failure ?? this.writes[0]?.error), timeout).unref();
   }
 
   /** Somebody reads. */

@@ -45,8 +45,8 @@ long control_enc(BIO* bio, int command, long number, void* pointer) {
     case BIO_CTRL_FLUSH:
       return 1;  // anything else fails the handshake
     case BIO_CTRL_EOF:
-      // Without it a truncation is SSL_ERROR_SYSCALL with an empty error queue, as it is to be where the transport broke:
-      // OpenSSL would call that an end, and answer it with an alert.
+      // Without it a truncation is SSL_ERROR_SYSCALL with an empty error queue, as it is to be where the transport
+      // broke: OpenSSL would call that an end, and answer it with an alert.
       return side_of(bio).in.at_eof() && !side_of(bio).in.failure() ? 1 : 0;
     case BIO_CTRL_PENDING:
       return static_cast<long>(side_of(bio).in.size());

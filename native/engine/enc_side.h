@@ -17,8 +17,8 @@ struct EncSide {
   // Never refuses: a BIO that refuses bytes in the middle of a handshake message kills the connection at the next read.
   // Backpressure acts before SSL_write and SSL_read, by this queue's size.
   ByteQueue out;
-  // Our close_notify is out, and nothing may follow it (RFC 8446 6.1), or the sending half is broken: what OpenSSL makes
-  // all the same goes nowhere.
+  // Our close_notify is out, and nothing may follow it (RFC 8446 6.1), or the sending half is broken: what OpenSSL
+  // makes all the same goes nowhere.
   bool muted = false;
   // Set on a socket whose kernel may take the keys; shared with its transport.
   std::shared_ptr<Ktls> ktls;

@@ -186,8 +186,8 @@ bool Connection::write_records(std::span<const std::uint8_t> clear) {
 }
 
 std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
-  if (dead() || send_failure_ || suspended() || !established_ || !operations_.empty() || renegotiation_scheduled_ || renegotiating() ||
-      close_notify_sent() || (dtls_ && clear.size() > longest_message())) {
+  if (dead() || send_failure_ || suspended() || !established_ || !operations_.empty() || renegotiation_scheduled_ ||
+      renegotiating() || close_notify_sent() || (dtls_ && clear.size() > longest_message())) {
     return 0;
   }
   std::size_t taken = 0;

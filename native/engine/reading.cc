@@ -93,8 +93,9 @@ Connection::Target Connection::pick_target(std::span<std::uint8_t>& target) {
   return blocked_on_delivery_ || !reads_wanted() ? Target::none : Target::gone;
 }
 
-// For an operation that waits for the peer; and where nothing can be sent any more, to learn how the peer went. With DTLS always: a peer that lost our last flight repeats its own, and
-// waits for the answer, whether or not anybody reads here; and one message whatever the bound, lest it stop that.
+// For an operation that waits for the peer; and where nothing can be sent any more, to learn how the peer went. With
+// DTLS always: a peer that lost our last flight repeats its own, and waits for the answer, whether or not anybody reads
+// here; and one message whatever the bound, lest it stop that.
 bool Connection::may_read_ahead() const {
   if (dtls_) return read_ahead_.empty() || read_ahead_.size() < limits_.read_ahead;
   const bool wanted = renegotiating() || !peer_waits_.empty() || send_failure_ != nullptr;

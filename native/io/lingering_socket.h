@@ -1,6 +1,6 @@
-// A socket whose connection is over. A close(2) with bytes unread is a reset, which overtakes what was sent last, an alert
-// perhaps: so the rest is sent, the sending half shut down, and what comes read and dropped until the peer has ended too
-// (RFC 9112 section 9.6 describes the same). Bounded in time and bytes.
+// A socket whose connection is over. A close(2) with bytes unread is a reset, which overtakes what was sent last, an
+// alert perhaps: so the rest is sent, the sending half shut down, and what comes read and dropped until the peer has
+// ended too (RFC 9112 section 9.6 describes the same). Bounded in time and bytes.
 //
 // Belongs to the reactor's thread, and to itself.
 #pragma once

@@ -40,8 +40,8 @@ class Transport {
   virtual void watch(bool input, bool output) = 0;
   // Does waiting here keep the process alive?
   virtual void set_ref(bool on) = 0;
-  // The connection is over, and what was said last should reach the peer before the end does: the rest of `out` is sent,
-  // and the socket closed when the peer has ended too, or after `limit`. Nothing else may be called after this.
+  // The connection is over, and what was said last should reach the peer before the end does: the rest of `out` is
+  // sent, and the socket closed when the peer has ended too, or after `limit`. Nothing else may be called after this.
   virtual void linger([[maybe_unused]] Reactor& reactor, [[maybe_unused]] const engine::ByteQueue& out,
                       [[maybe_unused]] const Linger& how) {}
   // -1: none.
