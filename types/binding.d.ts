@@ -461,7 +461,7 @@ export declare class NativeFile {
 // I/O threads
 
 export declare class NativeIoPool {
-  /** `id` is the target of the event that close() causes. Throws if the system refuses a thread. */
+  /** `id` is the target of the event that close() causes. Throws for other than 1 to 256 threads, and if the system refuses one. */
   constructor(id: number, threads: number);
   /** On each thread. */
   readonly connections: number[];

@@ -1,5 +1,7 @@
 #include "binding/io_pool.h"
 
+#include <string>
+
 #include "binding/failure.h"
 
 namespace system_tls::binding {
@@ -9,12 +11,19 @@ using openssl::FailurePtr;
 namespace {
 // One is filled while another is on its way and a third is being handled.
 constexpr std::size_t kSlabsPerThread = 3;
+// More than any machine has use for, each with its stack and its slabs.
+constexpr std::uint32_t kMostThreads = 256;
 }  // namespace
 
 std::unique_ptr<IoPoolHandle> IoPoolHandle::construct(const Call& call) {
   std::int32_t id = 0;
   std::uint32_t threads = 0;
   if (!call.read(0, "id", id) || !call.read(1, "threads", threads)) return nullptr;
+  if (threads == 0 || threads > kMostThreads) {
+    throw_failure(call.env, openssl::named_failure("ERR_OUT_OF_RANGE", "An IoPool has from 1 to " +
+                                                                           std::to_string(kMostThreads) + " threads"));
+    return nullptr;
+  }
   Delivery* delivery = Delivery::required(call.env);
   if (delivery == nullptr) return nullptr;
   std::vector<io::Slab> slabs;
