@@ -33,6 +33,16 @@ void clear_chain(SSL_CTX* context) { SSL_CTX_clear_chain_certs(context); }
 void clear_chain(SSL* ssl) { SSL_clear_chain_certs(ssl); }
 bool add_to_chain(SSL_CTX* context, X509* issuer) { return SSL_CTX_add1_chain_cert(context, issuer) == 1; }
 bool add_to_chain(SSL* ssl, X509* issuer) { return SSL_add1_chain_cert(ssl, issuer) == 1; }
+bool has_empty_chain(SSL_CTX* context) {
+  STACK_OF(X509)* chain = nullptr;
+  return SSL_CTX_get0_chain_certs(context, &chain) == 1 && chain != nullptr && sk_X509_num(chain) == 0;
+}
+bool has_empty_chain(SSL* ssl) {
+  STACK_OF(X509)* chain = nullptr;
+  return SSL_get0_chain_certs(ssl, &chain) == 1 && chain != nullptr && sk_X509_num(chain) == 0;
+}
+void build_no_chain_later(SSL_CTX* context) { SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN); }
+void build_no_chain_later(SSL* ssl) { SSL_set_mode(ssl, SSL_MODE_NO_AUTO_CHAIN); }
 void build_chain(SSL_CTX* context, int flags) { SSL_CTX_build_cert_chain(context, flags); }
 void build_chain(SSL* ssl, int flags) { SSL_build_cert_chain(ssl, flags); }
 
@@ -77,6 +87,12 @@ void complete_chain(Owner* owner) {
       SSL_BUILD_CHAIN_FLAG_NO_ROOT | SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR | SSL_BUILD_CHAIN_FLAG_CLEAR_ERROR;
   build_chain(owner, kFlags);
   ERR_clear_error();
+  // An empty chain is not the same as none: Suite B holds the leaf's signature against it (X509_chain_check_suiteb()),
+  // and refuses the certificate before any issuer is known. With none, OpenSSL would build one in each handshake, with
+  // the root.
+  if (!has_empty_chain(owner)) return;
+  clear_chain(owner);
+  build_no_chain_later(owner);
 }
 
 template <typename Owner>

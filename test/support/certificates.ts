@@ -55,7 +55,13 @@ class Maker {
     this.folder = folder;
   }
 
-  make(name: string, subject: string, extensions: readonly string[], issuer?: Identity, key = ecKey): Identity {
+  make(
+    name: string,
+    subject: string,
+    extensions: readonly string[],
+    issuer?: Identity,
+    key: readonly string[] = ecKey,
+  ): Identity {
     const [certFile, keyFile] = this.#files(name);
     openssl(
       ...['req', '-x509', ...key, '-nodes', '-keyout', keyFile, '-out', certFile, '-days', '30', '-subj', subject],
@@ -142,4 +148,20 @@ let made: Certificates | undefined;
 export function certificates(): Certificates {
   made ??= makeAll();
   return made;
+}
+
+export interface Issued {
+  /** `/CN=localhost` if absent. */
+  readonly subject?: string;
+  /** Of openssl-req(1): `DNS:localhost,IP:::1`; '' for none. */
+  readonly names?: string;
+  /** Arguments of openssl-req(1) that make the key. */
+  readonly key?: readonly string[];
+}
+
+/** A leaf of the CA for one test; `name` is that of its files. */
+export function issue(name: string, { subject = '/CN=localhost', names = '', key = ecKey }: Issued = {}): Identity {
+  const { folder, ca } = certificates();
+  const extensions = names === '' ? [leaf] : [leaf, `subjectAltName=${names}`];
+  return new Maker(folder).make(name, subject, extensions, ca, key);
 }
