@@ -24,7 +24,7 @@ const advice: Readonly<Record<string, string>> = {
   ERR_OSSL_OSSL_STORE_UNREGISTERED_SCHEME:
     "no provider that is loaded serves such URIs: openssl.loadProvider(), for instance with 'pkcs11'",
   ERR_OSSL_PEM_NO_START_LINE: 'there is no line -----BEGIN ...----- of that kind in it',
-  ERR_OSSL_UNSUPPORTED: 'the format or algorithm is not known, or its provider (legacy) is not loaded',
+  ERR_OSSL_UNSUPPORTED: 'the format or algorithm is not known to the providers that are loaded',
   ERR_OSSL_BAD_DECRYPT: 'the passphrase is wrong',
   ERR_OSSL_PKCS12_MAC_VERIFY_FAILURE: 'the passphrase is wrong',
   ERR_OSSL_OSSL_STORE_ERROR_VERIFYING_PKCS12_MAC: 'the passphrase is wrong',
@@ -41,7 +41,8 @@ const advice: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT: 'an issuer is missing: give the CA in the option ca',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     'the issuer is unknown: give the CA in the option ca, or the peer must send its intermediate certificates',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the issuer is unknown: give the CA in the option ca',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'the issuer is unknown: give the CA in the option ca, or the peer must send its intermediate certificates',
   ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is not for the expected name',
 };
 

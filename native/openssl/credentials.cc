@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "openssl/encoding.h"
+#include "openssl/missing_algorithm.h"
 #include "openssl/passphrase.h"
 
 namespace system_tls::openssl {
@@ -131,14 +132,19 @@ FailurePtr pkcs12_failure(const SealedInput& input) {
   if ((!input.passphrase || input.passphrase->empty()) && mac_failed()) {
     return failure_with_code("ERR_TLS_PASSPHRASE_REQUIRED", name + " is encrypted: give its passphrase");
   }
-  return openssl_failure(name + " cannot be opened as PKCS #12");
+  const PassphraseRequest nobody;
+  return undecrypted(nobody, name + " cannot be opened as PKCS #12", drain_errors());
 }
 
 }  // namespace
 
 FailurePtr undecrypted(const PassphraseRequest& request, std::string message, ErrorList errors) {
+  const std::string missing = missing_algorithm(errors);
   const auto refused = std::find_if(errors.begin(), errors.end(), says_bad_decrypt);
-  if (refused != errors.end()) {
+  if (!missing.empty()) {
+    // Nothing was decrypted, so the passphrase is not to blame, whatever the readers make of it.
+    explain_missing(missing, errors);
+  } else if (refused != errors.end()) {
     // OSSL_STORE reports first that it could make nothing of the place.
     std::rotate(errors.begin(), refused, errors.end());
   } else if (request.given) {
