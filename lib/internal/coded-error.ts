@@ -18,18 +18,34 @@ export function tlsError(code: string, message: string, options?: ErrorOptions):
   return coded(new Error(message, options), code);
 }
 
+/** Says of what type the value is, and nothing of what is in it: any option may have been mistaken for another. */
 export function invalidArgType(name: string, expected: string, actual: unknown): CodedError {
-  return coded(new TypeError(`"${name}" must be ${expected}; it is ${describe(actual)}`), 'ERR_INVALID_ARG_TYPE');
+  return coded(new TypeError(`"${name}" must be ${expected}; it is ${describeType(actual)}`), 'ERR_INVALID_ARG_TYPE');
 }
 
+/** Of keys, passphrases, sessions, and of text that may hold one. */
+export function invalidSecret(name: string, advice: string, actual: unknown): CodedError {
+  return coded(new TypeError(`"${name}" ${advice}; it is ${describeType(actual)}`), 'ERR_INVALID_ARG_VALUE');
+}
+
+/** Shows the value, unless it is long: for words and names. See {@link invalidSecret}. */
 export function invalidArgValue(name: string, advice: string, actual: unknown): CodedError {
   return coded(new TypeError(`"${name}" ${advice}; it is ${describe(actual)}`), 'ERR_INVALID_ARG_VALUE');
 }
 
 /** Of a function that a user gave. */
 export function invalidReturnValue(name: string, expected: string, actual: unknown): CodedError {
+  return invalidReturn(name, expected, describe(actual));
+}
+
+/** Of one that gives secrets. */
+export function invalidReturnedSecret(name: string, expected: string, actual: unknown): CodedError {
+  return invalidReturn(name, expected, describeType(actual));
+}
+
+function invalidReturn(name: string, expected: string, given: string): CodedError {
   return coded(
-    new TypeError(`the function ${name} must give ${expected}; it gave ${describe(actual)}`),
+    new TypeError(`the function ${name} must give ${expected}; it gave ${given}`),
     'ERR_INVALID_RETURN_VALUE',
   );
 }
@@ -66,17 +82,20 @@ export function timeoutError(what: string, milliseconds: number): CodedError {
 
 const article = (noun: string): string => (/^(?:[AEIO]|Ssl)/.test(noun) ? 'an' : 'a');
 
-/** A value as a message may show it: secrets and long texts stay out. */
+/** A value as a message may show it; long texts stay out. */
 function describe(value: unknown): string {
-  if (value === null || value === undefined || typeof value === 'boolean') return String(value);
   if (typeof value === 'number') return `the number ${value}`;
   if (typeof value === 'bigint') return `the bigint ${value}n`;
-  if (typeof value === 'string') {
-    return value.length > 40 || value.includes('\n') ? `a string of ${value.length} characters` : `'${value}'`;
-  }
-  if (typeof value === 'function') return 'a function';
-  if (typeof value === 'symbol') return 'a symbol';
-  return Array.isArray(value) ? 'an array' : `an object (${constructorName(value)})`;
+  if (typeof value === 'string' && value.length <= 40 && !value.includes('\n')) return `'${value}'`;
+  return describeType(value);
+}
+
+function describeType(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'boolean') return String(value);
+  if (typeof value === 'string') return `a string of ${value.length} characters`;
+  if (Array.isArray(value)) return 'an array';
+  if (ArrayBuffer.isView(value)) return `a ${constructorName(value)} of ${value.byteLength} bytes`;
+  return typeof value === 'object' ? `an object (${constructorName(value)})` : `a ${typeof value}`;
 }
 
 function constructorName(value: object): string {

@@ -2,7 +2,7 @@
 import { KeyObject, X509Certificate } from 'node:crypto';
 import type { NativeCredentials, NativeInput, NativeSealedInput, NativeStoreInput } from '../../types/binding.d.ts';
 import { invalidArgType, invalidArgValue } from './coded-error.ts';
-import { fileList } from './option-files.ts';
+import { fileList, refusePem } from './option-files.ts';
 import { answerAtOnce, type Passphrase, passphraseOption } from './passphrase.ts';
 import { asBytes, validateString, validateText } from './validate.ts';
 
@@ -138,6 +138,7 @@ const pfxBytes = (entry: Item): Item =>
 function uriList(value: unknown, option: string, shared: Uint8Array | undefined): NativeStoreInput[] | undefined {
   return present(value, option)?.map(({ item, at }) => {
     validateString(item, at);
+    refusePem(item, at);
     return sealed({ name: `${option} '${withoutPin(item)}'`, uri: validateText(item, at) }, shared);
   });
 }

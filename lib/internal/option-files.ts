@@ -1,7 +1,7 @@
 // Options that name files. Node reads them, so that what refuses is told as fs tells it, with the option beside it.
 import { readFileSync } from 'node:fs';
 import type { NativeInput } from '../../types/binding.d.ts';
-import { invalidArgValue, tlsError } from './coded-error.ts';
+import { invalidArgValue, invalidSecret, tlsError } from './coded-error.ts';
 import { validateString, validateText } from './validate.ts';
 
 const advice: Readonly<Record<string, string>> = {
@@ -35,6 +35,17 @@ function read(path: string, option: string): NativeInput {
   return { name, data };
 }
 
+/** Where a path or a URI is expected, which messages name: a key that lands there is not to land in them. */
+export function refusePem(value: string, name: string): void {
+  if (value.includes('-----BEGIN ')) {
+    throw invalidSecret(
+      name,
+      'must say where to read from, and holds PEM: give that in the option without File or Uri',
+      value,
+    );
+  }
+}
+
 /** One path or many, as they are. */
 export function pathList(value: unknown, option: string): string[] | undefined {
   if (value === undefined || value === null) return undefined;
@@ -43,6 +54,7 @@ export function pathList(value: unknown, option: string): string[] | undefined {
     const at = Array.isArray(value) ? `options.${option}[${index}]` : `options.${option}`;
     validateString(path, at);
     if (path === '') throw invalidArgValue(at, 'must not be empty', path);
+    refusePem(path, at);
     return validateText(path, at);
   });
 }

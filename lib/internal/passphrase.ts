@@ -1,7 +1,7 @@
 // Passphrases that are asked for: a function that is called for each key or bundle that is locked.
 import { types } from 'node:util';
 import type { NativeCredentials } from '../../types/binding.d.ts';
-import { invalidArgType, invalidReturnValue, tlsError } from './coded-error.ts';
+import { invalidArgType, invalidReturnedSecret, tlsError } from './coded-error.ts';
 import { binding } from './load-binding.ts';
 import { isThenable } from './thenable.ts';
 
@@ -43,7 +43,7 @@ function call(callback: PassphraseCallback, name: string): unknown {
 function bytesOf(answer: unknown, name: string): Uint8Array {
   if (typeof answer === 'string') return Buffer.from(answer);
   if (types.isUint8Array(answer)) return answer;
-  throw invalidReturnValue(`passphrase, called for ${name},`, 'a string or a Uint8Array', answer);
+  throw invalidReturnedSecret(`passphrase, called for ${name},`, 'a string or a Uint8Array', answer);
 }
 
 /** Each locked input of `credentials` with what `callback` says at once. */

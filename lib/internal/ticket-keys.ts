@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto';
-import { invalidArgValue } from './coded-error.ts';
+import { invalidSecret } from './coded-error.ts';
 import { asBytes } from './validate.ts';
 
 /** SSL_CTX_set_tlsext_ticket_keys(3): 16 bytes of name, 32 for HMAC, 32 for AES. */
@@ -13,7 +13,7 @@ export function ticketKeys(value: unknown): Uint8Array | undefined {
   if (value === undefined || value === null) return undefined;
   const bytes = asBytes(value, 'options.ticketKeys');
   if (bytes.length === opensslLength) return bytes;
-  if (bytes.length !== nodeLength) throw invalidArgValue('options.ticketKeys', 'must have 48 or 80 bytes', value);
+  if (bytes.length !== nodeLength) throw invalidSecret('options.ticketKeys', 'must have 48 or 80 bytes', value);
   const stretched = hkdfSync(
     'sha256',
     bytes.subarray(nameLength),

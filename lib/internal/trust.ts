@@ -4,7 +4,7 @@ import type { NativeContextOptions } from '../../types/binding.d.ts';
 import type { SslContextOptions } from '../context.ts';
 import { invalidArgValue, tlsError } from './coded-error.ts';
 import { certificateList, defined, joined } from './credentials.ts';
-import { fileList, unreadable } from './option-files.ts';
+import { fileList, refusePem, unreadable } from './option-files.ts';
 import { isCandidate, isHashedName } from './rehash.ts';
 import { optionalBoolean, optionalString, validateOneOf, validateText } from './validate.ts';
 
@@ -13,7 +13,9 @@ type Trust = Pick<NativeContextOptions, 'ca' | 'caFile' | 'caPath' | 'systemCa' 
 function path(value: unknown, name: string): string | undefined {
   const given = optionalString(value, name);
   if (given === '') throw invalidArgValue(name, 'must not be empty', given);
-  return given === undefined ? undefined : validateText(given, name);
+  if (given === undefined) return undefined;
+  refusePem(given, name);
+  return validateText(given, name);
 }
 
 /** OpenSSL says little of files that are not what they should be. */

@@ -1,5 +1,5 @@
 // Checks of what users pass. Everything wrong ends in a named error before native code sees it.
-import { invalidArgType, invalidArgValue, outOfRange } from './coded-error.ts';
+import { invalidArgType, invalidArgValue, invalidSecret, outOfRange } from './coded-error.ts';
 
 /** The longest time that a timer of node's can wait. */
 export const longestTimeout = 2 ** 31 - 1;
@@ -67,7 +67,7 @@ export function optionalFunction<T extends (...args: never[]) => unknown>(
 
 /** Text that goes into C: a NUL would end it early, and two names that differ would look the same. */
 export function validateText(value: string, name: string): string {
-  if (value.includes('\0')) throw invalidArgValue(name, 'must not contain a NUL character', value);
+  if (value.includes('\0')) throw invalidSecret(name, 'must not contain a NUL character', value);
   return value;
 }
 
