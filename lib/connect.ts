@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import { Bio } from './bio.ts';
 import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
 import { unlessAborted } from './internal/abort-listeners.ts';
-import { hostAndPort, servernameFor } from './internal/address.ts';
+import { hostAndPort, type Target as Names, targetOf as namesOf } from './internal/address.ts';
 import { abortError, invalidArgType, invalidArgValue, timeoutError, tlsError } from './internal/coded-error.ts';
 import { Deadline } from './internal/deadline.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
@@ -41,7 +41,10 @@ type RouteOptions = Partial<
  * Where to connect to, and how. `signal` and `timeout` bound the whole: name, transport and handshake.
  */
 export interface ConnectOptions extends SslContextOptions, TlsSocketOptions, RouteOptions, OperationOptions {
-  /** Name or IP address; default `'localhost'`. */
+  /**
+   * Name or IP address; default `'localhost'`. A name beyond ASCII is mapped by `url.domainToASCII()`; a dot at its end is
+   * for the resolver alone.
+   */
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   /** A Unix socket, instead of host and port. */
@@ -80,19 +83,16 @@ export interface ConnectOptions extends SslContextOptions, TlsSocketOptions, Rou
   readonly on?: SslListeners | undefined;
 }
 
-interface Target {
-  /** What the certificate is checked against. */
-  readonly host: string;
-  readonly servername: string | undefined;
+interface Target extends Names {
   /** For messages. */
   readonly label: string;
 }
 
 function targetOf(options: ConnectOptions): Target {
-  const host = optionalString(options.host, 'options.host') || 'localhost';
-  const servername = servernameFor(host, options.servername);
-  const place = options.path ?? (options.port === undefined ? host : hostAndPort(host, options.port));
-  return { host: servername ?? host, servername, label: place };
+  const names = namesOf(options);
+  const host = options.host ?? names.host;
+  const label = options.path ?? (options.port === undefined ? host : hostAndPort(host, options.port));
+  return { ...names, label };
 }
 
 /** Who is asked for a passphrase may never answer. */
@@ -114,6 +114,7 @@ async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSig
     verifyMode: options.verifyMode,
     verify: options.verify,
     verifyCallback: options.verifyCallback,
+    verifyId: options.verifyId,
     session: storedSession(options.session),
     io: options.io,
     ktls: options.ktls,
@@ -125,12 +126,12 @@ async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSig
 }
 
 /** Gives `ssl` its transport. */
-async function openTransport(ssl: Ssl, options: ConnectOptions, signal: AbortSignal): Promise<void> {
+async function openTransport(ssl: Ssl, options: ConnectOptions, target: Target, signal: AbortSignal): Promise<void> {
   // A duplicate, of a socket that node destroys: nobody else has it then.
   const take = (fd: number): void => connectionOf(ssl).setFd(fd, false, true);
   const { socket } = options;
   if (socket === undefined || socket === null) {
-    await connectTcp(routeOf(options), signal, take);
+    await connectTcp(routeOf(options, target.lookup), signal, take);
     return;
   }
   if (!(socket instanceof Duplex)) throw invalidArgType('options.socket', 'a stream.Duplex', socket);
@@ -148,7 +149,7 @@ async function openTransport(ssl: Ssl, options: ConnectOptions, signal: AbortSig
   }
 }
 
-function routeOf(options: ConnectOptions): NetConnectOpts {
+function routeOf(options: ConnectOptions, host: string): NetConnectOpts {
   const path = optionalString(options.path, 'options.path');
   if (path !== undefined) return { path };
   if (options.port === undefined)
@@ -157,7 +158,7 @@ function routeOf(options: ConnectOptions): NetConnectOpts {
     options;
   const given = { localAddress, localPort, family, hints, lookup, autoSelectFamily, autoSelectFamilyAttemptTimeout };
   const route = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { host: options.host || 'localhost', port, ...route };
+  return { host, port, ...route };
 }
 
 /** node:net names an address where it failed, not the name that the user gave; several failures it does not name at all. */
@@ -226,7 +227,7 @@ export async function connect(options: ConnectOptions): Promise<TlsSocket> {
     throw deadline.signal.aborted ? limited(error) : error;
   });
   try {
-    await openTransport(ssl, options, deadline.signal);
+    await openTransport(ssl, options, target, deadline.signal);
     configureSocket(ssl, options);
     await performHandshake(ssl, handshakeTimeout, deadline.signal);
     checkIdentity(ssl, options, target.host);

@@ -1,6 +1,6 @@
 import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
 import { unlessAborted } from './internal/abort-listeners.ts';
-import { hostAndPort, numericAddress, servernameFor } from './internal/address.ts';
+import { hostAndPort, numericAddress, type Target, targetOf } from './internal/address.ts';
 import { abortError, timeoutError } from './internal/coded-error.ts';
 import { Deadline } from './internal/deadline.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
@@ -22,7 +22,7 @@ import { connectionOf } from './ssl-state.ts';
 
 /** Where to connect to over UDP, and how. `signal` and `timeout` bound the whole: name and handshake. */
 export interface ConnectDtlsOptions extends SslContextOptions, OperationOptions {
-  /** Name or IP address; default `'localhost'`. */
+  /** Name or IP address; default `'localhost'`. See {@link ConnectOptions.host}. */
   readonly host?: string | undefined;
   readonly port: number;
   /** 4 or 6, for a name that has addresses of both; default: the first. */
@@ -45,14 +45,13 @@ export interface ConnectDtlsOptions extends SslContextOptions, OperationOptions 
   readonly on?: SslListeners | undefined;
 }
 
-function makeSsl(options: ConnectDtlsOptions, host: string): Ssl {
+function makeSsl(options: ConnectDtlsOptions, { host, servername }: Target): Ssl {
   const context = readyContext(options) ?? new SslContext({ ...options, method: options.method ?? 'DTLS_client' });
   assertMethodCarries(contextArgument(context, 'options.secureContext').policy.method, 'messages', 'connectDtls()');
-  const servername = servernameFor(host, options.servername);
-  const { rejectUnauthorized, verifyMode, verify, verifyCallback, session, io, mtu, on } = options;
+  const { rejectUnauthorized, verifyMode, verify, verifyCallback, verifyId, session, io, mtu, on } = options;
   return new Ssl(context, {
-    ...{ side: 'client', servername, host: servername ?? host },
-    ...{ rejectUnauthorized, verifyMode, verify, verifyCallback },
+    ...{ side: 'client', servername, host },
+    ...{ rejectUnauthorized, verifyMode, verify, verifyCallback, verifyId },
     ...{ session: storedSession(session), io, mtu, on },
   });
 }
@@ -75,14 +74,14 @@ export async function connectDtls(options: ConnectDtlsOptions): Promise<Ssl> {
   validateInteger(options.port, 'options.port', 1, 65535);
   const localPort = optionalInteger(options.localPort, 'options.localPort', 0, 65535);
   const localAddress = optionalString(options.localAddress, 'options.localAddress');
-  const host = optionalString(options.host, 'options.host') || 'localhost';
-  const ssl = makeSsl(options, host);
-  const label = hostAndPort(host, options.port);
+  const target = targetOf(options);
+  const ssl = makeSsl(options, target);
+  const label = hostAndPort(options.host ?? target.host, options.port);
   connectionOf(ssl).peerName = label;
   const deadline = new Deadline(timeout, signal);
   try {
     // The system's resolver cannot be stopped.
-    const address = await unlessAborted(numericAddress(host, options.family), deadline.signal);
+    const address = await unlessAborted(numericAddress(target.lookup, options.family), deadline.signal);
     const fd = binding.connectDatagram({
       ...{ address, port: options.port },
       ...(localAddress !== undefined && { localAddress }),

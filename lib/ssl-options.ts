@@ -15,11 +15,15 @@ export type { OperationOptions };
  */
 export interface SslOptions extends CredentialOptions, VerifierOptions {
   readonly side: 'client' | 'server';
-  /** Name that a client sends: SSL_set_tlsext_host_name(3). */
+  /**
+   * Name that a client sends: SSL_set_tlsext_host_name(3). Beyond ASCII it is mapped by `url.domainToASCII()`, and a dot
+   * at its end is left out.
+   */
   readonly servername?: string | undefined;
   /**
-   * Name or IP address that the server's certificate must carry, default `servername`: SSL_set1_host(3). With neither,
-   * or with false, only the chain is checked.
+   * Name or IP address that the server's certificate must carry, default `servername`: SSL_set1_host(3), or
+   * X509_VERIFY_PARAM_set1_ip_asc(3), which compares with iPAddress names alone. With neither, or with false, only the
+   * chain is checked.
    */
   readonly host?: string | false | undefined;
   /** Instead of the context's. */

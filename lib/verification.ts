@@ -17,7 +17,7 @@ export interface VerifyFinding {
 export interface VerifyRequest {
   /** The connection. Its handshake waits: what is called on it waits too. */
   readonly ssl: Ssl;
-  /** What OpenSSL would decide by itself; the first error, or `OK`. */
+  /** What OpenSSL would decide by itself; or `OK`: of several errors the last, but a wrong name only if it is alone. */
   readonly verifyResult: VerifyResult;
   /** The chain as OpenSSL built it, leaf first; without its end if that was not found. X509_STORE_CTX_get0_chain(3). */
   readonly chain: readonly X509Certificate[];
@@ -26,8 +26,8 @@ export interface VerifyRequest {
 }
 
 /**
- * True accepts, whatever OpenSSL found, and `verifyResult` is `OK` then. False refuses for the first error that OpenSSL
- * found, or, where it found none, for `'APPLICATION_VERIFICATION'`. A name of X509_V_ERR_... refuses for that reason,
+ * True accepts, whatever OpenSSL found, and `verifyResult` is `OK` then. False refuses for what OpenSSL would
+ * tell, or, where it found none, for `'APPLICATION_VERIFICATION'`. A name of X509_V_ERR_... refuses for that reason,
  * which decides the alert that the peer gets: `'CERT_REVOKED'` certificate_revoked, `'CERT_HAS_EXPIRED'`
  * certificate_expired, `'CERT_UNTRUSTED'` bad_certificate, `'INVALID_CA'` unknown_ca, `'APPLICATION_VERIFICATION'`
  * handshake_failure. `'OK'` is true.
@@ -56,4 +56,10 @@ export interface VerifierOptions {
   readonly verify?: Verify | null | undefined;
   /** The same, called for each finding. */
   readonly verifyCallback?: VerifyCallback | null | undefined;
+  /**
+   * What the function decides, in a name of 1 to 255 bytes: a session is resumed only where the same function decides, and
+   * functions are the same if they are one object, or have the same `verifyId`, also in another process. Change it
+   * whenever the function, or a value that it depends on, changes.
+   */
+  readonly verifyId?: string | undefined;
 }

@@ -1,6 +1,7 @@
 // Where a peer is: names, IP addresses, and how they are written.
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { hostName, serverName } from './host-name.ts';
 import { optionalString, validateText } from './validate.ts';
 
 /**
@@ -18,8 +19,24 @@ export async function numericAddress(host: string, family?: 4 | 6): Promise<stri
 export const hostAndPort = (host: string, port: number): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
-/** The option `servername` of who connects to `host`: what to send, if anything. RFC 6066 permits no IP address. */
-export function servernameFor(host: string, option: unknown): string | undefined {
-  const name = optionalString(option, 'options.servername') ?? (isIP(host) === 0 ? host : '');
-  return name === '' ? undefined : name;
+/** Whom a client means. */
+export interface Target {
+  /** What the certificate is checked against. */
+  readonly host: string;
+  /** What is sent, if anything: RFC 6066 permits no IP address. */
+  readonly servername: string | undefined;
+  /** What is looked up. */
+  readonly lookup: string;
+}
+
+/** The options `host`, by default localhost, and `servername`, of which an empty one sends none. */
+export function targetOf(options: { readonly host?: unknown; readonly servername?: unknown }): Target {
+  const { name, isAddress, lookup } = hostName(
+    optionalString(options.host, 'options.host') ?? 'localhost',
+    'options.host',
+  );
+  const given = optionalString(options.servername, 'options.servername');
+  const otherwise = isAddress || given !== undefined ? undefined : name;
+  const servername = given === undefined || given === '' ? otherwise : serverName(given, 'options.servername');
+  return { host: servername ?? name, servername, lookup };
 }

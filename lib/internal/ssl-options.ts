@@ -1,12 +1,11 @@
 // Options of an Ssl, checked and in native terms.
-import { isIP } from 'node:net';
 import type { NativeConnectionOptions, NativeSharedOptions } from '../../types/binding.d.ts';
 import type { ContextInternals } from '../context.ts';
 import type { SslListeners } from '../ssl-events.ts';
 import type { SslOptions } from '../ssl-options.ts';
-import { invalidArgValue } from './coded-error.ts';
 import type { ContextPolicy } from './context-options.ts';
 import { nativeCredentials } from './credentials.ts';
+import { hostName, serverName } from './host-name.ts';
 import { binding } from './load-binding.ts';
 import { assertMethodCarries, assertMethodSide } from './methods.ts';
 import { type ExpectedOrigin, originUnder } from './session-policy.ts';
@@ -17,7 +16,6 @@ import {
   optionalString,
   validateObject,
   validateOneOf,
-  validateText,
 } from './validate.ts';
 import type { Verifier } from './verifier.ts';
 import {
@@ -30,8 +28,6 @@ import {
 } from './verify-mode.ts';
 
 const maxInt32 = 2 ** 31 - 1;
-/** TLSEXT_MAXLEN_host_name. */
-const maxServername = 255;
 /**
  * What a handshake needs at the least: 256, less the headers of IPv4 and UDP (dtls1_query_mtu() in d1_lib.c).
  * SSL_set_mtu(3) takes less, for IPv6, whose headers are longer, but does not know yet which it will be.
@@ -67,9 +63,9 @@ export class ConnectionSettings {
     validateObject(options, 'options');
     validateOneOf(options.side, 'options.side', ['client', 'server']);
     this.server = options.side === 'server';
-    const servername = this.server ? undefined : serverName(options.servername);
+    const servername = this.server ? undefined : sentName(options.servername);
     assertMethodSide(policy.method, options.side);
-    this.host = options.host === false ? undefined : (hostName(options.host, 'options.host') ?? servername);
+    this.host = options.host === false ? undefined : (expectedHost(options.host) ?? servername);
     this.verify = verifyPolicy(options, policy.verify);
     assertDecides(this.server, this.verify);
     assertCanWait(this.server, this.verify);
@@ -82,20 +78,14 @@ export class ConnectionSettings {
   }
 }
 
-function hostName(value: unknown, name: string): string | undefined {
-  const text = optionalString(value, name);
-  return text === undefined || text === '' ? undefined : validateText(text, name);
+function expectedHost(value: unknown): string | undefined {
+  const text = optionalString(value, 'options.host');
+  return text === undefined ? undefined : hostName(text, 'options.host').name;
 }
 
-function serverName(value: unknown): string | undefined {
-  const name = optionalString(value, 'options.servername');
-  if (name === undefined) return undefined;
-  if (name === '' || Buffer.byteLength(name) > maxServername) {
-    throw invalidArgValue('options.servername', `must have 1 to ${maxServername} bytes`, name);
-  }
-  if (isIP(name) !== 0)
-    throw invalidArgValue('options.servername', 'must be a name: RFC 6066 permits no IP address', name);
-  return validateText(name, 'options.servername');
+function sentName(value: unknown): string | undefined {
+  const text = optionalString(value, 'options.servername');
+  return text === undefined ? undefined : serverName(text, 'options.servername');
 }
 
 export function checkListeners(on: SslListeners | undefined): SslListeners | undefined {

@@ -30,8 +30,11 @@ bool set_verify_host(SSL* ssl, const std::string& host) {
   return X509_VERIFY_PARAM_set1_host(parameters, host.c_str(), host.size()) == 1;
 }
 
+// As the handshake would: what set1_ip_asc() took for an address is no name of any kind (RFC 9525 section 6.5).
 bool certificate_names_host(X509* certificate, const std::string& host) {
-  if (X509_check_ip_asc(certificate, host.c_str(), 0) == 1) return true;
+  constexpr int kNoAddress = -2;
+  const int named = X509_check_ip_asc(certificate, host.c_str(), 0);
+  if (named != kNoAddress) return named == 1;
   ERR_clear_error();
   return X509_check_host(certificate, host.c_str(), host.size(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
 }
