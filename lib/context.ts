@@ -13,7 +13,7 @@ import {
 import { binding } from './internal/load-binding.ts';
 import type { TlsMethod } from './internal/methods.ts';
 import { askAhead, passphraseOption } from './internal/passphrase.ts';
-import { serverPolicy, type Trusted, trustDigest } from './internal/session-policy.ts';
+import { idContext, type Trusted, trustDigest } from './internal/session-policy.ts';
 import { validateObject } from './internal/validate.ts';
 import type { VerifyModeName } from './internal/verify-mode.ts';
 import type { TlsVersion } from './internal/versions.ts';
@@ -61,7 +61,11 @@ export interface SslContextOptions extends CredentialOptions, VerifierOptions {
   readonly clientCa?: CertificateOption | undefined;
   /** The same from files: SSL_load_client_CA_file(3). */
   readonly clientCaFile?: FileOption | undefined;
-  /** OpenSSL's names, divided by colons; those that begin with `TLS_` are for TLS 1.3. SSL_CTX_set_cipher_list(3). */
+  /**
+   * OpenSSL's names, divided by colons; those that begin with `TLS_` are for TLS 1.3. A list without any of them leaves
+   * TLS 1.3 out, unless `minVersion` insists on it, and a list of nothing else leaves all older versions out. (Of the
+   * two, node:tls 20 does the second alone.) SSL_CTX_set_cipher_list(3), SSL_CTX_set_ciphersuites(3).
+   */
   readonly ciphers?: string | undefined;
   /** SSL_CTX_set1_sigalgs_list(3). */
   readonly sigalgs?: string | undefined;
@@ -84,7 +88,8 @@ export interface SslContextOptions extends CredentialOptions, VerifierOptions {
   readonly ALPNProtocols?: AlpnProtocols | undefined;
   /**
    * Sessions are resumed only where it is the same; 1 to 32 bytes. Default: a digest of whom the context trusts and how it
-   * verifies, so that processes of one policy have it in common. One of your own keeps no policies apart.
+   * verifies, so that processes of one policy have it in common. One of your own keeps no policies apart but those of
+   * different functions `verify`.
    * SSL_CTX_set_session_id_context(3).
    */
   readonly sessionIdContext?: string | Uint8Array | undefined;
@@ -170,7 +175,7 @@ export class SslContext {
     const policy = contextPolicy(options);
     const nativeOptions = nativeContextOptions(options, policy);
     const digest = trustDigest(nativeOptions);
-    const native = new binding.NativeContext({ ...nativeOptions, sessionPolicy: serverPolicy(digest, policy.verify) });
+    const native = new binding.NativeContext({ ...nativeOptions, ...idContext(nativeOptions, digest, policy.verify) });
     this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel } };
   }
 

@@ -98,8 +98,8 @@ export class OpenSslError extends Error {
   }
 }
 
-/** X509_V_ERR_HOSTNAME_MISMATCH, _EMAIL_MISMATCH, _IP_ADDRESS_MISMATCH: the one thing that node:tls checks by itself. */
-const nameMismatches: ReadonlySet<number> = new Set([62, 63, 64]);
+/** @internal X509_V_ERR_HOSTNAME_MISMATCH, _EMAIL_MISMATCH, _IP_ADDRESS_MISMATCH: the one thing that node:tls checks by itself. */
+export const nameMismatches: ReadonlySet<number> = new Set([62, 63, 64]);
 
 export function makeVerifyResult(code: number): VerifyResult {
   return { code, name: verifyResultName(code), message: binding.verifyResultText(code) };

@@ -30,6 +30,7 @@ import {
   assertSessionFits,
   originAtLevel,
   originUnder,
+  policyMismatch,
   type SessionOrigin,
   SessionOrigins,
 } from './internal/session-policy.ts';
@@ -425,7 +426,8 @@ export class Ssl extends SslState implements Sink {
   }
 
   /**
-   * A session to resume; before the handshake of a client: SSL_set_session(3).
+   * A session to resume; before the handshake of a client: SSL_set_session(3). One that was stored, and that a function
+   * without a `verifyId` accepted, is left aside unless the same function decides here: the handshake asks this one.
    *
    * @throws Error `ERR_TLS_WRONG_SIDE` on a server; if this connection verifies its peer: `ERR_TLS_SESSION_HOST_MISMATCH`
    * for a session of another host, `ERR_TLS_SESSION_POLICY_MISMATCH` for one of a context that trusts others or is not
@@ -440,7 +442,7 @@ export class Ssl extends SslState implements Sink {
       'session',
     );
     const { current } = this.#origins;
-    if (current.verified) assertSessionFits(origin, current);
+    if (current.verified && !assertSessionFits(origin, current)) return;
     connection.started(connection.native.setSession(native));
     this.#resumed = origin;
     this.#origins.resumed = current;
@@ -463,7 +465,9 @@ export class Ssl extends SslState implements Sink {
     assertCanWait(server, policy);
     const { host, trusted } = this.#origins.current;
     const origin = originUnder(policy, host, trusted);
-    if (origin.verified && resumes && this.#resumed !== undefined) assertSessionFits(this.#resumed, origin);
+    if (origin.verified && resumes && this.#resumed !== undefined && !assertSessionFits(this.#resumed, origin)) {
+      throw policyMismatch();
+    }
     const changes = this.#origins.differs(origin);
     const shared = contextArgument(this.#context, 'context').policy.verify.verifier;
     connection.started(

@@ -3,7 +3,8 @@
 //   4 bytes   "STLS"
 //   1 byte    format version, 3
 //   16 bytes  checksum: the beginning of SHA-256 of all other bytes
-//   1 byte    flags: 1 the policy is known, 2 the connection insisted on verification
+//   1 byte    flags: 1 the policy is known, 2 the connection insisted on verification, 4 a function without a verifyId
+//             decided
 //   32 bytes  digest of what the connection trusted; zeros if unknown
 //   2 bytes   length of the host name, big endian; 0: unknown
 //   n bytes   host name, UTF-8
@@ -30,7 +31,8 @@ const flagsAt = checksumAt + checksumLength;
 const digestAt = flagsAt + 1;
 const digestLength = 32;
 
-const Flag = { PolicyKnown: 1, Verified: 2 } as const;
+const Flag = { PolicyKnown: 1, Verified: 2, Unnamed: 4 } as const;
+const knownFlags = Flag.PolicyKnown | Flag.Verified | Flag.Unnamed;
 
 /** Where the length of the host name is, by version. */
 const lengthPlaces: Readonly<Record<number, number>> = {
@@ -47,12 +49,16 @@ function checksum(bytes: Buffer): Buffer {
 }
 
 export function packSession({ origin, der }: SessionContent): Buffer {
-  const { host, trust, verified } = origin;
+  const { host, trust, verified, unnamed } = origin;
+  const flags =
+    (trust === null ? 0 : Flag.PolicyKnown) |
+    (verified ? Flag.Verified : 0) |
+    (unnamed === undefined ? 0 : Flag.Unnamed);
   const name = Buffer.from(host ?? '');
   const header = Buffer.alloc(digestAt + digestLength + 2);
   magic.copy(header);
   header.writeUInt8(formatVersion, magic.length);
-  header.writeUInt8((trust === null ? 0 : Flag.PolicyKnown) | (verified ? Flag.Verified : 0), flagsAt);
+  header.writeUInt8(flags, flagsAt);
   header.write(trust ?? '', digestAt, 'hex');
   header.writeUInt16BE(name.length, digestAt + digestLength);
   const bytes = Buffer.concat([header, name, der]);
@@ -66,10 +72,11 @@ const unknownPolicy: Policy = { trust: null, verified: false };
 
 function policyOf(header: Buffer): Policy {
   const flags = header.readUInt8(flagsAt);
-  if ((flags & ~(Flag.PolicyKnown | Flag.Verified)) !== 0) throw invalid('they have flags that are not known');
+  if ((flags & ~knownFlags) !== 0) throw invalid('they have flags that are not known');
   if ((flags & Flag.PolicyKnown) === 0) return unknownPolicy;
   const trust = header.toString('hex', digestAt, digestAt + digestLength);
-  return { trust, verified: (flags & Flag.Verified) !== 0 };
+  const unnamed = (flags & Flag.Unnamed) === 0 ? undefined : 'elsewhere';
+  return { trust, verified: (flags & Flag.Verified) !== 0, unnamed };
 }
 
 export function unpackSession(bytes: Uint8Array): SessionContent {

@@ -27,6 +27,11 @@ export interface SessionOrigin {
   readonly trust: string | null;
   /** Whether its connection insisted on a peer that verifies. */
   readonly verified: boolean;
+  /**
+   * A function without a `verifyId` decided, so that `trust` tells nothing outside of its process: `'here'`, or
+   * `'elsewhere'` where that may have been, since the session was stored. Absent: it is the same in every process.
+   */
+  readonly unnamed?: 'here' | 'elsewhere' | undefined;
 }
 
 /** What a connection would give its own sessions. */
@@ -97,14 +102,22 @@ export function trustDigest(options: NativeContextOptions): string {
 }
 
 /**
- * What a server's default session id context is made of: resumed sessions are those of the same policy. It is the same
- * in all processes that have the same policy, and in no other.
+ * A server's session id context, or what its default is made of: resumed sessions are those of the same policy. It is the
+ * same in all processes that have the same policy, and in no other. Whoever names one keeps the policies apart, but for
+ * functions, of which nobody knows what else they would decide.
  */
-export function serverPolicy(
+export function idContext(
+  { sessionIdContext }: NativeContextOptions,
   trust: string,
   { requestCert, rejectUnauthorized, mode, verifier }: VerifyPolicy,
-): Uint8Array {
-  return Buffer.from(JSON.stringify([trust, requestCert, rejectUnauthorized, mode ?? null, verifier?.digest ?? null]));
+): Pick<NativeContextOptions, 'sessionIdContext' | 'sessionPolicy'> {
+  const decides = verifier?.digest ?? null;
+  if (sessionIdContext === undefined) {
+    const policy = JSON.stringify([trust, requestCert, rejectUnauthorized, mode ?? null, decides]);
+    return { sessionPolicy: Buffer.from(policy) };
+  }
+  if (decides === null) return { sessionIdContext };
+  return { sessionIdContext: createHash('sha256').update(sessionIdContext).update(decides).digest() };
 }
 
 type Deciding = Pick<VerifyPolicy, 'rejectUnauthorized' | 'verifier'>;
@@ -116,7 +129,8 @@ export function originUnder(
 ): ExpectedOrigin {
   const { digest, securityLevel, verifyDepth } = trusted;
   const trust = sha256(JSON.stringify([digest, securityLevel, verifyDepth ?? null, verifier?.digest ?? null]));
-  return { host, trust, verified: rejectUnauthorized, trusted, verifier };
+  const unnamed = verifier === null || verifier.named ? undefined : 'here';
+  return { host, trust, verified: rejectUnauthorized, unnamed, trusted, verifier };
 }
 
 /** The same under another security level. */
@@ -169,7 +183,7 @@ export class SessionOrigins {
     this.#current = origin;
   }
 
-  /** `origin` is the same policy, by another function of the same text. */
+  /** `origin` is the same policy, by another function with the same `verifyId`. */
   keep(origin: ExpectedOrigin): void {
     this.#current = origin;
   }
@@ -193,8 +207,10 @@ function sameHost({ host: one }: SessionOrigin, { host: other, verifier }: Expec
 /**
  * For connections that verify their peer. Native code looks at the certificate's name and at the kept result again when
  * the session was resumed, but it cannot know who was trusted when that result was found.
+ *
+ * @returns false if it cannot be known whether the session fits: then the handshake must be full
  */
-export function assertSessionFits(origin: SessionOrigin, expected: ExpectedOrigin): void {
+export function assertSessionFits(origin: SessionOrigin, expected: ExpectedOrigin): boolean {
   if (!sameHost(origin, expected)) {
     throw tlsError(
       'ERR_TLS_SESSION_HOST_MISMATCH',
@@ -213,10 +229,13 @@ export function assertSessionFits(origin: SessionOrigin, expected: ExpectedOrigi
       'the session was made by a connection that did not insist on verification, and resuming it would skip it: connect without it',
     );
   }
-  if (origin.trust !== expected.trust) {
-    throw tlsError(
-      'ERR_TLS_SESSION_POLICY_MISMATCH',
-      'the session was made by a context that trusts other certificates (ca, caFile, caPath, systemCa, crl, pfx, verifyDepth or the security level differ, or the function verify), and resuming it would skip verification: connect without it, and keep sessions by the policy that they were made under',
-    );
-  }
+  if (origin.trust === expected.trust) return true;
+  if (origin.unnamed === 'elsewhere') return false;
+  throw policyMismatch();
 }
+
+export const policyMismatch = (): Error =>
+  tlsError(
+    'ERR_TLS_SESSION_POLICY_MISMATCH',
+    'the session was made under another policy (ca, caFile, caPath, systemCa, crl, pfx, verifyDepth or the security level differ, or the function verify, which is the same only if it is one object or has the same verifyId), and resuming it would skip verification: connect without it, and keep sessions by the policy that they were made under',
+  );

@@ -1,16 +1,19 @@
 // Verification by a function of the application's: options, the question in its terms, its answer in OpenSSL's.
 import { createHash, randomUUID, X509Certificate } from 'node:crypto';
 import type { NativeVerifyReport } from '../../types/binding.d.ts';
-import { makeVerifyResult } from '../errors.ts';
+import { makeVerifyResult, nameMismatches, type VerifyResult } from '../errors.ts';
 import type { Ssl } from '../ssl.ts';
 import type { VerifierOptions, Verify, VerifyCallback, VerifyFinding, VerifyRequest } from '../verification.ts';
 import { invalidArgType, invalidArgValue, invalidReturnValue, tlsError } from './coded-error.ts';
 import { verifyResultCode } from './error-codes.ts';
 import { isThenable } from './thenable.ts';
+import { optionalString } from './validate.ts';
 
 const X509_V_OK = 0;
 /** X509_V_ERR_APPLICATION_VERIFICATION: never used by OpenSSL itself. */
 const applicationVerification = 50;
+/** X509_V_ERR_CERT_CHAIN_TOO_LONG. */
+const chainTooLong = 22;
 const findingLength = 3;
 
 type VerifierFunction =
@@ -20,49 +23,65 @@ type VerifierFunction =
 export type Verifier = VerifierFunction & {
   /** What sessions remember of it. Hexadecimal, 32 bytes. */
   readonly digest: string;
+  /** It has a `verifyId`, so that the digest is the same in every process. */
+  readonly named: boolean;
 };
 
-/** Of functions whose text says nothing (bound ones, native ones): good for this process alone. */
-const unnamed = new WeakMap<object, string>();
+const maxVerifyId = 255;
+
+/** Of functions without a `verifyId`: good for this process alone, and as long as the function lives. */
+const identities = new WeakMap<object, string>();
 
 /**
- * Functions are told apart by their text, since a session may come from another process, and since a function that is
- * written where connect() is called is another object each time.
+ * What a function decides depends on more than its text, on the values around it first of all. So a function is the same
+ * only if it is the same object, unless somebody who knows what it decides says otherwise.
  */
-function identityOf(call: object): string {
-  const text = Function.prototype.toString.call(call);
-  if (!text.includes('[native code]')) return text;
-  let identity = unnamed.get(call);
+function identityOf({ name, call }: VerifierFunction): string {
+  let identity = identities.get(call);
   if (identity === undefined) {
     identity = randomUUID();
-    unnamed.set(call, identity);
+    identities.set(call, identity);
   }
-  return identity;
+  return `${name} ${identity}`;
 }
 
-function verifier(given: VerifierFunction): Verifier {
-  if (typeof given.call !== 'function') {
-    throw invalidArgType(`options.${given.name}`, 'a function, or null for none', given.call);
+function verifyIdOption(value: unknown): string | undefined {
+  const id = optionalString(value, 'options.verifyId');
+  if (id !== undefined && (id === '' || Buffer.byteLength(id) > maxVerifyId)) {
+    throw invalidArgValue('options.verifyId', `must have 1 to ${maxVerifyId} bytes`, id);
   }
-  const digest = createHash('sha256')
-    .update(`${given.name} ${identityOf(given.call)}`)
-    .digest('hex');
-  return { ...given, digest };
+  return id;
 }
 
-/** Options verify and verifyCallback; `otherwise` holds if neither is there. */
-export function verifierOption(
-  { verify, verifyCallback }: VerifierOptions,
-  otherwise: Verifier | null,
-): Verifier | null {
+function verifier(given: VerifierFunction, id: string | undefined): Verifier {
+  const { name, call } = given;
+  if (typeof call !== 'function') throw invalidArgType(`options.${name}`, 'a function, or null for none', call);
+  const identity = id === undefined ? identityOf(given) : `verifyId ${id}`;
+  return { ...given, digest: createHash('sha256').update(identity).digest('hex'), named: id !== undefined };
+}
+
+function givenFunction({ verify, verifyCallback }: VerifierOptions): VerifierFunction | null | undefined {
   if (verify && verifyCallback) {
     throw invalidArgValue('options.verifyCallback', 'is beside "options.verify": one of them decides', verifyCallback);
   }
-  if (verify !== undefined && verify !== null) return verifier({ name: 'verify', call: verify });
-  if (verifyCallback !== undefined && verifyCallback !== null) {
-    return verifier({ name: 'verifyCallback', call: verifyCallback });
-  }
-  return verify === null || verifyCallback === null ? null : otherwise;
+  if (verify !== undefined && verify !== null) return { name: 'verify', call: verify };
+  if (verifyCallback !== undefined && verifyCallback !== null) return { name: 'verifyCallback', call: verifyCallback };
+  return verify === null || verifyCallback === null ? null : undefined;
+}
+
+/** Options verify, verifyCallback and verifyId; `otherwise` decides if neither function is there. */
+export function verifierOption(options: VerifierOptions, otherwise: Verifier | null): Verifier | null {
+  const id = verifyIdOption(options.verifyId);
+  const given = givenFunction(options);
+  if (given === undefined && id === undefined) return otherwise;
+  const decides = given === undefined ? otherwise : given;
+  if (decides !== null) return verifier(decides, id);
+  if (id === undefined) return null;
+  throw invalidArgValue(
+    'options.verifyId',
+    'is there without the function that it names: verify or verifyCallback',
+    id,
+  );
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -84,6 +103,13 @@ function certificatesOf({ certificates }: NativeVerifyReport): (place: number) =
 function placeOf(place: number, depth: number, { certificates, chainLength }: NativeVerifyReport): number {
   if (place >= 0 && place < certificates.length) return place;
   return depth < chainLength ? depth : 0;
+}
+
+/** Of several errors the one that native code tells where no function decides: verify_to_end() in verification.cc. */
+function told(findings: readonly VerifyFinding[]): VerifyResult | undefined {
+  const errors = findings.flatMap(({ error }) => error ?? []);
+  const cut = errors.find(({ code }) => code === chainTooLong);
+  return cut ?? errors.findLast(({ code }) => !nameMismatches.has(code)) ?? errors[0];
 }
 
 function question(report: NativeVerifyReport, ssl: Ssl): Question {
@@ -110,7 +136,7 @@ function question(report: NativeVerifyReport, ssl: Ssl): Question {
   const certificates = Object.freeze(
     findings.filter(({ error }, index) => error !== null || !faulty.has(places[index] as number)),
   );
-  const verifyResult = certificates.find(({ error }) => error !== null)?.error ?? makeVerifyResult(X509_V_OK);
+  const verifyResult = told(certificates) ?? makeVerifyResult(X509_V_OK);
   let chain: readonly X509Certificate[] | undefined;
   const request = {
     ssl,

@@ -70,13 +70,15 @@ export function verifyPolicy(options: VerifyOptions, otherwise: VerifyPolicy = d
 
 /** What is said beside a context; what that leaves open the context says. Throws for what contradicts itself. */
 export function givenPolicy(options: VerifyOptions): VerifyOptions {
-  const { requestCert, rejectUnauthorized, verifyMode, verify, verifyCallback } = options;
+  const { requestCert, rejectUnauthorized, verifyMode, verify, verifyCallback, verifyId } = options;
   const given = { requestCert, rejectUnauthorized, verifyMode };
-  verifyPolicy({ ...given, verify, verifyCallback });
+  // Whether there is a function for a name alone, the context knows.
+  verifyPolicy({ ...given, verify, verifyCallback, ...((verify || verifyCallback) && { verifyId }) });
   return {
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => isGiven(value))),
     // Null says that nobody decides, whatever the context says.
-    ...((verify !== undefined || verifyCallback !== undefined) && { verify, verifyCallback }),
+    ...((verify !== undefined || verifyCallback !== undefined) && { verify, verifyCallback, verifyId }),
+    ...(isGiven(verifyId) && { verifyId }),
   };
 }
 
