@@ -205,7 +205,7 @@ describe('examples', () => {
     const [, port = ''] = await server.printed(/client\.js localhost (\d+)/m);
     const client = example('client', ['localhost', port, certificates().ca.certFile]);
     assert.equal((await client.exited).code, 1);
-    assert.match(client.output, /^UNABLE_TO_GET_ISSUER_CERT_LOCALLY: .*option ca/m);
+    assert.match(client.output, /^UNABLE_TO_VERIFY_LEAF_SIGNATURE: .*option ca/m);
     server.signal('SIGTERM');
     await succeeds(server);
   });

@@ -17,6 +17,50 @@ int continue_verification(int, X509_STORE_CTX*) { return 1; }
 
 int obey_verification(int verified, X509_STORE_CTX*) { return verified; }
 
+int last_finding_index() noexcept {
+  static const int index = X509_STORE_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+bool is_name_mismatch(int finding) {
+  return finding == X509_V_ERR_HOSTNAME_MISMATCH || finding == X509_V_ERR_EMAIL_MISMATCH ||
+         finding == X509_V_ERR_IP_ADDRESS_MISMATCH;
+}
+
+// node:tls looks at names last, and only if nothing else is wrong. What is found behind a chain that was cut at the
+// depth follows from the cut.
+bool is_told_instead_of(int earlier, int finding) {
+  if (earlier == X509_V_OK) return true;
+  return earlier != X509_V_ERR_CERT_CHAIN_TOO_LONG && !is_name_mismatch(finding);
+}
+
+// Goes on, and leaves the finding to be told where verify_to_end() looks: a later call that is content does not take an
+// earlier error back.
+int note_last(int verified, X509_STORE_CTX* store) {
+  if (verified == 1) return 1;
+  auto* last = static_cast<int*>(X509_STORE_CTX_get_ex_data(store, last_finding_index()));
+  const int finding = X509_STORE_CTX_get_error(store);
+  if (is_told_instead_of(*last, finding)) *last = finding;
+  return 1;
+}
+
+// X509_verify_cert(3) stops at the first finding, unless a callback goes on. Of several node:tls tells the last, whose
+// callback goes on, and programs compare it.
+int verify_to_end(X509_STORE_CTX* store) {
+  int last = X509_V_OK;
+  if (X509_STORE_CTX_set_ex_data(store, last_finding_index(), &last) != 1) {
+    X509_STORE_CTX_set_error(store, X509_V_ERR_OUT_OF_MEM);
+    return 0;
+  }
+  X509_STORE_CTX_set_verify_cb(store, note_last);
+  const int finished = X509_verify_cert(store);
+  X509_STORE_CTX_set_ex_data(store, last_finding_index(), nullptr);
+  // As libssl without a callback: what could not be carried out was not passed.
+  if (finished != 1 || last == X509_V_OK) return finished == 1 ? 1 : 0;
+  X509_STORE_CTX_set_error(store, last);
+  return 0;
+}
+
 int connection_policy_index() noexcept {
   static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
@@ -39,7 +83,7 @@ int verify_peer(X509_STORE_CTX* store, void*) {
   if (attachment != nullptr && attachment->hooks.verify != nullptr) {
     if (const std::optional<int> decided = attachment->hooks.verify(ssl, store)) return *decided;
   }
-  // As libssl without a callback: what could not be carried out was not passed.
+  if (!goes_on_unverified(ssl)) return verify_to_end(store);
   return X509_verify_cert(store) == 1 ? 1 : 0;
 }
 
