@@ -536,7 +536,7 @@ describe('IoPool', () => {
       const server = createServer({ cert, key }, socket => socket.on('error', ignore).resume());
       await server.listen({ port: 0, host: '127.0.0.1' });
       const client = await connect({ ...there, port: server.address().port, io });
-      const block = Buffer.alloc(300e6);
+      const block = Buffer.alloc(300e6, 1);
       const before = process.memoryUsage.rss();
       let most = before;
       const timer = setInterval(() => { most = Math.max(most, process.memoryUsage.rss()); }, 2);
