@@ -347,6 +347,122 @@ describe('key update', () => {
     });
   });
 
+  describe('while a request is out', () => {
+    /** What was sent: 1 for update_requested. */
+    const sent = (traced: ReturnType<typeof trace>) =>
+      traced.messages.filter(({ type, sent }) => sent && type === keyUpdate).map(({ data }) => data[4]);
+
+    it('further calls share its answer, however many: no peer sees a storm', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      const reading = watch(pair.server.read());
+      const answers: Array<Promise<void> | undefined> = [];
+      for (let i = 0; i < 100; i++) answers.push((await pair.client.keyUpdate({ requestPeer: true })).peerUpdated);
+      await pair.during(Promise.all(answers));
+      assert.deepEqual(sent(mine), [1], 'keys that have protected nothing are not replaced');
+      assert.equal(mine.count(false, keyUpdate), 1);
+      await stillCarriesAfter(pair, 'client', reading.promise);
+    });
+
+    it('data between the calls brings new keys, without a second request', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      const answers: Array<Promise<void> | undefined> = [];
+      for (let i = 0; i < 5; i++) {
+        answers.push((await pair.client.keyUpdate({ requestPeer: true })).peerUpdated);
+        await pair.client.write(Buffer.from('x'));
+      }
+      assert.equal(String(await pair.during(readAtLeast(pair.server, 5))), 'xxxxx');
+      await pair.during(Promise.all(answers));
+      assert.deepEqual(sent(mine), [1, 0, 0, 0, 0]);
+      assert.equal(mine.secretsOf(/^CLIENT_TRAFFIC_SECRET_/).length, 6);
+      await stillCarries(pair);
+    });
+
+    it('a call without a request sends its own, as ever', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      await pair.client.keyUpdate({ requestPeer: true });
+      await pair.client.keyUpdate();
+      await pair.client.keyUpdate();
+      await pair.pump();
+      await stillCarries(pair);
+      assert.deepEqual(sent(mine), [1, 0, 0]);
+    });
+
+    it('the call that comes when it is answered asks again', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      const reading = watch(pair.server.read());
+      for (let i = 0; i < 3; i++) {
+        const { peerUpdated } = await pair.client.keyUpdate({ requestPeer: true });
+        await pair.during(peerUpdated as Promise<void>);
+      }
+      assert.deepEqual(sent(mine), [1, 1, 1]);
+      await stillCarriesAfter(pair, 'client', reading.promise);
+    });
+
+    it('its caller may have given up: the next one shares the answer that comes late', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      const first = await pair.client.keyUpdate({ requestPeer: true, timeout: 20 });
+      await rejected(first.peerUpdated as Promise<void>, codes.timeout);
+      const second = await pair.client.keyUpdate({ requestPeer: true });
+      const reading = watch(pair.server.read());
+      await pair.during(second.peerUpdated as Promise<void>);
+      assert.deepEqual(sent(mine), [1]);
+      await stillCarriesAfter(pair, 'client', reading.promise);
+    });
+
+    it('a scheduled one is made without a request, and says so', async () => {
+      const pair = makePair({ both: tls13 });
+      const mine = trace(pair.client);
+      await pair.handshake();
+      await pair.client.keyUpdate({ requestPeer: true });
+      pair.client.scheduleKeyUpdate('requested');
+      assert.equal(pair.client.keyUpdateType, 'not-requested');
+      thrown(() => pair.client.scheduleKeyUpdate('none'), 'ERR_SSL_INVALID_KEY_UPDATE_TYPE');
+      await pair.client.write(Buffer.from('x'));
+      assert.equal(String(await pair.during(pair.server.read())), 'x');
+      await pair.pump();
+      assert.deepEqual(sent(mine), [1, 0]);
+      await stillCarries(pair);
+    });
+
+    it('a request of the peer that crosses it counts as its update', async () => {
+      const pair = makePair({ both: tls13 });
+      const [mine, other] = [trace(pair.client), trace(pair.server)];
+      await pair.handshake();
+      const atClient = await pair.client.keyUpdate({ requestPeer: true });
+      const atServer = await pair.server.keyUpdate({ requestPeer: true });
+      await pair.during(Promise.all([atClient.peerUpdated, atServer.peerUpdated]));
+      await pair.pump();
+      assert.deepEqual(
+        [sent(mine), sent(other)],
+        [
+          [1, 0],
+          [1, 0],
+        ],
+      );
+      await stillCarries(pair);
+    });
+
+    it('all who wait hear of it when the connection ends', async () => {
+      const pair = await connectedPair({ both: tls13 });
+      const waiting: Array<Promise<void>> = [];
+      for (let i = 0; i < 3; i++) {
+        waiting.push((await pair.client.keyUpdate({ requestPeer: true })).peerUpdated as Promise<void>);
+      }
+      pair.client.close();
+      for (const each of waiting) await rejected(each, codes.closed);
+    });
+  });
+
   describe('a storm from the peer', () => {
     it('is refused', async () => {
       const pair = await connectedPair({ both: tls13, server: { keyUpdateLimit: 50 } });
@@ -382,18 +498,16 @@ describe('key update', () => {
       assert.equal(String(await within(atServer.promise, 'data')), 'and here');
     });
 
-    for (const requestPeer of [false, true]) {
-      it(`is one behind a request of ours, which excuses one answer (requests: ${requestPeer})`, async () => {
-        const pair = await connectedPair({ both: tls13, client: { keyUpdateLimit: 8 } });
-        const client = trace(pair.client);
-        const reading = watch(pair.client.read());
-        await pair.client.keyUpdate({ requestPeer: true });
-        // The request has not arrived: none of these answers it.
-        for (let i = 0; i < 20; i++) await pair.server.keyUpdate({ requestPeer });
-        await rejected(pair.during(reading.promise), codes.tooManyKeyUpdates);
-        assert.equal(client.count(false, keyUpdate), requestPeer ? 9 : 10);
-      });
-    }
+    it('is one behind a request of ours, which excuses one answer', async () => {
+      const pair = await connectedPair({ both: tls13, client: { keyUpdateLimit: 8 } });
+      const client = trace(pair.client);
+      const reading = watch(pair.client.read());
+      await pair.client.keyUpdate({ requestPeer: true });
+      // The request has not arrived: none of these answers it.
+      for (let i = 0; i < 20; i++) await pair.server.keyUpdate();
+      await rejected(pair.during(reading.promise), codes.tooManyKeyUpdates);
+      assert.equal(client.count(false, keyUpdate), 10);
+    });
 
     it('is no storm when data comes between', async () => {
       const pair = await connectedPair({ both: tls13, server: { keyUpdateLimit: 4 } });

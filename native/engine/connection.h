@@ -30,7 +30,8 @@ struct Inquiry;
 struct Limits {
   std::size_t out_mark = 64 * 1024;
   std::size_t read_ahead = 64 * 1024;
-  // In a row, without application data between them. BoringSSL and rustls use the same number.
+  // In a row, without application data between them, but for those that Connection::excused() leaves out. BoringSSL and
+  // rustls use the same number.
   std::uint32_t key_updates = 32;
   std::uint32_t renegotiations = 3;
   std::chrono::milliseconds renegotiation_window = std::chrono::minutes(10);
@@ -228,6 +229,7 @@ class Connection {
   Step fail_operation(openssl::FailurePtr failure);
   bool flush_scheduled();
   openssl::FailurePtr perform_key_update();
+  int update_type(bool request) const;
   bool write_clear(std::span<const std::uint8_t> clear);
   bool write_records(std::span<const std::uint8_t> clear);
   bool renegotiating() const;
@@ -284,7 +286,9 @@ class Connection {
                          void* self);
   static void on_info(const SSL* ssl, int where, int result);
   void handshake_message_seen(bool sent, std::span<const std::uint8_t> message);
+  void record_sent(std::uint8_t content_type);
   void key_update_seen(bool sent, bool requested);
+  bool excused(bool requested);
 
   EncSide enc_;  // before ssl_: its BIO points here
   openssl::SslPtr ssl_;
@@ -360,6 +364,9 @@ class Connection {
 
   std::uint32_t peer_key_updates_ = 0;      // in a row, without answers to requests of ours
   std::uint32_t update_requests_open_ = 0;  // KeyUpdates of ours that asked for the peer's, and got none yet
+  bool update_requested_ = false;           // by the last of them, and no KeyUpdate of the peer has come since
+  bool keys_used_ = false;                  // records have gone out since our last KeyUpdate
+  std::uint32_t excused_requests_ = 0;      // of the peer's: see record_sent()
   bool peer_updated_ = false;
   bool too_many_key_updates_ = false;
   bool ktls_must_update_ = false;  // the peer asked for new keys that the kernel cannot be given

@@ -245,6 +245,75 @@ const Register kAnswers("answers to our requests are no storm, and each request 
   return true;
 });
 
+// As a peer that keeps no rule: as many requests as it likes, answered or not, and nothing read between them.
+bool ask_for_keys(End& end, int times) {
+  SSL* ssl = end.connection->ssl();
+  for (int i = 0; i < times; ++i) {
+    if (SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) != 1 || SSL_do_handshake(ssl) != 1) return false;
+  }
+  return true;
+}
+
+const Register kRequests("requests of a peer that got no data are a storm", [] {
+  for (const int times : {32, 33}) {
+    Pair pair(TLS1_3_VERSION);
+    CHECK(pair.handshake());
+    pair.server.connection->start_flow();
+    CHECK(ask_for_keys(pair.client, times));
+    pair.pump();
+    CHECK(pair.server.connection->dead() == (times == 33));
+  }
+  return true;
+});
+
+const Register kExcusedRequests("each record of data excuses one request, and no more than that", [] {
+  constexpr int kRecords = 200;
+  for (const int times : {kRecords + 32, kRecords + 33}) {
+    Pair pair(TLS1_3_VERSION);
+    CHECK(pair.handshake());
+    pair.server.connection->start_flow();
+    pair.client.connection->start_flow();
+    for (int i = 0; i < kRecords; ++i) pair.server.write("data");
+    pair.pump();
+    CHECK(ask_for_keys(pair.client, times));
+    pair.pump();
+    CHECK(pair.server.connection->dead() == (times == kRecords + 33));
+  }
+  return true;
+});
+
+const Register kBoundedExcuses("however much data there was, requests are excused up to a bound", [] {
+  constexpr int kBound = 16 * 1024;
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  pair.server.connection->start_flow();
+  pair.client.connection->start_flow();
+  for (int i = 0; i < kBound + 1000; ++i) pair.server.write("x");
+  pair.pump();
+  CHECK(ask_for_keys(pair.client, kBound + 32));
+  pair.pump();
+  CHECK(!pair.server.connection->dead());
+  CHECK(ask_for_keys(pair.client, 1));
+  pair.pump();
+  CHECK(pair.server.events.failure->code == "ERR_TLS_TOO_MANY_KEY_UPDATES");
+  return true;
+});
+
+const Register kCrossingRequests("a request of ours does not excuse the peer's own requests", [] {
+  engine::Limits limits;
+  limits.key_updates = 8;
+  Pair pair(TLS1_3_VERSION, limits);
+  CHECK(pair.handshake());
+  pair.client.start(Kind::key_update, true);
+  pair.client.connection->advance();
+  CHECK(ask_for_keys(pair.server, 20));
+  pair.client.connection->start_flow();
+  pair.pump();
+  CHECK(pair.client.events.failure->code == "ERR_TLS_TOO_MANY_KEY_UPDATES");
+  CHECK(pair.client.events.peer_key_updates == 9);
+  return true;
+});
+
 const Register kKeyUpdateMisuse("a key update out of place is an error and nothing else", [] {
   Pair pair(TLS1_2_VERSION);
   const OperationId early = pair.client.start(Kind::key_update);

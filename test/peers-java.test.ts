@@ -1,0 +1,73 @@
+// Java's SSLSocket (JSSE) as a client of ours.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { needsProgram } from './support/capabilities.ts';
+import { certificates } from './support/certificates.ts';
+import { Child } from './support/child.ts';
+import { tls13 } from './support/memory-pair.ts';
+import { startServer } from './support/sockets.ts';
+import { within } from './support/wait.ts';
+
+// Its limit of received data is 2^37 bytes by default; here it is small, so that it is reached often.
+const readerSource = `
+import java.io.*;
+import java.security.*;
+import java.security.cert.*;
+import javax.net.ssl.*;
+
+public class Reader {
+  public static void main(String[] args) throws Exception {
+    Security.setProperty("jdk.tls.keyLimits", "AES/GCM/NoPadding KeyUpdate " + args[2]);
+    KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+    store.load(null, null);
+    store.setCertificateEntry("ca",
+        CertificateFactory.getInstance("X.509").generateCertificate(new FileInputStream(args[1])));
+    TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    trust.init(store);
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(null, trust.getTrustManagers(), null);
+    SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket("127.0.0.1", Integer.parseInt(args[0]));
+    socket.getOutputStream().write('g');
+    long total = 0;
+    byte[] buffer = new byte[65536];
+    try {
+      for (int n; (n = socket.getInputStream().read(buffer)) > 0; ) total += n;
+      System.out.println("read " + total);
+    } catch (IOException e) {
+      System.out.println("read " + total + ", then " + e.getMessage());
+    }
+  }
+}
+`;
+
+function reader(port: number, limit: string): Child {
+  const { folder, ca } = certificates();
+  const file = join(folder, 'Reader.java');
+  writeFileSync(file, readerSource);
+  return new Child('java', ['-Xshare:auto', '-XX:TieredStopAtLevel=1', file, String(port), ca.certFile, limit]);
+}
+
+describe('a Java client', () => {
+  before(function () {
+    needsProgram(this, 'java');
+  });
+
+  for (const [limit, size] of [
+    ['2^24', 64_000_000],
+    ['2^20', 48_000_000],
+  ] as const) {
+    it(`with a key limit of ${limit} bytes asks with each record until our answer comes, and gets all of ${size} bytes`, async () => {
+      let requests = 0;
+      let answers = 0;
+      const keyUpdate = ({ from }: { from: string }) => void (from === 'peer' ? requests++ : answers++);
+      const { port } = await startServer({ ...tls13, on: { keyUpdate } }, socket => {
+        socket.once('data', () => socket.end(Buffer.alloc(size)));
+      });
+      const java = reader(port, limit);
+      await within(java.exited, 'java');
+      assert.match(java.output, new RegExp(`^read ${size}$`, 'm'));
+      assert.ok(requests > 0 && answers > 0, `${requests} requests, ${answers} answers`);
+    });
+  }
+});
