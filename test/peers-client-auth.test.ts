@@ -22,7 +22,7 @@ import { tls12, tls13 } from './support/memory-pair.ts';
 import { gnutlsClient, pythonServer } from './support/peers.ts';
 import { connectTo, startServer } from './support/sockets.ts';
 import { handshakeType, trace } from './support/trace.ts';
-import { until, within } from './support/wait.ts';
+import { until, watch, within } from './support/wait.ts';
 
 const later = [
   ['TLSv1.2', tls12, { tls: '+VERS-TLS1.2', nss: 'tls1.2:tls1.2' }],
@@ -229,6 +229,24 @@ describe('a certificate that is asked for later', () => {
           assert.equal(socket.ssl.peerCertificate, null);
           socket.end('unknown, but served');
           await peer.printed(/got unknown, but served/);
+        }
+      }
+    });
+
+    it('TLSv1.3: of two requests that wait for one answer without a certificate, the stricter one decides', async () => {
+      for (const required of [
+        [false, true],
+        [true, false],
+        [false, false],
+      ]) {
+        const { port, next } = await startServer({ ...tls13, ca: certificates().ca.cert });
+        pythonClient(port, false, true);
+        const socket = await next();
+        socket.resume();
+        const asked = required.map(each => watch(socket.requestClientCertificate({ required: each })).promise);
+        for (const each of asked) {
+          if (required.includes(true)) await rejected(each, 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE');
+          else await within(each, 'the answer');
         }
       }
     });

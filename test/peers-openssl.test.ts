@@ -116,8 +116,11 @@ describe('openssl s_client and our server', () => {
         socket.resume();
         await ready(peer);
         assert.deepEqual(socket.ssl.peerCertificateChain, []);
-        await within(socket.requestClientCertificate(), `the certificate on ${both.maxVersion}`);
+        const asked = [1, 2].map(() => socket.requestClientCertificate());
+        await within(Promise.all(asked), `the certificate on ${both.maxVersion}`);
         assert.equal(socket.ssl.peerCertificate?.subject, 'CN=client');
+        await within(socket.requestClientCertificate(), `the certificate again on ${both.maxVersion}`);
+        if (both === tls13) assert.equal(count(peer, received('CertificateRequest')), 2, 'the first was for two');
       }),
     );
   });

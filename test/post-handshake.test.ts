@@ -5,11 +5,11 @@ import { needsProgram } from './support/capabilities.ts';
 import { certificates, type Identity } from './support/certificates.ts';
 import { codes } from './support/codes.ts';
 import { rejected } from './support/errors.ts';
-import { connectedPair, type MemoryPair, makePair, type PairOptions, tls13 } from './support/memory-pair.ts';
+import { connectedPair, type MemoryPair, makePair, type PairOptions, tls12, tls13 } from './support/memory-pair.ts';
 import { pythonServer } from './support/peers.ts';
 import { connectTo } from './support/sockets.ts';
 import { handshakeType, trace } from './support/trace.ts';
-import { turns, watch, within } from './support/wait.ts';
+import { turns, until, watch, within } from './support/wait.ts';
 
 const asking = (identity: Identity | undefined): PairOptions => ({
   both: tls13,
@@ -92,6 +92,86 @@ describe('post-handshake authentication', () => {
     const pair = await connectedPair(asking(certificates().client));
     await rejected(pair.server.requestClientCertificate({ timeout: 20 }), codes.timeout);
     await carries(pair, pair.client.read());
+  });
+
+  it('a second request waits for the answer to the first, as in TLS 1.2', async () => {
+    for (const both of [tls12, tls13]) {
+      const pair = makePair({ ...asking(certificates().client), both });
+      const server = trace(pair.server);
+      await pair.handshake();
+      const waiting = watch(pair.client.read());
+      const asked = [1, 2, 3].map(() => watch(pair.server.requestClientCertificate()).promise);
+      await pair.during(Promise.all(asked));
+      if (both === tls13) assert.equal(server.count(true, handshakeType.certificateRequest), 1, 'one for all');
+      assert.equal(pair.server.peerCertificate?.subject, 'CN=client');
+      await carries(pair, waiting.promise);
+    }
+  });
+
+  it('after the answer the next one asks again', async () => {
+    const pair = makePair(asking(certificates().client));
+    const server = trace(pair.server);
+    await pair.handshake();
+    const waiting = watch(pair.client.read());
+    for (let i = 0; i < 3; i++) await pair.during(pair.server.requestClientCertificate());
+    assert.equal(server.count(true, handshakeType.certificateRequest), 3);
+    await carries(pair, waiting.promise);
+  });
+
+  it('a request that was given up is still out: the next one gets its answer, also if it was there before', async () => {
+    for (const arrived of [false, true]) {
+      const pair = await connectedPair(asking(certificates().client));
+      const waiting = watch(pair.client.read());
+      await rejected(pair.server.requestClientCertificate({ timeout: 20 }), codes.timeout);
+      const controller = new AbortController();
+      const aborted = watch(pair.server.requestClientCertificate({ signal: controller.signal }));
+      controller.abort();
+      await rejected(aborted.promise, codes.aborted);
+      if (arrived) await pair.pump();
+      await pair.during(pair.server.requestClientCertificate());
+      assert.equal(pair.server.peerCertificate?.subject, 'CN=client');
+      await carries(pair, waiting.promise);
+    }
+  });
+
+  it('all who wait hear of it when the client says goodbye instead, or the connection ends', async () => {
+    for (const [end, code] of [
+      [(pair: MemoryPair) => pair.client.shutdown(), 'ERR_TLS_PEER_CLOSED'],
+      [async (pair: MemoryPair) => pair.server.close(), codes.closed],
+      [async (pair: MemoryPair) => pair.cut(), codes.unexpectedEof],
+    ] as const) {
+      const pair = await connectedPair(asking(certificates().client));
+      const asked = [1, 2].map(() => watch(pair.server.requestClientCertificate()).promise);
+      await turns(2);
+      await end(pair);
+      for (const each of asked) await rejected(pair.during(each), code);
+    }
+  });
+
+  it('while a verification waits, a second request queues and gets the same answer', async () => {
+    let answer!: (accepted: boolean) => void;
+    let questions = 0;
+    const verify = () => {
+      questions++;
+      return new Promise<boolean>(resolve => {
+        answer = resolve;
+      });
+    };
+    const pair = await connectedPair({ ...asking(certificates().client), serverSsl: { verify, requestCert: false } });
+    pair.flow();
+    const waiting = watch(pair.client.read());
+    const first = watch(pair.server.requestClientCertificate());
+    await until(() => questions === 1, 'the question');
+    const second = watch(pair.server.requestClientCertificate());
+    await turns(3);
+    assert.equal(second.outcome.status, 'pending');
+    answer(true);
+    await within(first.promise, 'the first');
+    await until(() => questions === 2 || second.outcome.status !== 'pending', 'the second');
+    if (second.outcome.status === 'pending') answer(true);
+    await within(second.promise, 'the second');
+    pair.hold();
+    await carries(pair, waiting.promise);
   });
 
   it('is for servers', async () => {

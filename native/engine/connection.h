@@ -222,6 +222,7 @@ class Connection {
   Step run_renegotiate(Operation& operation);
   Step run_client_certificate(Operation& operation);
   Step request_certificate_13(Operation& operation);
+  Step share_certificate_request(const Operation& operation);
   Step request_certificate_12(Operation& operation);
   Step run_shutdown(Operation& operation);
   Step run_sending(Operation& operation);

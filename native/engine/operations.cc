@@ -301,6 +301,7 @@ Connection::Step Connection::run_client_certificate(Operation& operation) {
 }
 
 Connection::Step Connection::request_certificate_13(Operation& operation) {
+  if (certificate_request_sent_) return share_certificate_request(operation);
   if (!flush_scheduled()) return Step::progress;
   demand_certificate(operation.flag);
   ERR_clear_error();
@@ -317,6 +318,14 @@ Connection::Step Connection::request_certificate_13(Operation& operation) {
   }
   wait_for_peer({operation.id, PeerWait::Kind::client_certificate, operation.flag});
   operation.phase = Phase::sending;
+  return Step::progress;
+}
+
+// OpenSSL has one request out at a time. Its answer serves for all who wait by then, as that to a HelloRequest does.
+Connection::Step Connection::share_certificate_request(const Operation& operation) {
+  if (!peer_closed_) demand_certificate(operation.flag);
+  wait_for_peer({operation.id, PeerWait::Kind::client_certificate, operation.flag});
+  operations_.pop();
   return Step::progress;
 }
 
