@@ -184,7 +184,7 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
 
   /** Whether it accepts connections. */
   get listening(): boolean {
-    return this.address() !== null;
+    return own(this).address() !== null;
   }
 
   /** Where it listens; null if it does not. */

@@ -78,6 +78,12 @@ export class OpenSslError extends Error {
 
   /** @internal */
   constructor(message: string, details: Details) {
+    if (typeof details !== 'object' || details === null) {
+      throw tlsError(
+        'ERR_ILLEGAL_CONSTRUCTOR',
+        'an OpenSslError is made of what OpenSSL reported, by this package alone',
+      );
+    }
     super(message);
     this.code = details.code;
     this.library = details.main?.library ?? '';

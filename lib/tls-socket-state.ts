@@ -104,10 +104,11 @@ export abstract class TlsSocketState extends Duplex implements Forwarder {
 
   /** The hook of this class stays: it is no listener of the user's. */
   override removeAllListeners(name?: string | symbol): this {
+    own(this);
     // node tells no name from an undefined one by the number of arguments.
     if (name === undefined) super.removeAllListeners();
     else super.removeAllListeners(name);
-    if (#ssl in this && !this.listeners('newListener').includes(observeAdded)) super.on('newListener', observeAdded);
+    if (!this.listeners('newListener').includes(observeAdded)) super.on('newListener', observeAdded);
     return this;
   }
 

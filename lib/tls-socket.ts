@@ -90,7 +90,7 @@ export class TlsSocket extends TlsSocketState implements Flow {
   // Coming in
 
   override _read(): void {
-    this.#connection.startFlow();
+    (socketOf(this) as TlsSocket).#connection.startFlow();
   }
 
   /** @internal */
@@ -185,23 +185,24 @@ export class TlsSocket extends TlsSocketState implements Flow {
 
   /** The common case, an answer that is taken at once, costs no allocation here. */
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
+    const socket = socketOf(this) as TlsSocket;
     // SSL_write takes a length of 0 for an error; and it may mark a place in the order of writes.
     if (chunk.length === 0) {
-      this._writev([{ chunk }], callback);
+      socket._writev([{ chunk }], callback);
       return;
     }
-    const connection = this.#connection;
+    const connection = socket.#connection;
     const op = connection.nextOp();
     let done: boolean;
     try {
       connection.assertAlive();
       done = connection.started(connection.native.write(op, chunk));
     } catch (error) {
-      this.#writeFailed(error as Error, callback);
+      socket.#writeFailed(error as Error, callback);
       return;
     }
-    if (done) this.#written(chunk.length, callback);
-    else this.#expectWrite(op, chunk, callback);
+    if (done) socket.#written(chunk.length, callback);
+    else socket.#expectWrite(op, chunk, callback);
   }
 
   /** The pending operation holds `chunk`, which native code reads from. */
@@ -233,8 +234,9 @@ export class TlsSocket extends TlsSocketState implements Flow {
   }
 
   override _writev(chunks: readonly Chunk[], callback: WriteCallback): void {
-    if (this.#turns === undefined) this.#send(chunks, callback);
-    else this.#turns.send(chunks, (part, done) => this.#send(part, done), callback);
+    const socket = socketOf(this) as TlsSocket;
+    if (socket.#turns === undefined) socket.#send(chunks, callback);
+    else socket.#turns.send(chunks, (part, done) => socket.#send(part, done), callback);
   }
 
   /**
@@ -321,17 +323,24 @@ export class TlsSocket extends TlsSocketState implements Flow {
   }
 
   override _final(callback: WriteCallback): void {
+    const socket = socketOf(this) as TlsSocket;
+    const connection = socket.#connection;
     // Nobody is left to say goodbye to.
-    if (this.#connection.closed || this.#connection.error !== null) callback();
+    if (connection.closed || connection.error !== null) callback();
     else {
-      this.#run(
-        error => {
-          if (error === null) callback();
-          else this.#writeFailed(error, callback);
-        },
-        op => this.#connection.native.shutdown(op, false),
+      socket.#run(
+        error => socket.#saidGoodbye(error, callback),
+        op => connection.native.shutdown(op, false),
       );
     }
+  }
+
+  /** Before the handshake is complete there is no goodbye (SSL_shutdown(3)), and nothing was said that would need one. */
+  #saidGoodbye(error: Error | null, callback: WriteCallback): void {
+    const early = (error as NodeJS.ErrnoException | null)?.code === 'ERR_SSL_SHUTDOWN_WHILE_IN_INIT';
+    if (early) this.once('finish', () => this.destroy());
+    if (early || error === null) callback();
+    else this.#writeFailed(error, callback);
   }
 
   /** An operation of the stream's own; without a promise, since there is one for each write. */
@@ -362,11 +371,12 @@ export class TlsSocket extends TlsSocketState implements Flow {
   // Ending
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.stopTimer();
-    this.#connection.close(error);
-    this.#unread?.end();
-    for (const duplex of this.#connection.duplexes) duplex.close(error === null && this.writableFinished);
-    callback(this.#disposing ? null : error);
+    const socket = socketOf(this) as TlsSocket;
+    socket.stopTimer();
+    socket.#connection.close(error);
+    socket.#unread?.end();
+    for (const duplex of socket.#connection.duplexes) duplex.close(error === null && socket.writableFinished);
+    callback(socket.#disposing ? null : error);
   }
 
   /** Says goodbye if there is somebody to say it to, then destroys; whether that worked is nobody's concern any more. */

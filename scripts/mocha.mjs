@@ -8,11 +8,13 @@ import { root, run } from './run.mjs';
 /** What uses sockets, and so has to hold on I/O threads too. */
 export const socketSuites = [
   'bulk-receive',
+  'end-before-handshake',
   'http',
   'ktls',
   'own-ciphers',
   'peers-client-auth',
   'peers-gnutls',
+  'peers-java',
   'peers-node',
   'peers-openssl',
   'peers-python',

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { invalidThis } from './coded-error.ts';
 
 /** Called with the name of an event when it gets its first listener or loses its last. */
 export const listenersChanged = Symbol('listenersChanged');
@@ -18,6 +19,8 @@ function removed(this: Watched, name: string | symbol): void {
 
 /** An EventEmitter that produces some events only while somebody listens. */
 export abstract class WatchedEmitter<T extends Record<keyof T, unknown[]>> extends EventEmitter<T> {
+  readonly #watched = true;
+
   constructor() {
     super();
     const untyped = this as unknown as EventEmitter;
@@ -29,6 +32,7 @@ export abstract class WatchedEmitter<T extends Record<keyof T, unknown[]>> exten
 
   /** The hooks of this class stay, whatever the name: they are no listeners of the user's. */
   override removeAllListeners(name?: unknown): this {
+    if (typeof this !== 'object' || this === null || !(#watched in this)) throw invalidThis('Ssl or Bio');
     const untyped = this as unknown as EventEmitter;
     const names = name === undefined ? untyped.eventNames() : [name as string];
     for (const each of names.filter(each => !hooks.has(each))) super.removeAllListeners(each as never);
