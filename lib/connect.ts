@@ -1,11 +1,19 @@
 import type { X509Certificate } from 'node:crypto';
 import { type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 import { Duplex } from 'node:stream';
+import { types } from 'node:util';
 import { Bio } from './bio.ts';
 import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
 import { unlessAborted } from './internal/abort-listeners.ts';
 import { hostAndPort, type Target as Names, targetOf as namesOf } from './internal/address.ts';
-import { abortError, invalidArgType, invalidArgValue, timeoutError, tlsError } from './internal/coded-error.ts';
+import {
+  abortError,
+  invalidArgType,
+  invalidArgValue,
+  invalidReturnValue,
+  timeoutError,
+  tlsError,
+} from './internal/coded-error.ts';
 import { Deadline } from './internal/deadline.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
 import { assertMethodCarries } from './internal/methods.ts';
@@ -13,6 +21,7 @@ import type { OperationOptions } from './internal/operations.ts';
 import { checkLimits } from './internal/operations.ts';
 import { checkOnRead } from './internal/receiver.ts';
 import { connectTcp, isFresh, whenConnected } from './internal/tcp-connect.ts';
+import { isThenable } from './internal/thenable.ts';
 import {
   optionalBoolean,
   optionalFunction,
@@ -62,7 +71,8 @@ export interface ConnectOptions extends SslContextOptions, TlsSocketOptions, Rou
   readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
   /**
    * Replaces the check of the name, which OpenSSL makes in the handshake. Called after it with the name and the
-   * certificate; what it returns (an Error) or throws ends the connection.
+   * certificate; what it returns (an Error) or throws ends the connection. Anything else but undefined ends it too
+   * (`ERR_INVALID_RETURN_VALUE`): it is no predicate, and cannot be asynchronous, for which there is `verify`.
    */
   readonly checkServerIdentity?: ((hostname: string, certificate: X509Certificate) => Error | undefined) | undefined;
   /** Milliseconds for the handshake alone (`ERR_TLS_HANDSHAKE_TIMEOUT`); default 120000, Infinity for no limit. */
@@ -176,9 +186,32 @@ function checkIdentity(ssl: Ssl, options: ConnectOptions, host: string): void {
   const check = options.checkServerIdentity;
   const certificate = check === undefined ? null : ssl.peerCertificate;
   if (check === undefined || certificate === null) return;
-  const error = check(host, certificate);
-  if (error !== undefined && error !== null && insists(options)) throw error;
+  const given = givenBy(check, host, certificate);
+  if (given === undefined || given === null) return;
+  // Its rejection is no business of the process.
+  if (isThenable(given)) given.then(undefined, () => undefined);
+  if (!insists(options)) return;
+  if (isError(given)) throw given;
+  throw invalidReturnValue('checkServerIdentity', 'an Error, or undefined if it finds nothing wrong', given);
 }
+
+function givenBy(
+  check: NonNullable<ConnectOptions['checkServerIdentity']>,
+  host: string,
+  certificate: X509Certificate,
+): unknown {
+  try {
+    return check(host, certificate);
+  } catch (thrown) {
+    if (isError(thrown)) throw thrown;
+    throw tlsError('ERR_TLS_VERIFY_CALLBACK', `the function checkServerIdentity failed: ${String(thrown)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** Of this realm or another. */
+const isError = (value: unknown): value is Error => value instanceof Error || types.isNativeError(value);
 
 /** What is used only when the connection is there, but would be wrong all the same. */
 function checkSocketOptions(options: ConnectOptions): void {

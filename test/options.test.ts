@@ -5,6 +5,7 @@ import type { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
+import { runInNewContext } from 'node:vm';
 import { connect, createServer, type Ssl, type TlsSocket } from 'system-tls';
 import { needs, needsProgram } from './support/capabilities.ts';
 import { certificates } from './support/certificates.ts';
@@ -90,6 +91,33 @@ describe('options', () => {
         throw mine;
       };
       await rejected(connectTo(port, { checkServerIdentity: throwing }), 'EMINE');
+    });
+
+    it('checkServerIdentity that gives no Error: a named one', async () => {
+      const { port } = await startServer();
+      for (const given of [undefined, null])
+        (await connectTo(port, { checkServerIdentity: () => given as never })).destroy();
+      const late = () => Promise.reject(new Error('late'));
+      const others = [false, true, 0, 1, '', 'no', {}, Symbol('no'), Promise.resolve()].map(given => () => given);
+      for (const check of [...others, late]) {
+        const attempt = connectTo(port, { checkServerIdentity: check as never });
+        const error = await rejected(attempt, 'ERR_INVALID_RETURN_VALUE');
+        assert.match(error.message, /checkServerIdentity/);
+      }
+      for (const value of ['a text', undefined, null, 7]) {
+        const checkServerIdentity = () => {
+          throw value;
+        };
+        const error = await rejected(connectTo(port, { checkServerIdentity }), 'ERR_TLS_VERIFY_CALLBACK');
+        assert.equal(error.cause, value);
+      }
+      const foreign = runInNewContext('new Error("of another realm")') as Error;
+      await assert.rejects(
+        connectTo(port, { checkServerIdentity: () => foreign }),
+        (error: unknown) => error === foreign,
+      );
+      // Nobody insists: whatever it gives is let pass, and a rejection is no business of the process.
+      await connectTo(port, { rejectUnauthorized: false, checkServerIdentity: late as never });
     });
 
     it('checkServerIdentity does not replace the check of the chain', async () => {
