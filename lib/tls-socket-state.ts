@@ -36,7 +36,7 @@ export interface TlsSocketEvents extends Pick<SslEvents, 'keyUpdate' | 'renegoti
   resume: [];
   pipe: [source: Readable];
   unpipe: [source: Readable];
-  /** Nothing was read or written for the time given to {@link TlsSocketState.setTimeout}. */
+  /** No byte moved for the time given to {@link TlsSocketState.setTimeout}. */
   timeout: [];
 }
 
@@ -270,13 +270,19 @@ export abstract class TlsSocketState extends Duplex implements Forwarder {
   // -------------------------------------------------------------------------------------------------------------------
   // Activity
 
-  /** Emits `'timeout'` after so many milliseconds without data in either direction; 0: never. The socket lives on. */
+  /**
+   * Emits `'timeout'` when no byte has moved in either direction for so many milliseconds; 0: never. What the transport
+   * takes counts, also within one large write or `sendFile()`. The socket lives on.
+   */
   setTimeout(milliseconds: number, callback?: () => void): this {
     const socket = own(this);
     // Not every number is an integer here, but nothing else is a number.
     const whole = typeof milliseconds === 'number' ? Math.trunc(milliseconds) : milliseconds;
     validateInteger(whole, 'milliseconds', 0, longestTimeout);
-    socket.#idle ??= new IdleTimer(() => socket.#state.inScope(() => void socket.emit('timeout'), undefined));
+    socket.#idle ??= new IdleTimer(
+      () => socket.#state.inScope(() => void socket.emit('timeout'), undefined),
+      () => socket.#state.native.idleTime,
+    );
     socket.#idle.set(socket.destroyed ? 0 : milliseconds);
     if (callback === undefined) return this;
     validateFunction(callback, 'callback');

@@ -10,6 +10,7 @@ export const socketSuites = [
   'bulk-receive',
   'end-before-handshake',
   'http',
+  'idle-timeout',
   'ktls',
   'own-ciphers',
   'peers-client-auth',

@@ -433,6 +433,8 @@ export declare class NativeConnection {
   readonly bufferedAmount: number;
   /** Clear bytes that can be read without the network. */
   readonly readableAmount: number;
+  /** Milliseconds since the transport gave or took a byte. Waits for no thread. */
+  readonly idleTime: number;
   /** SSL_get_state text, for messages. */
   readonly state: string;
   /** getsockname / getpeername, null when there is no socket. */

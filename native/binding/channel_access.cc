@@ -1,5 +1,6 @@
 #include "binding/channel_access.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace system_tls::binding {
@@ -17,6 +18,12 @@ ChannelAccess::ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr
     channel->tell(ahead);
     channel->move_in();
   });
+}
+
+// All loops count from the same moment, but this one may have looked at the clock before the other.
+std::uint64_t ChannelAccess::idle_time() const {
+  const std::uint64_t now = uv_now(delivery_->reactor()->loop());
+  return channel_ ? now - std::min(now, channel_->moved_at()) : now;
 }
 
 ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes) {

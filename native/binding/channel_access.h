@@ -28,6 +28,8 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   bool remote() const { return thread_ != nullptr; }
   // The loop closes its channels by itself when the environment ends.
   bool closed() const { return closed_ || (!remote() && channel_->connection() == nullptr); }
+  // Milliseconds since the transport gave or took a byte. No thread is waited for.
+  std::uint64_t idle_time() const;
   // Only if not remote().
   io::Channel& local() const { return *channel_; }
   Delivery& delivery() const { return *delivery_; }

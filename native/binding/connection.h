@@ -93,6 +93,7 @@ class ConnectionHandle {
   napi_value quiet_shutdown(const Call& call);
   napi_value buffered_amount(const Call& call);
   napi_value readable_amount(const Call& call);
+  napi_value idle_time(const Call& call);
   napi_value state(const Call& call);
   napi_value local_address(const Call& call);
   napi_value remote_address(const Call& call);

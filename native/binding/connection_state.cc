@@ -256,6 +256,8 @@ napi_value ConnectionHandle::readable_amount(const Call& call) {
   return to_js(call.env, ask(std::size_t{0}, [](engine::Connection& connection) { return connection.readable(); }));
 }
 
+napi_value ConnectionHandle::idle_time(const Call& call) { return to_js(call.env, access_->idle_time()); }
+
 napi_value ConnectionHandle::state(const Call& call) {
   return to_js(call.env,
                ask("closed", [](engine::Connection& connection) { return SSL_state_string_long(connection.ssl()); }));
@@ -302,6 +304,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       getter<&Self::quiet_shutdown>("quietShutdown"),
       getter<&Self::buffered_amount>("bufferedAmount"),
       getter<&Self::readable_amount>("readableAmount"),
+      getter<&Self::idle_time>("idleTime"),
       getter<&Self::state>("state"),
       method<&Self::local_address>("localAddress"),
       method<&Self::remote_address>("remoteAddress"),

@@ -36,6 +36,8 @@ class Events {
   virtual void operation_failed(OperationId id, openssl::FailurePtr failure) = 0;
   // `bytes` begin where slab() began.
   virtual void data(OperationId id, std::span<const std::uint8_t> bytes) = 0;
+  // Bytes went to the peer that the owner did not send: a file, by the kernel.
+  virtual void sent_by_kernel() {}
   // The flow's own memory holds this many bytes; it is not written again before Connection::flow_delivered().
   virtual void flow_filled(std::size_t count) = 0;
   virtual void end(OperationId id) = 0;

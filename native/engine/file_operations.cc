@@ -60,6 +60,7 @@ Connection::Step Connection::send_by_kernel(Operation& operation, std::size_t co
   ERR_clear_error();
   if (sent > 0) {
     file_sent(operation, static_cast<std::size_t>(sent));
+    events_.sent_by_kernel();
     return Step::progress;
   }
   if (sent == 0) return file_ended(operation);

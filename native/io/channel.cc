@@ -157,6 +157,7 @@ bool Channel::flush() {
   if (!transport_ || connection_->enc().out.empty() || holds_tickets()) return false;
   tickets_due_ = connection_->established();
   const Moved moved = transport_->send(connection_->enc().out);
+  if (moved.bytes != 0) note_moved();
   if (moved.failure) connection_->fail_sending(moved.failure);
   send_budget_ -= std::min(moved.bytes, send_budget_);
   return moved.bytes != 0 || moved.failure;

@@ -4,6 +4,7 @@
 // never runs inside pump(): it runs in Reactor::deliver() alone, after which the channel may have been closed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -73,6 +74,9 @@ class Channel : public engine::Events,
   };
   KernelTls kernel_tls() const;
 
+  // When the transport last gave or took a byte: uv_now(), in milliseconds, of whichever loop. Any thread.
+  std::uint64_t moved_at() const { return moved_at_.load(std::memory_order_relaxed); }
+
   // `now`: may end at once, without an event. Otherwise every end is an event, and the outcome is pending.
   Outcome start(engine::Operation operation, bool now = true);
   Outcome start_read(engine::ReadOperation read, bool now = true);
@@ -106,6 +110,7 @@ class Channel : public engine::Events,
   void operation_done(engine::OperationId id, std::int64_t result) override;
   void operation_failed(engine::OperationId id, openssl::FailurePtr failure) override;
   void data(engine::OperationId id, std::span<const std::uint8_t> bytes) override;
+  void sent_by_kernel() override { note_moved(); }
   void flow_filled(std::size_t count) override;
   void end(engine::OperationId id) override;
   void peer_updated(engine::OperationId id) override;
@@ -135,6 +140,7 @@ class Channel : public engine::Events,
   openssl::FailurePtr set_plain_socket(Fd& fd, bool sole);
   void note_activity(bool on);
   void note_job();
+  void note_moved() { moved_at_.store(uv_now(reactor_->loop()), std::memory_order_relaxed); }
   void arm_retransmission(bool active);
   void receive_input();
   void draw_input();
@@ -171,6 +177,7 @@ class Channel : public engine::Events,
   bool pumping_ = false;
   // Much came at the last time, in large records.
   bool bulk_ = false;
+  std::atomic<std::uint64_t> moved_at_ = 0;
   bool user_ref_ = true;
   bool active_ = false;
   bool waits_for_delivery_ = false;

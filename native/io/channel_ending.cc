@@ -28,12 +28,14 @@ bool Channel::receive_once() {
   const std::span<std::uint8_t> buffer = reactor_->scratch();
   const bool ended = enc.in.eof_seen();
   if (enc.let_read(buffer.size())) {
+    note_moved();
     connection_->advance();
     return !connection_->dead() && enc.ktls->allowance() != buffer.size() && enc.ktls->readable();
   }
   Moved moved = transport_->receive(buffer);
   const bool ends = (moved.eof || moved.failure) && !ended;
   if (moved.bytes == 0 && !ends) return false;
+  if (moved.bytes != 0) note_moved();
   enc.in.lend(buffer.first(moved.bytes));
   if (ends) connection_->end_input(std::move(moved.failure));
   connection_->advance();

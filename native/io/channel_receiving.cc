@@ -25,6 +25,7 @@ void Channel::transport_ready(bool input, bool output) {
 void Channel::receive_input() {
   const std::span<std::uint8_t> buffer = reactor_->receive_buffer();
   if (connection_->enc().let_read(buffer.size())) {
+    note_moved();
     pump_input({});
     return;
   }
@@ -45,6 +46,7 @@ void Channel::pump_input(std::span<const std::uint8_t> enc) {
   if (!connection_) return;
   in->reclaim();
   const std::size_t received = enc.empty() ? in->drawn() : enc.size();
+  if (received != 0) note_moved();
   bulk_ = received >= kBulk && in->largest() >= kBulk / 4;
   settle();
 }
