@@ -215,7 +215,7 @@ const isError = (value: unknown): value is Error => value instanceof Error || ty
 
 /** What is used only when the connection is there, but would be wrong all the same. */
 function checkSocketOptions(options: ConnectOptions): void {
-  for (const name of ['allowHalfOpen', 'pauseOnConnect', 'noDelay', 'keepAlive'] as const) {
+  for (const name of ['allowHalfOpen', 'pauseOnConnect', 'strictEnd', 'noDelay', 'keepAlive'] as const) {
     optionalBoolean(options[name], `options.${name}`, false);
   }
   optionalInteger(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1);

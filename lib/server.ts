@@ -117,6 +117,7 @@ function settingsOf(options: ServerOptions): Settings {
       allowHalfOpen: optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false),
       onread,
       pauseOnConnect: optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false),
+      strictEnd: optionalBoolean(options.strictEnd, 'options.strictEnd', true),
     },
     handshakeTimeout: validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout'),
     noDelay: optionalBoolean(options.noDelay, 'options.noDelay', true),

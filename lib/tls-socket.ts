@@ -24,6 +24,13 @@ export interface TlsSocketOptions {
   readonly onread?: OnReadOptions | undefined;
   /** Reading waits for `resume()`, `read()` or a listener of `'data'`; default false. */
   readonly pauseOnConnect?: boolean | undefined;
+  /**
+   * Whether a transport that ends without close_notify, after the handshake, is an error (`ERR_SSL_UNEXPECTED_EOF`);
+   * default true. False: it is `'end'`, as in node:tls, behind the data that came before. Nothing tells then whether data
+   * is missing: it is for protocols that say so themselves, such as HTTP. An end in the middle of a record (which the kernel
+   * does not tell where it decrypts, see `ktls`) or of a handshake stays an error, a reset too.
+   */
+  readonly strictEnd?: boolean | undefined;
 }
 
 /** Milliseconds that asynchronous disposal gives the transport to take our close_notify. */
@@ -43,7 +50,7 @@ class WriteScope extends AsyncResource {
  * A connection as a stream. Its clear bytes are read and written; `ssl` is the connection under it.
  *
  * The end of the stream is the peer's close_notify. If the transport ends without, the stream is destroyed with
- * `ERR_SSL_UNEXPECTED_EOF`. Ending the writable side sends our close_notify. A fatal error closes everything.
+ * `ERR_SSL_UNEXPECTED_EOF`, unless the option `strictEnd` is false. Ending the writable side sends our close_notify. A fatal error closes everything.
  */
 export class TlsSocket extends TlsSocketState implements Flow {
   readonly #connection: Connection;
@@ -69,6 +76,7 @@ export class TlsSocket extends TlsSocketState implements Flow {
     assertMethodCarries(contextArgument(ssl.context, 'ssl.context').policy.method, 'stream', 'a TlsSocket');
     super(ssl, optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false));
     this.#connection = connection;
+    if (!optionalBoolean(options.strictEnd, 'options.strictEnd', true)) connection.native.setStrictEnd(false);
     this.#ownBuffer = options.onread !== undefined && options.onread !== null;
     this.#receiver =
       options.onread === undefined || options.onread === null

@@ -27,6 +27,7 @@ export const socketSuites = [
   'shutdown-state',
   'socket',
   'socket-ends',
+  'strict-end',
   'transports',
   'verify-paused',
   'verify-waiting',

@@ -443,6 +443,8 @@ export declare class NativeConnection {
   remoteAddress(): NativeAddress | null;
   setNoDelay(on: boolean): void;
   setKeepAlive(on: boolean, seconds: number): void;
+  /** False: a transport that ends between two records, after the handshake, is told as the peer's close_notify. */
+  setStrictEnd(on: boolean): void;
 }
 
 export interface NativeAddress {

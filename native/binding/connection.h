@@ -65,6 +65,7 @@ class ConnectionHandle {
   napi_value check_private_key(const Call& call);
   napi_value set_no_delay(const Call& call);
   napi_value set_keep_alive(const Call& call);
+  napi_value set_strict_end(const Call& call);
 
   // connection_state.cc
   napi_value session(const Call& call);

@@ -283,6 +283,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::check_private_key>("checkPrivateKey"),
       method<&Self::set_no_delay>("setNoDelay"),
       method<&Self::set_keep_alive>("setKeepAlive"),
+      method<&Self::set_strict_end>("setStrictEnd"),
   };
 }
 

@@ -202,4 +202,11 @@ napi_value ConnectionHandle::set_keep_alive(const Call& call) {
   return undefined(call.env);
 }
 
+napi_value ConnectionHandle::set_strict_end(const Call& call) {
+  bool on = false;
+  if (!call.read(0, "on", on)) return nullptr;
+  access_->run([on](io::Channel& channel) { channel.connection()->set_strict_end(on); });
+  return undefined(call.env);
+}
+
 }  // namespace system_tls::binding

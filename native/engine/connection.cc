@@ -193,6 +193,7 @@ Connection::Step Connection::drive_handshake() {
 
 void Connection::handshake_complete() {
   established_ = true;
+  enc_.in.hide_end(!strict_end_);
   // The client's Finished has answered all that was sent before them.
   if (server_ && tls13()) tickets_size_ = enc_.out.size();
   if (enc_.ktls) {

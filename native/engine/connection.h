@@ -117,6 +117,8 @@ class Connection {
   openssl::FailurePtr schedule_renegotiate(bool abbreviated);
   // SSL_set_shutdown: adds to the state; what was said already is not taken back. Null, or why not, as above.
   openssl::FailurePtr set_shutdown(int state);
+  // Off: a transport that ends between two records after the handshake stands for the peer's close_notify.
+  void set_strict_end(bool on);
 
   // Runs as far as possible. Stops at the out mark, so that what was made is sent before more is.
   void advance();
@@ -250,6 +252,8 @@ class Connection {
   Step read_into(std::span<std::uint8_t> target);
   bool input_may_be_there() const;
   Step serve_read_ahead();
+  ReadResult nothing_read(std::span<std::uint8_t> target, std::size_t& count, openssl::FailurePtr& failure,
+                          bool in_job);
   ReadResult read_some(std::span<std::uint8_t> target, std::size_t& count, openssl::FailurePtr& failure,
                        bool in_job = false);
   Step conclude_read(ReadResult result, openssl::FailurePtr failure, bool moved);
@@ -329,6 +333,7 @@ class Connection {
 
   bool handshake_wanted_ = false;
   bool established_ = false;
+  bool strict_end_ = true;
   bool peer_closed_ = false;  // close_notify received
   std::size_t close_notify_size_ = 0;
   std::size_t tickets_size_ = 0;  // of a server's handshake, as records

@@ -19,7 +19,7 @@ int read_enc(BIO* bio, char* to, std::size_t size, std::size_t* count) {
     *count = side.datagrams->admit({reinterpret_cast<std::uint8_t*>(to), *count});
   }
   if (*count != 0) return 1;
-  if (!in.at_eof()) BIO_set_retry_read(bio);
+  if (!in.at_eof() || in.end_is_hidden(size)) BIO_set_retry_read(bio);
   return 0;
 }
 

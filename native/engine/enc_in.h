@@ -48,6 +48,19 @@ class EncIn {
   bool eof_seen() const { return eof_; }
   const openssl::FailurePtr& failure() const { return failure_; }
 
+  // OpenSSL is not told of an end that comes between two records, and the owner looks for it.
+  void hide_end(bool on) { hides_end_ = on; }
+  // `asked`: by OpenSSL, at the end. Who asks for a whole header, and not for the rest of something, has read the
+  // record before to its last byte.
+  bool end_is_hidden(std::size_t asked) {
+    if (!hides_end_ || asked != kHeader || in_part_) return false;
+    ended_between_records_ = true;
+    return true;
+  }
+  bool ended_between_records() const { return ended_between_records_; }
+
+  static constexpr std::size_t kHeader = 5;  // of a record: RFC 8446 5.1
+
   // The peer broke a limit inside one SSL_read: OpenSSL gets nothing more, so that the call returns and the limit is
   // enforced.
   void stop() { stopped_ = true; }
@@ -62,8 +75,7 @@ class EncIn {
   bool readable() const { return !stopped_ && !paused() && (size() != 0 || source_ != nullptr); }
 
  private:
-  static constexpr std::size_t kHeader = 5;  // of a record: RFC 8446 5.1
-
+  std::size_t fill(std::span<std::uint8_t> to);
   std::size_t draw(std::span<std::uint8_t> to);
 
   ByteQueue kept_;
@@ -74,8 +86,11 @@ class EncIn {
   std::size_t largest_ = 0;
   std::array<std::uint8_t, kHeader> next_header_{};
   bool at_header_ = false;
+  bool in_part_ = false;  // the last read that gave something gave less than was asked for
   openssl::FailurePtr failure_;
   bool eof_ = false;
+  bool hides_end_ = false;
+  bool ended_between_records_ = false;
   bool stopped_ = false;
   std::uint32_t work_ = std::numeric_limits<std::uint32_t>::max();
 };

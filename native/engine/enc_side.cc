@@ -24,6 +24,12 @@ void EncIn::draw_from(EncSource& source, std::size_t most) {
 }
 
 std::size_t EncIn::read(std::span<std::uint8_t> to) {
+  const std::size_t count = fill(to);
+  if (count != 0) in_part_ = count < to.size();
+  return count;
+}
+
+std::size_t EncIn::fill(std::span<std::uint8_t> to) {
   largest_ = std::max(largest_, to.size());
   const bool body = std::exchange(at_header_, to.size() <= kHeader);
   if (size() == 0) {

@@ -73,9 +73,13 @@ int Ktls::read(BIO* bio, std::span<std::uint8_t> to, std::size_t* count, EncIn& 
     }
     if (BIO_should_retry(socket_.get()) == 0) {
       if (BIO_eof(socket_.get()) != 0) in.set_eof();
-      if (in.at_eof()) return 0;
-      read_error_ = errno;
-      return -1;  // libssl looks at errno: EBADMSG is a record that the kernel could not decrypt
+      // A kernel that decrypts does not tell where in a record the end came.
+      const bool hidden = in.at_eof() && in.end_is_hidden(receives_ ? EncIn::kHeader : to.size());
+      if (in.at_eof() && !hidden) return 0;
+      if (!in.at_eof()) {
+        read_error_ = errno;
+        return -1;  // libssl looks at errno: EBADMSG is a record that the kernel could not decrypt
+      }
     }
   }
   allowance_ = 0;

@@ -180,6 +180,22 @@ Connection::Step Connection::conclude_read(ReadResult result, FailurePtr failure
   return moved || result == ReadResult::closed ? Step::progress : Step::blocked;
 }
 
+void Connection::set_strict_end(bool on) {
+  strict_end_ = on;
+  enc_.in.hide_end(established_ && !on);
+}
+
+// In the middle of a handshake OpenSSL hears of the end after all.
+Connection::ReadResult Connection::nothing_read(std::span<std::uint8_t> target, std::size_t& count, FailurePtr& failure,
+                                                bool in_job) {
+  failure = after_read();
+  if (failure) return ReadResult::failed;
+  if (!enc_.in.ended_between_records()) return ReadResult::none;
+  if (!renegotiating() && SSL_in_init(ssl_.get()) == 0) return ReadResult::closed;
+  enc_.in.hide_end(false);
+  return read_some(target, count, failure, in_job);
+}
+
 Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std::size_t& count, FailurePtr& failure,
                                              bool in_job) {
   openssl::clear_errors();
@@ -198,8 +214,7 @@ Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std
   switch (error) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
-      failure = after_read();
-      return failure ? ReadResult::failed : ReadResult::none;
+      return nothing_read(target, count, failure, in_job);
     case SSL_ERROR_ZERO_RETURN:
       failure = after_read();
       return failure ? ReadResult::failed : ReadResult::closed;

@@ -314,6 +314,45 @@ const Register kCrossingRequests("a request of ours does not excuse the peer's o
   return true;
 });
 
+const Register kHiddenEnd("an end between two records may stand for close_notify, in the middle of one it does not",
+                          [] {
+                            for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+                              Pair pair(version);
+                              CHECK(pair.handshake());
+                              pair.pump();
+                              pair.client.write("hello");
+                              pair.client.connection->advance();
+                              engine::ByteQueue& out = pair.client.connection->enc().out;
+                              std::vector<std::uint8_t> record(out.size());
+                              out.take(record);
+                              for (std::size_t count = 0; count <= record.size(); ++count) {
+                                Pair cut(version);
+                                CHECK(cut.handshake());
+                                cut.pump();
+                                cut.server.connection->set_strict_end(false);
+                                cut.client.write("hello");
+                                cut.client.connection->advance();
+                                std::vector<std::uint8_t> bytes(count);
+                                cut.client.connection->enc().out.take(bytes);
+                                const OperationId read = cut.server.read();
+                                const OperationId after = cut.server.read();
+                                engine::EncIn& in = cut.server.connection->enc().in;
+                                if (count != 0) in.lend(bytes);
+                                in.set_eof();
+                                cut.server.connection->advance();
+                                const bool whole = count == 0 || count == record.size();
+                                CHECK(cut.server.connection->dead() != whole);
+                                CHECK(cut.server.events.ended.contains(after) == whole);
+                                CHECK((cut.server.events.reads[read] == "hello") == (count == record.size()));
+                                // The sending half goes on.
+                                if (whole)
+                                  CHECK(cut.server.events.failures.empty() &&
+                                        cut.server.connection->open_for_writing());
+                              }
+                            }
+                            return true;
+                          });
+
 const Register kKeyUpdateMisuse("a key update out of place is an error and nothing else", [] {
   Pair pair(TLS1_2_VERSION);
   const OperationId early = pair.client.start(Kind::key_update);
