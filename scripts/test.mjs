@@ -2,7 +2,7 @@
 
 import process from 'node:process';
 import { checkIncludes } from './check-includes.mjs';
-import { Counts, runMocha, socketSuites, testFiles } from './mocha.mjs';
+import { Counts, runMocha, socketTests } from './mocha.mjs';
 import { tsc } from './run.mjs';
 import { prune, runMain, setup } from './setup.mjs';
 
@@ -30,7 +30,7 @@ await runMain(async () => {
   counts.add(runMocha(args));
   if (args.length === 0) {
     console.log('\non I/O threads');
-    counts.add(runMocha(testFiles(socketSuites), { env: { SYSTEM_TLS_TEST_IO: 'threads' } }));
+    counts.add(runMocha([socketTests], { env: { SYSTEM_TLS_TEST_IO: 'threads' } }));
   }
   return counts.conclude();
 });

@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { connect, createServer, type SslContextOptions, TlsSocket } from 'system-tls';
-import { pattern } from './support/bytes.ts';
-import { certificates } from './support/certificates.ts';
-import { codes } from './support/codes.ts';
-import { rejected, thrown } from './support/errors.ts';
-import { all, connectedPair, type MemoryPair, makePair, tls12, versions } from './support/memory-pair.ts';
-import { connectTo, startServer } from './support/sockets.ts';
-import { until, watch, within } from './support/wait.ts';
+import { pattern } from '../support/bytes.ts';
+import { certificates } from '../support/certificates.ts';
+import { codes } from '../support/codes.ts';
+import { rejected, thrown } from '../support/errors.ts';
+import { all, connectedPair, type MemoryPair, makePair, tls12, versions } from '../support/memory-pair.ts';
+import { connectTo, startServer } from '../support/sockets.ts';
+import { until, watch, within } from '../support/wait.ts';
 
 interface Seen {
   readonly events: string[];

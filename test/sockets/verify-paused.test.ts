@@ -1,8 +1,8 @@
 // What ends a process, a thread or an object while a handshake is paused in a callback: nobody will answer any more, and a
 // job that is left paused would leak with its stack, or be resumed on another.
 import assert from 'node:assert/strict';
-import { endsWith, run } from './support/scripts.ts';
-import { startServer } from './support/sockets.ts';
+import { endsWith, run } from '../support/scripts.ts';
+import { startServer } from '../support/sockets.ts';
 
 /** `asked()` resolves when so many questions wait; they are answered by calling what is in `answers`. */
 const preamble = `

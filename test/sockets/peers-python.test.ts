@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { pattern } from './support/bytes.ts';
-import { needsProgram } from './support/capabilities.ts';
-import { tls12, tls13 } from './support/memory-pair.ts';
-import { pythonClient, pythonServer } from './support/peers.ts';
-import { collect, connectTo, startServer } from './support/sockets.ts';
-import { within } from './support/wait.ts';
+import { pattern } from '../support/bytes.ts';
+import { needsProgram } from '../support/capabilities.ts';
+import { tls12, tls13 } from '../support/memory-pair.ts';
+import { pythonClient, pythonServer } from '../support/peers.ts';
+import { collect, connectTo, startServer } from '../support/sockets.ts';
+import { within } from '../support/wait.ts';
 
 describe('python3 ssl', () => {
   before(function () {

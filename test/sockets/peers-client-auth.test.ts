@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import type { TlsSocket } from 'system-tls';
-import { needs, needsProgram } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
+import { needs, needsProgram } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
 import {
   apache,
   apacheModules,
@@ -15,14 +15,14 @@ import {
   pythonClient,
   selfserv,
   tstclnt,
-} from './support/client-auth-peers.ts';
-import { codes } from './support/codes.ts';
-import { rejected } from './support/errors.ts';
-import { tls12, tls13 } from './support/memory-pair.ts';
-import { gnutlsClient, pythonServer } from './support/peers.ts';
-import { connectTo, startServer } from './support/sockets.ts';
-import { handshakeType, trace } from './support/trace.ts';
-import { until, watch, within } from './support/wait.ts';
+} from '../support/client-auth-peers.ts';
+import { codes } from '../support/codes.ts';
+import { rejected } from '../support/errors.ts';
+import { tls12, tls13 } from '../support/memory-pair.ts';
+import { gnutlsClient, pythonServer } from '../support/peers.ts';
+import { connectTo, startServer } from '../support/sockets.ts';
+import { handshakeType, trace } from '../support/trace.ts';
+import { until, watch, within } from '../support/wait.ts';
 
 const later = [
   ['TLSv1.2', tls12, { tls: '+VERS-TLS1.2', nss: 'tls1.2:tls1.2' }],

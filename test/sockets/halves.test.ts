@@ -7,15 +7,15 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { Bio, Ssl, type TlsSocket } from 'system-tls';
-import { pattern, readToEnd, sha256 } from './support/bytes.ts';
-import { certificates } from './support/certificates.ts';
-import { nodeScript } from './support/child.ts';
-import { rejected } from './support/errors.ts';
-import { sayLastWords } from './support/last-words.ts';
-import { clientContext, connectedPair, serverContext, tls12, tls13, versions } from './support/memory-pair.ts';
-import { fdOf, quietPair } from './support/quiet-pair.ts';
-import { collect, connectTo, pool, socketPair, startServer } from './support/sockets.ts';
-import { turns, until, watch, within } from './support/wait.ts';
+import { pattern, readToEnd, sha256 } from '../support/bytes.ts';
+import { certificates } from '../support/certificates.ts';
+import { nodeScript } from '../support/child.ts';
+import { rejected } from '../support/errors.ts';
+import { sayLastWords } from '../support/last-words.ts';
+import { clientContext, connectedPair, serverContext, tls12, tls13, versions } from '../support/memory-pair.ts';
+import { fdOf, quietPair } from '../support/quiet-pair.ts';
+import { collect, connectTo, pool, socketPair, startServer } from '../support/sockets.ts';
+import { turns, until, watch, within } from '../support/wait.ts';
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 

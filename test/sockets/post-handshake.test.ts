@@ -1,15 +1,15 @@
 // TLS 1.3: a server asks for the client's certificate after the handshake.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { needsProgram } from './support/capabilities.ts';
-import { certificates, type Identity } from './support/certificates.ts';
-import { codes } from './support/codes.ts';
-import { rejected } from './support/errors.ts';
-import { connectedPair, type MemoryPair, makePair, type PairOptions, tls12, tls13 } from './support/memory-pair.ts';
-import { pythonServer } from './support/peers.ts';
-import { connectTo } from './support/sockets.ts';
-import { handshakeType, trace } from './support/trace.ts';
-import { turns, until, watch, within } from './support/wait.ts';
+import { needsProgram } from '../support/capabilities.ts';
+import { certificates, type Identity } from '../support/certificates.ts';
+import { codes } from '../support/codes.ts';
+import { rejected } from '../support/errors.ts';
+import { connectedPair, type MemoryPair, makePair, type PairOptions, tls12, tls13 } from '../support/memory-pair.ts';
+import { pythonServer } from '../support/peers.ts';
+import { connectTo } from '../support/sockets.ts';
+import { handshakeType, trace } from '../support/trace.ts';
+import { turns, until, watch, within } from '../support/wait.ts';
 
 const asking = (identity: Identity | undefined): PairOptions => ({
   both: tls13,

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TlsSocket } from 'system-tls';
-import { certificates } from './support/certificates.ts';
-import { socketPair } from './support/sockets.ts';
-import { sleep, until, watch } from './support/wait.ts';
+import { certificates } from '../support/certificates.ts';
+import { socketPair } from '../support/sockets.ts';
+import { sleep, until, watch } from '../support/wait.ts';
 
 const size = 256 << 20;
 const milliseconds = 1000;

@@ -4,12 +4,12 @@ import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { connect, createServer, type Server, Ssl, SslContext, type SslSession, type TlsSocket } from 'system-tls';
-import { certificates } from './support/certificates.ts';
-import { nodeScript } from './support/child.ts';
-import { rejected, thrown } from './support/errors.ts';
-import { serverContext, versions } from './support/memory-pair.ts';
-import { collect, connectTo, type Running, startServer } from './support/sockets.ts';
-import { sleep, until, within } from './support/wait.ts';
+import { certificates } from '../support/certificates.ts';
+import { nodeScript } from '../support/child.ts';
+import { rejected, thrown } from '../support/errors.ts';
+import { serverContext, versions } from '../support/memory-pair.ts';
+import { collect, connectTo, type Running, startServer } from '../support/sockets.ts';
+import { sleep, until, within } from '../support/wait.ts';
 
 interface ClientError extends Error {
   readonly code: string;

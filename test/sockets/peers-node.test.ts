@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
-import { pattern } from './support/bytes.ts';
-import { certificates } from './support/certificates.ts';
-import { nodeScript } from './support/child.ts';
-import { tls12, tls13, versions } from './support/memory-pair.ts';
-import { collect, connectTo, startServer } from './support/sockets.ts';
-import { until, within } from './support/wait.ts';
+import { pattern } from '../support/bytes.ts';
+import { certificates } from '../support/certificates.ts';
+import { nodeScript } from '../support/child.ts';
+import { tls12, tls13, versions } from '../support/memory-pair.ts';
+import { collect, connectTo, startServer } from '../support/sockets.ts';
+import { until, within } from '../support/wait.ts';
 
 const open = new Set<tls.TLSSocket | tls.Server>();
 

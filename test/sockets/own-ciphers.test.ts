@@ -1,13 +1,13 @@
 // Ciphers of one connection: renegotiation "for other algorithms", as the tutorial has it.
 import assert from 'node:assert/strict';
 import type { Ssl, SslContext } from 'system-tls';
-import { certificates } from './support/certificates.ts';
-import { codes } from './support/codes.ts';
-import { rejected, thrown } from './support/errors.ts';
-import { clientContext, connectedPair, makePair, serverContext, tls12, tls13 } from './support/memory-pair.ts';
-import { command, opensslServer } from './support/peers.ts';
-import { connectTo } from './support/sockets.ts';
-import { until, watch } from './support/wait.ts';
+import { certificates } from '../support/certificates.ts';
+import { codes } from '../support/codes.ts';
+import { rejected, thrown } from '../support/errors.ts';
+import { clientContext, connectedPair, makePair, serverContext, tls12, tls13 } from '../support/memory-pair.ts';
+import { command, opensslServer } from '../support/peers.ts';
+import { connectTo } from '../support/sockets.ts';
+import { until, watch } from '../support/wait.ts';
 
 const [aes, chacha] = ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-CHACHA20-POLY1305'];
 const before = { both: { ...tls12, ciphers: `${aes}:${chacha}` }, server: { clientRenegotiation: true } };

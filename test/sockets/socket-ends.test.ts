@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { type EventEmitter, getEventListeners, once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { OpenSslError, Ssl, TlsSocket } from 'system-tls';
-import { pattern } from './support/bytes.ts';
-import { certificates } from './support/certificates.ts';
-import { codes } from './support/codes.ts';
-import { rejected, thrown } from './support/errors.ts';
-import { clientContext, connectedPair, makePair, tls12, tls13 } from './support/memory-pair.ts';
-import { collect, connectTo, socketPair, startServer } from './support/sockets.ts';
-import { sleep, until, watch, within } from './support/wait.ts';
+import { pattern } from '../support/bytes.ts';
+import { certificates } from '../support/certificates.ts';
+import { codes } from '../support/codes.ts';
+import { rejected, thrown } from '../support/errors.ts';
+import { clientContext, connectedPair, makePair, tls12, tls13 } from '../support/memory-pair.ts';
+import { collect, connectTo, socketPair, startServer } from '../support/sockets.ts';
+import { sleep, until, watch, within } from '../support/wait.ts';
 
 describe('what a TlsSocket says of its peer', () => {
   for (const [version, both] of [

@@ -6,13 +6,13 @@ import net from 'node:net';
 import { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { connect, TlsSocket } from 'system-tls';
-import { pattern, sha256 } from './support/bytes.ts';
-import { certificates } from './support/certificates.ts';
-import { codes } from './support/codes.ts';
-import { rejected } from './support/errors.ts';
-import { tls12, tls13, versions } from './support/memory-pair.ts';
-import { collect, connectTo, socketPair, startServer } from './support/sockets.ts';
-import { patience, sleep, until, within } from './support/wait.ts';
+import { pattern, sha256 } from '../support/bytes.ts';
+import { certificates } from '../support/certificates.ts';
+import { codes } from '../support/codes.ts';
+import { rejected } from '../support/errors.ts';
+import { tls12, tls13, versions } from '../support/memory-pair.ts';
+import { collect, connectTo, socketPair, startServer } from '../support/sockets.ts';
+import { patience, sleep, until, within } from '../support/wait.ts';
 
 /** 50 MiB without holding them. */
 function* chunks(count: number, size: number): Generator<Buffer> {

@@ -6,14 +6,14 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { Bio, Ssl } from 'system-tls';
-import { pattern, readAtLeast, readToEnd } from './support/bytes.ts';
-import { certificates } from './support/certificates.ts';
-import { nodeScript } from './support/child.ts';
-import { rejected, thrown } from './support/errors.ts';
-import { clientContext, serverContext, versions } from './support/memory-pair.ts';
-import { fdOf, quietPair } from './support/quiet-pair.ts';
-import { pool, startServer } from './support/sockets.ts';
-import { until, within } from './support/wait.ts';
+import { pattern, readAtLeast, readToEnd } from '../support/bytes.ts';
+import { certificates } from '../support/certificates.ts';
+import { nodeScript } from '../support/child.ts';
+import { rejected, thrown } from '../support/errors.ts';
+import { clientContext, serverContext, versions } from '../support/memory-pair.ts';
+import { fdOf, quietPair } from '../support/quiet-pair.ts';
+import { pool, startServer } from '../support/sockets.ts';
+import { until, within } from '../support/wait.ts';
 
 function makeSsl(side: 'client' | 'server', options = {}): Ssl {
   const context = side === 'client' ? clientContext(options) : serverContext(options);

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:crypto';
 import type { Ssl, SslContextOptions, SslSession } from 'system-tls';
-import { readToEnd } from './support/bytes.ts';
-import { codes } from './support/codes.ts';
-import { rejected, thrown } from './support/errors.ts';
+import { readToEnd } from '../support/bytes.ts';
+import { codes } from '../support/codes.ts';
+import { rejected, thrown } from '../support/errors.ts';
 import {
   clientContext,
   connectedPair,
@@ -13,9 +13,9 @@ import {
   serverContext,
   tls12,
   versions,
-} from './support/memory-pair.ts';
-import { socketPair } from './support/sockets.ts';
-import { watch } from './support/wait.ts';
+} from '../support/memory-pair.ts';
+import { socketPair } from '../support/sockets.ts';
+import { watch } from '../support/wait.ts';
 
 const neither = { sent: false, received: false };
 const sent = { sent: true, received: false };

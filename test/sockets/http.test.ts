@@ -6,13 +6,13 @@ import https from 'node:https';
 import net from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { Bio, Ssl } from 'system-tls';
-import { pattern, sha256 } from './support/bytes.ts';
-import { needsProgram } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
-import { Child, nodeScript } from './support/child.ts';
-import { clientContext } from './support/memory-pair.ts';
-import { connectTo, startServer } from './support/sockets.ts';
-import { within } from './support/wait.ts';
+import { pattern, sha256 } from '../support/bytes.ts';
+import { needsProgram } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
+import { Child, nodeScript } from '../support/child.ts';
+import { clientContext } from '../support/memory-pair.ts';
+import { connectTo, startServer } from '../support/sockets.ts';
+import { within } from '../support/wait.ts';
 
 const large = pattern(8 << 20);
 

@@ -15,14 +15,14 @@ import {
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TlsSocket } from 'system-tls';
-import { pattern, readToEnd, sha256 } from './support/bytes.ts';
-import { needs, needsProgram } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
-import { codes } from './support/codes.ts';
-import { rejected } from './support/errors.ts';
-import { connectedPair, tls12, tls13 } from './support/memory-pair.ts';
-import { collect, socketPair, startServer } from './support/sockets.ts';
-import { sleep, until, watch, within } from './support/wait.ts';
+import { pattern, readToEnd, sha256 } from '../support/bytes.ts';
+import { needs, needsProgram } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
+import { codes } from '../support/codes.ts';
+import { rejected } from '../support/errors.ts';
+import { connectedPair, tls12, tls13 } from '../support/memory-pair.ts';
+import { collect, socketPair, startServer } from '../support/sockets.ts';
+import { sleep, until, watch, within } from '../support/wait.ts';
 
 const inKernel = process.env['SYSTEM_TLS_KTLS'] === '1' || existsSync('/sys/module/tls');
 const megabyte = 2 ** 20;

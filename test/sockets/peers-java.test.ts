@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { needsProgram } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
-import { Child } from './support/child.ts';
-import { tls13 } from './support/memory-pair.ts';
-import { startServer } from './support/sockets.ts';
-import { within } from './support/wait.ts';
+import { needsProgram } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
+import { Child } from '../support/child.ts';
+import { tls13 } from '../support/memory-pair.ts';
+import { startServer } from '../support/sockets.ts';
+import { within } from '../support/wait.ts';
 
 // Its limit of received data is 2^37 bytes by default; here it is small, so that it is reached often.
 const readerSource = `

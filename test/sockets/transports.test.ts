@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { Duplex, duplexPair, PassThrough } from 'node:stream';
 import { Bio, connect, Ssl, TlsSocket } from 'system-tls';
-import { pattern } from './support/bytes.ts';
-import { certificates } from './support/certificates.ts';
-import { codes } from './support/codes.ts';
-import { rejected, thrown } from './support/errors.ts';
-import { clientContext, connectedPair, makePair, serverContext, tls12 } from './support/memory-pair.ts';
-import { collect, connectTo, startServer } from './support/sockets.ts';
-import { sleep, turns, until, within } from './support/wait.ts';
+import { pattern } from '../support/bytes.ts';
+import { certificates } from '../support/certificates.ts';
+import { codes } from '../support/codes.ts';
+import { rejected, thrown } from '../support/errors.ts';
+import { clientContext, connectedPair, makePair, serverContext, tls12 } from '../support/memory-pair.ts';
+import { collect, connectTo, startServer } from '../support/sockets.ts';
+import { sleep, turns, until, within } from '../support/wait.ts';
 
 const client = {
   servername: 'localhost',

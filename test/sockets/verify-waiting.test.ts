@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { IoPool, type ServerOptions, type TlsSocket, type Verify } from 'system-tls';
-import { needsProgram } from './support/capabilities.ts';
-import { certificates, type Identity } from './support/certificates.ts';
-import { codes } from './support/codes.ts';
-import { rejected } from './support/errors.ts';
-import { connectedPair, makePair, tls12, tls13, versions } from './support/memory-pair.ts';
-import { gnutlsClient, opensslClient, opensslServer } from './support/peers.ts';
-import { connectTo, socketPair, startServer } from './support/sockets.ts';
-import { sleep, turns, until, watch, within } from './support/wait.ts';
+import { needsProgram } from '../support/capabilities.ts';
+import { certificates, type Identity } from '../support/certificates.ts';
+import { codes } from '../support/codes.ts';
+import { rejected } from '../support/errors.ts';
+import { connectedPair, makePair, tls12, tls13, versions } from '../support/memory-pair.ts';
+import { gnutlsClient, opensslClient, opensslServer } from '../support/peers.ts';
+import { connectTo, socketPair, startServer } from '../support/sockets.ts';
+import { sleep, turns, until, watch, within } from '../support/wait.ts';
 
 const identity = ({ cert, key }: Identity) => ({ cert, key });
 const asking = (verify: Verify, more: ServerOptions = {}): ServerOptions => ({

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { needsProgram } from './support/capabilities.ts';
-import type { Child } from './support/child.ts';
-import { tls12, tls13 } from './support/memory-pair.ts';
-import { gnutlsClient } from './support/peers.ts';
-import { startServer } from './support/sockets.ts';
-import { until } from './support/wait.ts';
+import { needsProgram } from '../support/capabilities.ts';
+import type { Child } from '../support/child.ts';
+import { tls12, tls13 } from '../support/memory-pair.ts';
+import { gnutlsClient } from '../support/peers.ts';
+import { startServer } from '../support/sockets.ts';
+import { until } from '../support/wait.ts';
 
 const tls12Only = '--priority=NORMAL:-VERS-ALL:+VERS-TLS1.2';
 const tls13Only = '--priority=NORMAL:-VERS-ALL:+VERS-TLS1.3';

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import type { TlsSocket } from 'system-tls';
-import { pattern, sha256 } from './support/bytes.ts';
-import { codes } from './support/codes.ts';
-import { collect, connectTo, pool, startServer } from './support/sockets.ts';
-import { sleep, within } from './support/wait.ts';
+import { pattern, sha256 } from '../support/bytes.ts';
+import { codes } from '../support/codes.ts';
+import { collect, connectTo, pool, startServer } from '../support/sockets.ts';
+import { sleep, within } from '../support/wait.ts';
 
 const size = 4 << 20;
 const sent = pattern(size);

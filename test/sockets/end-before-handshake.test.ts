@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { Bio, Ssl, TlsSocket } from 'system-tls';
-import { certificates } from './support/certificates.ts';
-import { clientContext, makePair, serverContext } from './support/memory-pair.ts';
-import { pool } from './support/sockets.ts';
-import { turns, until, watch, within } from './support/wait.ts';
+import { certificates } from '../support/certificates.ts';
+import { clientContext, makePair, serverContext } from '../support/memory-pair.ts';
+import { pool } from '../support/sockets.ts';
+import { turns, until, watch, within } from '../support/wait.ts';
 
 type Act = (socket: TlsSocket) => void;
 

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OpenSslError } from 'system-tls';
-import { certificates } from './support/certificates.ts';
-import type { Child } from './support/child.ts';
-import { tls12, tls13 } from './support/memory-pair.ts';
-import { command, opensslClient, opensslServer } from './support/peers.ts';
-import { connectTo, startServer } from './support/sockets.ts';
-import { until, within } from './support/wait.ts';
+import { certificates } from '../support/certificates.ts';
+import type { Child } from '../support/child.ts';
+import { tls12, tls13 } from '../support/memory-pair.ts';
+import { command, opensslClient, opensslServer } from '../support/peers.ts';
+import { connectTo, startServer } from '../support/sockets.ts';
+import { until, within } from '../support/wait.ts';
 
 const sent = (message: string) => new RegExp(`^>>> .*, Handshake .*${message}`, 'gm');
 const received = (message: string) => new RegExp(`^<<< .*, Handshake .*${message}`, 'gm');

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { needs, needsProgram } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
-import { endsWith, run } from './support/scripts.ts';
-import { collect, connectTo, startServer } from './support/sockets.ts';
-import { until, within } from './support/wait.ts';
+import { needs, needsProgram } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
+import { endsWith, run } from '../support/scripts.ts';
+import { collect, connectTo, startServer } from '../support/sockets.ts';
+import { until, within } from '../support/wait.ts';
 
 /** The life of a pair in memory, step by step; each may be the last. */
 const memorySteps: ReadonlyArray<readonly [name: string, code: string]> = [
@@ -120,7 +120,7 @@ describe('process', () => {
   });
 
   describe('worker_threads', () => {
-    const workerFile = fileURLToPath(new URL('./support/worker.js', import.meta.url));
+    const workerFile = fileURLToPath(new URL('../support/worker.js', import.meta.url));
     const start = (modes: readonly string[], terminate: boolean, inMain = '') => {
       return run(`
         import { Worker } from 'node:worker_threads';
@@ -376,7 +376,7 @@ describe('process', () => {
         try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
       }).length;
       async function terminated() {
-        const worker = new Worker(${JSON.stringify(fileURLToPath(new URL('./support/worker.js', import.meta.url)))}, {
+        const worker = new Worker(${JSON.stringify(fileURLToPath(new URL('../support/worker.js', import.meta.url)))}, {
           execArgv: [],
           workerData: { cert, key, ca, mode: 'busy-server' },
         });
