@@ -22,3 +22,32 @@ export async function endsWith(child: Child, code: number, what: string): Promis
   const exit = await within(child.exited, `${what} to end`);
   assert.deepEqual(exit, { code, signal: null }, `${what}:\n${child.output}`);
 }
+
+/** A step of a life that is told in code. */
+export type Step = readonly [name: string, code: string];
+
+/** How a process may end, and with which code. */
+export const endings = [
+  ['process.exit()', 'process.exit(7);', 7],
+  ['process.exit() a moment later', 'setTimeout(() => process.exit(7), 5);', 7],
+  ['an uncaught error', 'setImmediate(() => { throw new Error("thrown on purpose"); });', 1],
+] as const;
+
+/** So many at a time as are of use on a small machine. */
+export async function inTurn<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const work = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await act(item);
+  };
+  await Promise.all([work(), work(), work()]);
+}
+
+/** Each beginning of a life. */
+export const prefixes = (steps: readonly Step[]) =>
+  steps.map(([name], last) => ({
+    name,
+    code: steps
+      .slice(0, last + 1)
+      .map(([, code]) => code)
+      .join('\n'),
+  }));

@@ -4,10 +4,10 @@ import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { openssl } from 'system-tls';
-import { needs, needsProgram } from './support/capabilities.ts';
-import { packageFolder } from './support/child.ts';
-import { evaluate, type Node, nodes, requireNode, runModule } from './support/nodes.ts';
-import { bindingsToNode, tracedBindings } from './support/openssl-bindings.ts';
+import { needs, needsProgram } from '../support/capabilities.ts';
+import { packageFolder } from '../support/child.ts';
+import { evaluate, type Node, nodes, requireNode, runModule } from '../support/nodes.ts';
+import { bindingsToNode, tracedBindings } from '../support/openssl-bindings.ts';
 
 interface Refusal {
   code?: string;

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createDtlsServer, openssl, type Ssl, SslContext } from 'system-tls';
-import { needs } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
-import { connectDtlsTo, echo, Relay, startDtls, udp } from './support/dtls.ts';
-import { rejected, thrown } from './support/errors.ts';
-import { patience, sleep, until, watch, within } from './support/wait.ts';
+import { needs } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
+import { connectDtlsTo, echo, Relay, startDtls, udp } from '../support/dtls.ts';
+import { rejected, thrown } from '../support/errors.ts';
+import { patience, sleep, until, watch, within } from '../support/wait.ts';
 
 const { server: serverIdentity } = certificates();
 const serverOptions = { cert: serverIdentity.cert, key: serverIdentity.key };

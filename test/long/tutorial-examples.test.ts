@@ -1,11 +1,11 @@
 // The tutorial's examples, each against its counterpart and against openssl s_client or s_server.
 import assert from 'node:assert/strict';
-import { needsProgram } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
-import { Child } from './support/child.ts';
-import { compileExamples, example, succeeds } from './support/examples.ts';
-import { opensslServer } from './support/peers.ts';
-import { startServer } from './support/sockets.ts';
+import { needsProgram } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
+import { Child } from '../support/child.ts';
+import { compileExamples, example, succeeds } from '../support/examples.ts';
+import { opensslServer } from '../support/peers.ts';
+import { startServer } from '../support/sockets.ts';
 
 interface Serving {
   readonly server: Child;

@@ -1,12 +1,12 @@
 // DTLS with foreign peers: openssl s_client and s_server, gnutls-cli and gnutls-serv.
 import assert from 'node:assert/strict';
 import { type MessageEvent, openssl, type Ssl } from 'system-tls';
-import { needs, needsProgram } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
-import { Child } from './support/child.ts';
-import { connectDtlsTo, echo, startDtls, udp } from './support/dtls.ts';
-import { command } from './support/peers.ts';
-import { patience, until, watch, within } from './support/wait.ts';
+import { needs, needsProgram } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
+import { Child } from '../support/child.ts';
+import { connectDtlsTo, echo, startDtls, udp } from '../support/dtls.ts';
+import { command } from '../support/peers.ts';
+import { patience, until, watch, within } from '../support/wait.ts';
 
 const { ca, server, client } = certificates();
 const dtls12 = '-dtls1_2';

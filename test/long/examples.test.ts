@@ -4,11 +4,11 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { needsProgram } from './support/capabilities.ts';
-import { certificates, type Identity, openssl } from './support/certificates.ts';
-import { Child } from './support/child.ts';
-import { compileExamples, example, succeeds } from './support/examples.ts';
-import { opensslServer } from './support/peers.ts';
+import { needsProgram } from '../support/capabilities.ts';
+import { certificates, type Identity, openssl } from '../support/certificates.ts';
+import { Child } from '../support/child.ts';
+import { compileExamples, example, succeeds } from '../support/examples.ts';
+import { opensslServer } from '../support/peers.ts';
 
 describe('examples', () => {
   before('compile', () => {

@@ -14,12 +14,12 @@ import {
   type SslContextOptions,
   TlsSocket,
 } from 'system-tls';
-import { needs } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
-import { packageFolder } from './support/child.ts';
-import { connectDtlsTo, echo, Relay, startDtls, udp } from './support/dtls.ts';
-import { rejected, thrown } from './support/errors.ts';
-import { patience, sleep, turns, until, watch, within } from './support/wait.ts';
+import { needs } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
+import { packageFolder } from '../support/child.ts';
+import { connectDtlsTo, echo, Relay, startDtls, udp } from '../support/dtls.ts';
+import { rejected, thrown } from '../support/errors.ts';
+import { patience, sleep, turns, until, watch, within } from '../support/wait.ts';
 
 const { ca, server: serverIdentity, client: clientIdentity } = certificates();
 const serverOptions = { cert: serverIdentity.cert, key: serverIdentity.key };
