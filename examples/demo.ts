@@ -1,4 +1,6 @@
 // What `npm start` runs: the main abilities of the package, each shown and checked.
+//   node demo.js [--rounds N]   rounds of the comparison with node:tls: 5
+import { parseArgs } from 'node:util';
 import { showOpenssl } from './demo/isolation.ts';
 import { makePki, type Pki } from './demo/link.ts';
 import { CheckFailed, Report } from './demo/report.ts';
@@ -11,13 +13,15 @@ import { showTls13 } from './demo/tls13.ts';
 /** Seconds in which the process had its turn: a machine that stands still is no step that does not end. */
 const longest = 28;
 
+const { rounds } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } }).values;
+
 const parts: readonly ((report: Report, pki: Pki) => Promise<void> | void)[] = [
   showOpenssl,
   showTls13,
   showTls12,
   showResumption,
   showShutdown,
-  showThroughput,
+  (report, pki) => showThroughput(report, pki, Number(rounds)),
 ];
 
 let finished = false;

@@ -12,7 +12,6 @@ import { check, type Report } from './report.ts';
 const chunkSize = 65_536;
 const warmUp = 150;
 const duration = 400;
-const rounds = 5;
 const mebibyte = 1 << 20;
 
 const common = { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256' } as const;
@@ -113,7 +112,7 @@ interface Comparison {
   readonly theirs: readonly Measured[];
 }
 
-async function compare(pki: Pki, receiving: Receiving, onRound: () => void): Promise<Comparison> {
+async function compare(pki: Pki, receiving: Receiving, rounds: number, onRound: () => void): Promise<Comparison> {
   const [ours, theirs]: [Measured[], Measured[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
     // Who goes first takes turns as well.
@@ -150,12 +149,13 @@ function show(report: Report, receiving: Receiving, { ours, theirs }: Comparison
   report.figure('bytes for the same CPU', ratio(pairs.map(([own, other]) => other.cost / own.cost)));
 }
 
-export async function showThroughput(report: Report, pki: Pki): Promise<void> {
+/** Each contender is measured in `rounds`, in either way of receiving. */
+export async function showThroughput(report: Report, pki: Pki, rounds: number): Promise<void> {
   report.heading('Throughput beside node:tls');
   report.detail('both ends in one thread, one connection; each figure is sending and receiving together');
   for (const receiving of ["'data' events", 'onread buffer'] as const) {
     let done = 0;
-    const comparison = await compare(pki, receiving, () => report.progress(receiving, ++done / (2 * rounds)));
+    const comparison = await compare(pki, receiving, rounds, () => report.progress(receiving, ++done / (2 * rounds)));
     show(report, receiving, comparison);
   }
 }

@@ -226,7 +226,7 @@ describe('examples', () => {
 describe('the demonstration', () => {
   it('shows and checks everything, and ends by itself in time', async () => {
     // It ends itself with a failure if it takes too long.
-    const output = await succeeds(example('demo'));
+    const output = await succeeds(example('demo', ['--rounds', '1']));
     for (const heading of [
       'OpenSSL in use',
       'TLS 1.3',
