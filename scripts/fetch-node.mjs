@@ -1,6 +1,6 @@
 // Another version of node for the tests, from the package registry into .cache/: prints the path of the program.
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { isMain, npm, root, Stop } from './run.mjs';
@@ -15,19 +15,27 @@ export function fetchNode(major) {
   const folder = path.join(root, '.cache', `node-${major}`);
   const program = path.join(folder, 'node_modules', name, 'bin/node');
   if (existsSync(program)) return program;
-  mkdirSync(folder, { recursive: true });
-  const args = [
-    'install',
-    '--prefix',
-    folder,
-    '--no-save',
-    '--no-package-lock',
-    '--ignore-scripts',
-    `${name}@${major}`,
-  ];
-  if (npm(args, { quiet: true, cwd: folder }) !== 0 || !existsSync(program)) {
-    throw new Stop(`the registry gave no ${name}@${major}`);
+  // Several processes may want it at once: each fetches its own, and the first to end gives it to all.
+  const work = `${folder}.${process.pid}`;
+  mkdirSync(work, { recursive: true });
+  try {
+    const args = [
+      'install',
+      '--prefix',
+      work,
+      '--no-save',
+      '--no-package-lock',
+      '--ignore-scripts',
+      `${name}@${major}`,
+    ];
+    if (npm(args, { quiet: true, cwd: work }) !== 0) throw new Stop(`the registry gave no ${name}@${major}`);
+    renameSync(work, folder);
+  } catch (error) {
+    if (!existsSync(program)) throw error;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
   }
+  if (!existsSync(program)) throw new Stop(`${name}@${major} has no program`);
   return program;
 }
 

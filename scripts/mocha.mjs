@@ -5,9 +5,6 @@ import path from 'node:path';
 import process from 'node:process';
 import { root, run } from './run.mjs';
 
-/** What uses sockets, and so has to hold on I/O threads too. */
-export const socketTests = 'dist-test/sockets/*.test.js';
-
 export class Counts {
   passed = 0;
   failed = 0;
@@ -28,34 +25,45 @@ export class Counts {
   }
 }
 
-/**
- * Test files may be named by their source, test/some.test.ts; without any all are run.
- * @param {string[]} args
- */
-function mochaArguments(args) {
-  const compiled = args.map(arg => arg.replace(/^(?:\.\/)?test\/(.*)\.ts$/, 'dist-test/$1.js'));
-  return compiled.some(arg => arg.endsWith('.test.js')) ? compiled : [...compiled, 'dist-test/**/*.test.js'];
-}
+// What mocha's own settings would start a second node for. The other address of localhost has nobody who listens, and is
+// not to be tried because the machine stood still.
+const nodeFlags = ['--enable-source-maps', '--network-family-autoselection-attempt-timeout=10000'];
+
+/** What node is to run for mocha with these arguments. @param {string[]} args */
+export const mochaCommand = args => [...nodeFlags, path.join(root, 'node_modules/mocha/bin/mocha.js'), ...args];
 
 /**
+ * What a run of mocha has counted, and what is to be said about it.
+ * @param {string} file  where the reporter wrote
+ * @param {number | string} end  its exit code, or the signal that ended it
+ * @returns {{ counts: { passed: number, failed: number, skipped: number }, complaint?: string }}
+ */
+export function conclusion(file, end) {
+  if (!existsSync(file)) {
+    const complaint = `mocha ended with code ${end} before it had counted`;
+    return { counts: { passed: 0, failed: 1, skipped: 0 }, complaint };
+  }
+  /** @type {{ passed: number, failed: number, skipped: number }} */
+  const counts = JSON.parse(readFileSync(file, 'utf8'));
+  if (end === 0 || counts.failed > 0) return { counts };
+  return { counts: { ...counts, failed: 1 }, complaint: `every test passed, yet mocha ended with code ${end}` };
+}
+
+/** The compiled form of a test file; other arguments stay as they are. @param {string} arg */
+export const compiled = arg => arg.replace(/^(?:\.\/)?test\/(.*)\.ts$/, 'dist-test/$1.js');
+
+/**
+ * One run of mocha on this terminal. Test files may be named by their source, test/some.test.ts; without any all are run.
  * @param {string[]} args  for mocha
- * @param {{ node?: string, env?: NodeJS.ProcessEnv }} [options]
+ * @param {{ node?: string | undefined, env?: NodeJS.ProcessEnv | undefined }} [options]
  */
 export function runMocha(args, { node = process.execPath, env = {} } = {}) {
   const file = path.join(root, '.cache/test-counts.json');
   rmSync(file, { force: true });
-  const code = run(node, [path.join(root, 'node_modules/mocha/bin/mocha.js'), ...mochaArguments(args)], {
-    env: { ...env, SYSTEM_TLS_TEST_COUNTS: file },
-  });
-  if (!existsSync(file)) {
-    console.error(`mocha ended with code ${code} before it had counted`);
-    return { failed: 1 };
-  }
-  /** @type {{ passed: number, failed: number, skipped: number }} */
-  const counts = JSON.parse(readFileSync(file, 'utf8'));
-  if (code !== 0 && counts.failed === 0) {
-    console.error(`every test passed, yet mocha ended with code ${code}`);
-    counts.failed = 1;
-  }
+  const words = args.map(compiled);
+  if (!words.some(word => word.endsWith('.test.js'))) words.push('dist-test/**/*.test.js');
+  const code = run(node, mochaCommand(words), { env: { ...env, SYSTEM_TLS_TEST_COUNTS: file } });
+  const { counts, complaint } = conclusion(file, code);
+  if (complaint !== undefined) console.error(complaint);
   return counts;
 }

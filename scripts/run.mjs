@@ -15,7 +15,7 @@ export class Stop extends Error {}
  * Programs that look for `node` must find the one that runs this script.
  * @param {NodeJS.ProcessEnv} [extra]
  */
-function environment(extra) {
+export function environment(extra) {
   const folder = path.dirname(process.execPath);
   return { ...process.env, PATH: `${folder}${path.delimiter}${process.env.PATH ?? ''}`, ...extra };
 }

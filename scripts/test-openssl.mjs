@@ -2,18 +2,19 @@
 // tests. The build stays the one that was made with the system's headers, as the binary that ships is.
 //   node scripts/test-openssl.mjs [VERSION | PREFIX] [ARGUMENT...]
 // VERSION: 3.5 (the default) or 3.6, whose Debian packages are unpacked in .cache. PREFIX: a folder with another one and
-// all that it needs, as made by dpkg -x. Further arguments go to mocha; with any, the native tests are left out.
+// all that it needs, as made by dpkg -x. Further arguments are those of `npm test`; with any, the native tests are left out.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fetchNode } from './fetch-node.mjs';
-import { Counts, runMocha } from './mocha.mjs';
+import { Counts } from './mocha.mjs';
 import { buildNativeTests } from './native-tests.mjs';
 import { Lacking, opensslRelease } from './openssl-release.mjs';
 import { root, run, Stop, tsc } from './run.mjs';
 import { prune, runMain, setup } from './setup.mjs';
+import { runTests } from './side-by-side.mjs';
 
 /**
  * The other version of node that the tests use, if there is one.
@@ -65,7 +66,7 @@ await runMain(async () => {
   try {
     const programs = onRelease(where);
     console.log(`\non OpenSSL ${versionsOf(programs, where)}`);
-    counts.add(runMocha(args, programs));
+    counts.add(await runTests(args, programs));
     if (args.length === 0) {
       const native = buildNativeTests([]);
       const good = native !== undefined && run(programs.copy(native, 'native_tests'), [], { env: programs.env }) === 0;

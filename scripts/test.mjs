@@ -1,10 +1,12 @@
-// npm test: sets up, compiles the tests (which is the type test too) and runs everything. Arguments go to mocha.
+// npm test: sets up, compiles the tests (which is the type test too) and runs everything, or what lies in the folders that are
+// named (test/sockets). Other arguments go to mocha.
 
 import process from 'node:process';
 import { checkIncludes } from './check-includes.mjs';
-import { Counts, runMocha, socketTests } from './mocha.mjs';
+import { Counts } from './mocha.mjs';
 import { tsc } from './run.mjs';
 import { prune, runMain, setup } from './setup.mjs';
+import { runTests } from './side-by-side.mjs';
 
 const counts = new Counts();
 
@@ -26,11 +28,6 @@ await runMain(async () => {
   expect('the tests are well typed, type tests included', () => tsc(['-p', 'test']) === 0);
   expect('the includes and imports point downwards', checkIncludes);
   prune('dist-test', 'test');
-  const args = process.argv.slice(2);
-  counts.add(runMocha(args));
-  if (args.length === 0) {
-    console.log('\non I/O threads');
-    counts.add(runMocha([socketTests], { env: { SYSTEM_TLS_TEST_IO: 'threads' } }));
-  }
+  counts.add(await runTests(process.argv.slice(2)));
   return counts.conclude();
 });

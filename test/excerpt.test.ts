@@ -41,11 +41,11 @@ describe('.ci/excerpt', () => {
     needsProgram(this, 'bash');
   });
 
-  it('has the failures of both runs of mocha and of the checks before them, and no test that passed', () => {
+  it('has the failures of all runs of mocha and of the checks before them, and no test that passed', () => {
     const text = excerpt(
       ['checks', '    native/a.h: points upwards', '  ✘ the includes and imports point downwards'],
       run('on the loop', lines(900, '     at')),
-      ['', 'on I/O threads'],
+      ['', '-- test/sockets/a.test.ts on I/O threads (1.0 s)'],
       run('on threads'),
       ['', '999 passed, 3 failed'],
     );
@@ -73,6 +73,7 @@ describe('.ci/excerpt', () => {
     ['    native/test/a_test.cc:12: failed: drawn == 1', []],
     ['every test passed, yet mocha ended with code 7', []],
     ['mocha ended with code 139 before it had counted', []],
+    ['mocha ended with code SIGSEGV before it had counted', []],
     ['not run, since a failure ended the run: 12 tests', []],
     ['The tests are over, but these keep the process alive: [', ["  'Timeout'", ']']],
   ];

@@ -4,8 +4,9 @@ import { type MessageEvent, openssl, type Ssl } from 'system-tls';
 import { needs, needsProgram } from '../support/capabilities.ts';
 import { certificates } from '../support/certificates.ts';
 import { Child } from '../support/child.ts';
-import { connectDtlsTo, echo, startDtls, udp } from '../support/dtls.ts';
+import { connectDtlsTo, echo, startDtls } from '../support/dtls.ts';
 import { command } from '../support/peers.ts';
+import { freePort } from '../support/ports.ts';
 import { patience, until, watch, within } from '../support/wait.ts';
 
 const { ca, server, client } = certificates();
@@ -14,14 +15,6 @@ const dtls12 = '-dtls1_2';
 function opensslClient(port: number, args: readonly string[] = []): Child {
   const trust = ['-CAfile', ca.certFile, '-verify_return_error', '-servername', 'localhost'];
   return new Child('openssl', ['s_client', dtls12, '-connect', `127.0.0.1:${port}`, '-msg', ...trust, ...args]);
-}
-
-/** A port that nobody has: neither server tells one that the system chose. */
-async function freePort(): Promise<number> {
-  const socket = await udp();
-  const { port } = socket;
-  await new Promise<void>(resolve => socket.close(resolve));
-  return port;
 }
 
 async function opensslServer(args: readonly string[] = []): Promise<{ peer: Child; port: number }> {

@@ -1,6 +1,6 @@
-// Certificates for the tests, made by the openssl program once in a run.
+// Certificates for the tests, made by the openssl program once in a run. Each process has its own copy, where it may put other files.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -116,28 +116,40 @@ function read(certFile: string, keyFile: string): Identity {
   return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile, keyFile };
 }
 
-function makeAll(): Certificates {
-  const folder = mkdtempSync(join(tmpdir(), 'system-tls-test-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+/** In a folder that is there and empty. */
+export function makeCertificates(folder: string): void {
   const maker = new Maker(folder);
   const ca = maker.make('ca', '/CN=Test CA', authority);
   const otherCa = maker.make('other-ca', '/CN=Other CA', authority);
   const forServer = [leaf, localNames, 'extendedKeyUsage=serverAuth'];
   const forClient = [leaf, 'extendedKeyUsage=clientAuth'];
   const intermediate = maker.make('intermediate', '/CN=Intermediate CA', authority, ca);
-  const deep = maker.make('deep-server', '/CN=localhost', forServer, intermediate);
+  maker.make('deep-server', '/CN=localhost', forServer, intermediate);
+  maker.make('server', '/CN=localhost', forServer, ca);
+  maker.make('server-rsa', '/CN=localhost', forServer, ca, rsaKey);
+  maker.make('client', '/CN=client', forClient, ca);
+  maker.make('wrong-host', '/CN=elsewhere.example', [leaf, 'subjectAltName=DNS:elsewhere.example'], ca);
+  maker.makeDated('expired', [leaf, localNames], ca, daysAgo(2), daysAgo(1));
+  maker.makeDated('not-yet-valid', [leaf, localNames], ca, daysAgo(-9000), daysAgo(-9365));
+  maker.make('self-signed', '/CN=localhost', [leaf, localNames]);
+  maker.make('stranger', '/CN=stranger', forClient, otherCa);
+}
+
+function readAll(folder: string): Certificates {
+  const identity = (name: string): Identity => read(join(folder, `${name}.pem`), join(folder, `${name}.key`));
+  const [intermediate, deep] = [identity('intermediate'), identity('deep-server')];
   return {
     folder,
-    ca,
-    otherCa,
-    server: maker.make('server', '/CN=localhost', forServer, ca),
-    serverRsa: maker.make('server-rsa', '/CN=localhost', forServer, ca, rsaKey),
-    client: maker.make('client', '/CN=client', forClient, ca),
-    wrongHost: maker.make('wrong-host', '/CN=elsewhere.example', [leaf, 'subjectAltName=DNS:elsewhere.example'], ca),
-    expired: maker.makeDated('expired', [leaf, localNames], ca, daysAgo(2), daysAgo(1)),
-    notYetValid: maker.makeDated('not-yet-valid', [leaf, localNames], ca, daysAgo(-9000), daysAgo(-9365)),
-    selfSigned: maker.make('self-signed', '/CN=localhost', [leaf, localNames]),
-    stranger: maker.make('stranger', '/CN=stranger', forClient, otherCa),
+    ca: identity('ca'),
+    otherCa: identity('other-ca'),
+    server: identity('server'),
+    serverRsa: identity('server-rsa'),
+    client: identity('client'),
+    wrongHost: identity('wrong-host'),
+    expired: identity('expired'),
+    notYetValid: identity('not-yet-valid'),
+    selfSigned: identity('self-signed'),
+    stranger: identity('stranger'),
     intermediate,
     deepServer: { ...deep, cert: deep.cert + intermediate.cert },
   };
@@ -146,7 +158,14 @@ function makeAll(): Certificates {
 let made: Certificates | undefined;
 
 export function certificates(): Certificates {
-  made ??= makeAll();
+  if (made !== undefined) return made;
+  const folder = mkdtempSync(join(tmpdir(), 'system-tls-test-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  // `npm test` has made them for all its processes.
+  const common = process.env['SYSTEM_TLS_TEST_CERTIFICATES'];
+  if (common === undefined) makeCertificates(folder);
+  else cpSync(common, folder, { recursive: true });
+  made = readAll(folder);
   return made;
 }
 

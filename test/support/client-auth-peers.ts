@@ -1,22 +1,13 @@
 // Foreign programs that ask for a certificate, or show theirs, when the handshake is over.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { certificates, openssl } from './certificates.ts';
 import { Child } from './child.ts';
 import type { Listening } from './peers.ts';
+import { freePort } from './ports.ts';
 import { until } from './wait.ts';
-
-/** For servers that do not tell which port they were given. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise(resolve => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise(resolve => server.close(resolve));
-  return port;
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Apache
