@@ -1,10 +1,12 @@
 // Proves, with the compiler's own list of the files it read, that both builds take OpenSSL's headers from the system
 // and none from node, whose headers contain an openssl/ of node's own.
 
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
+import { promisify } from 'node:util';
 import { cmakeJs, debugFolder, nodeHeaders } from './build-debug.mjs';
 import { findOpenssl, thisMachine } from './find-openssl.mjs';
 import { isMain, root, runTool, Stop } from './run.mjs';
@@ -45,18 +47,15 @@ const ACTIONS = /^(-c|-MM?D|-o|-MF)$/;
 
 /**
  * @param {CompileCommand} entry
- * @returns {string}
+ * @returns {Promise<string>}
  */
-function dependenciesOf(entry) {
+async function dependenciesOf(entry) {
   const all = entry.arguments ?? words(entry.command ?? '');
   const compiler = all[0] && !all[0].startsWith('-') ? all[0] : (process.env.CXX ?? 'c++');
   const flags = all.slice(all[0] === compiler ? 1 : 0);
   const kept = flags.filter((word, i) => !ACTIONS.test(word) && !/^-(o|MF)$/.test(flags[i - 1] ?? ''));
-  return execFileSync(compiler, [...kept, '-M'], {
-    cwd: entry.directory,
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const options = { cwd: entry.directory, maxBuffer: 64 * 1024 * 1024 };
+  return (await promisify(execFile)(compiler, [...kept, '-M'], options)).stdout;
 }
 
 /** The compile commands of the shipping build, without building. */
@@ -72,28 +71,34 @@ function shippingCommands() {
  * @param {string} database
  * @param {string} includeDir
  */
-function check(build, database, includeDir) {
+async function check(build, database, includeDir) {
   if (!existsSync(database)) throw new Stop(`${database} is absent`);
   /** @type {CompileCommand[]} */
   const commands = JSON.parse(readFileSync(database, 'utf8'));
   const users = commands.filter(({ file }) => file.includes('native/'));
-  let headers = 0;
-  for (const entry of users) {
-    const { openssl, wrong } = strangers(dependenciesOf(entry), includeDir);
-    headers += openssl.length;
-    for (const file of wrong) console.error(`${build}: ${entry.file} includes ${file}, which is not the system's`);
-    if (wrong.length > 0) return false;
-  }
+  let [headers, wrongOnes] = [0, 0];
+  const queue = [...users];
+  const work = async () => {
+    for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
+      const { openssl, wrong } = strangers(await dependenciesOf(entry), includeDir);
+      headers += openssl.length;
+      wrongOnes += wrong.length;
+      for (const file of wrong) console.error(`${build}: ${entry.file} includes ${file}, which is not the system's`);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  if (wrongOnes > 0) return false;
   if (headers === 0) throw new Stop(`${build}: no source includes OpenSSL, so nothing was checked`);
   console.log(`${build}: ${users.length} sources, ${headers} inclusions of OpenSSL, all from ${includeDir}`);
   return true;
 }
 
-export function checkHeaders() {
+export async function checkHeaders() {
   const includeDir = realpathSync(findOpenssl(thisMachine())?.includeDir ?? '/usr/include');
-  const shipping = check('binding.gyp', shippingCommands(), includeDir);
+  const shipping = await check('binding.gyp', shippingCommands(), includeDir);
   if (cmakeJs('configure') !== 0) throw new Stop('cmake-js could not configure');
-  return check('CMakeLists.txt', path.join(debugFolder, 'compile_commands.json'), includeDir) && shipping;
+  const developers = await check('CMakeLists.txt', path.join(debugFolder, 'compile_commands.json'), includeDir);
+  return shipping && developers;
 }
 
-if (isMain(import.meta.url)) await runMain(async () => (checkHeaders() ? 0 : 1));
+if (isMain(import.meta.url)) await runMain(async () => ((await checkHeaders()) ? 0 : 1));
