@@ -1,0 +1,53 @@
+// What `npm run check:full` runs, in this order. A new step is a new entry here; `npm run check:full -- --page` makes its row in
+// docs/reliability.md.
+
+/**
+ * @typedef {object} Step
+ * @property {string} name
+ * @property {string} shows  what is known when it has passed
+ * @property {string[]} run  arguments of `npm run`, the script's name first
+ * @property {(output: string) => string} [figure]  from what it prints; otherwise of its line "N passed, N failed"
+ * @property {(output: string) => boolean} [failed]  for what ends with code 0 whatever happens
+ */
+
+/** Of `npm run bench`: contestants that failed twice in a job. @param {string} output */
+const givenUp = output => output.match(/: given up$/gm)?.length ?? 0;
+
+/** @type {Step[]} */
+export const steps = [
+  { name: 'tests', shows: 'every test, on the loop and on I/O threads', run: ['test'] },
+  { name: 'openssl-3.5', shows: 'the same on OpenSSL 3.5, and the native tests', run: ['test-openssl', '--', '3.5'] },
+  { name: 'openssl-3.6', shows: 'the same on OpenSSL 3.6, and the native tests', run: ['test-openssl', '--', '3.6'] },
+  { name: 'ktls', shows: 'kernel TLS, on a kernel that has it', run: ['test-ktls'] },
+  {
+    name: 'ktls-openssl-3.5',
+    shows: 'the same on OpenSSL 3.5, which also receives so',
+    run: ['test-ktls', '--', '3.5'],
+  },
+  { name: 'lint', shows: 'biome, clang-format, publint, headers, clang-tidy of all sources', run: ['lint'] },
+  {
+    name: 'asan-ubsan',
+    shows: 'the native tests under AddressSanitizer and UndefinedBehaviorSanitizer: no wrong access, no leak',
+    run: ['native-tests', '--', 'asan', 'ubsan'],
+  },
+  { name: 'tsan', shows: 'the native tests under ThreadSanitizer: no data race', run: ['native-tests', '--', 'tsan'] },
+  {
+    name: 'valgrind',
+    shows: 'the addon in node under memcheck: no wrong access, no leak that grows with the connections',
+    run: ['check-memory'],
+  },
+  {
+    name: 'endings',
+    shows: 'the whole product of the ways in which a connection ends',
+    run: ['test:endings', '--', '--all'],
+  },
+  {
+    name: 'bench',
+    shows: 'each job of the benchmark runs with this package and with node:tls',
+    run: ['bench', '--', '--rounds', '1', '--seconds', '1', '--only', 'system-tls,node', '--no-results'],
+    figure: output => `${givenUp(output)} given up`,
+    failed: output => givenUp(output) > 0,
+  },
+  { name: 'prebuild', shows: 'the binary that ships can be made', run: ['prebuild'] },
+  { name: 'package', shows: 'the package, installed by a stranger without a compiler', run: ['test:package'] },
+];
