@@ -124,11 +124,11 @@ export async function runSuites(folders, { node, env } = {}) {
   return counts;
 }
 
-/** As test/sockets, or undefined. @param {string} arg */
-function folderOf(arg) {
-  const folder = path.posix.join(arg).replace(/\/$/, '');
-  const full = path.join(root, folder);
-  return /^test(\/|$)/.test(folder) && existsSync(full) && statSync(full).isDirectory() ? folder : undefined;
+/** As test/sockets; undefined for what names no folder, as the word `test` behind -g. @param {string} arg */
+export function folderOf(arg) {
+  if (!/^(\.\/)?test\//.test(arg)) return undefined;
+  const full = path.join(root, arg);
+  return existsSync(full) && statSync(full).isDirectory() ? path.posix.join(arg).replace(/\/$/, '') : undefined;
 }
 
 /**

@@ -16,8 +16,9 @@ const counts = new Counts();
  * @param {() => boolean} check
  */
 function expect(name, check) {
+  const since = performance.now();
   const good = check();
-  console.log(`  ${good ? '✔' : '✘'} ${name}`);
+  console.log(`  ${good ? '✔' : '✘'} ${name} (${((performance.now() - since) / 1000).toFixed(1)} s)`);
   counts.add(good ? { passed: 1 } : { failed: 1 });
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { runJob } from '#scripts/side-by-side.mjs';
+import { folderOf, runJob } from '#scripts/side-by-side.mjs';
 import { plan, testFiles } from '#scripts/suites.mjs';
 
 describe('the plan of the test run', () => {
@@ -40,6 +40,14 @@ describe('the plan of the test run', () => {
 
   it('starts with what takes long', () => {
     assert.match(jobs.beside[0]?.files[0] ?? '', /^test\/long\//);
+  });
+
+  it('has folders by their names, and takes no other word for one', () => {
+    for (const arg of ['test/sockets', 'test/sockets/', './test/sockets']) assert.equal(folderOf(arg), 'test/sockets');
+    assert.equal(folderOf('test/'), 'test');
+    for (const arg of ['test', '-g', 'sockets', 'test/absent', 'test/sockets/http.test.ts', 'scripts/']) {
+      assert.equal(folderOf(arg), undefined, arg);
+    }
   });
 
   it('is empty without files', () => assert.deepEqual(plan([]), { beside: [], alone: [] }));
