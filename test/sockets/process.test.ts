@@ -243,7 +243,7 @@ describe('process', () => {
         for (const client of clients) client.destroy();
       }
       const before = sockets();
-      for (let i = 0; i < 8; i++) await Promise.all([terminated(), terminated(), terminated()]);
+      for (let i = 0; i < 4; i++) await Promise.all([terminated(), terminated(), terminated()]);
       for (let i = 0; i < 100 && sockets() > before; i++) await new Promise(resolve => setTimeout(resolve, 20));
       console.log(sockets() - before, 'left over');
     `);

@@ -3,9 +3,13 @@
 /** `asked()` resolves when so many questions wait; they are answered by calling what is in `answers`. */
 export const asking = `
   const answers = [];
-  const verify = () => new Promise(resolve => answers.push(resolve));
+  let told = () => {};
+  const verify = () => new Promise(resolve => {
+    answers.push(resolve);
+    told();
+  });
   const asked = async count => {
-    while (answers.length < count) await new Promise(resolve => setTimeout(resolve, 2));
+    while (answers.length < count) await new Promise(resolve => { told = resolve; });
   };
 `;
 
