@@ -1,0 +1,263 @@
+// Plays one case: up to its moment, through what the peer does last, to the end of everything.
+import type { IoPool } from 'system-tls';
+import { pattern } from '../support/bytes.ts';
+import { deferred, sleep, turns } from '../support/wait.ts';
+import { type Case, lineOf } from './axes.ts';
+import { Ledger } from './ledger.ts';
+import { Peer } from './peer.ts';
+import { type Random, randomFrom, seedOf } from './random.ts';
+import { openStage, type Stage } from './stage.ts';
+import type { Subject } from './subject.ts';
+
+/** Clear bytes that the peer sends last: none, a few, several records, more than a stream's own buffer. */
+const lastSizes = [0, 1, 5000, 40_000] as const;
+const firstSize = 700;
+const smallSize = 1000;
+const bulkSize = 2 << 20;
+/** Milliseconds after which a thread, too, has heard what the peer did. Nothing depends on it but what is tried. */
+const hearsay = 20;
+
+export class Play {
+  readonly each: Case;
+  readonly ledger = new Ledger();
+  /** What is being waited for, for the report of a case that does not end. */
+  waitsFor = 'the transport';
+  /** All that the peer said in clear. */
+  expected: Buffer = Buffer.alloc(0);
+  peer: Peer | undefined;
+  stage: Stage | undefined;
+  subject: Subject | undefined;
+  readonly #pool: IoPool;
+  readonly #random: Random;
+  readonly #asked = deferred<void>();
+  readonly #answer = deferred<boolean>();
+  readonly #last: Buffer;
+
+  constructor(each: Case, pool: IoPool, seed: number) {
+    this.each = each;
+    this.#pool = pool;
+    // The oracle gets the same bytes at the same places.
+    this.#random = randomFrom(seedOf(lineOf({ ...each, on: 'node', api: 'data' })) ^ seed);
+    this.#last = pattern(lastSizes[this.#random(lastSizes.length)] as number, 7);
+  }
+
+  async run(): Promise<void> {
+    const { each, ledger } = this;
+    const verify = () => {
+      this.#asked.resolve();
+      return this.#answer.promise;
+    };
+    const stage = await openStage({
+      each,
+      ledger,
+      pool: this.#pool,
+      verify: each.at === 'callback' ? verify : undefined,
+    });
+    this.stage = stage;
+    const peer = new Peer(each, stage.wire);
+    this.peer = peer;
+    await this.#toTheEndOfThePeer(stage, peer);
+    await this.#toOurs(stage);
+    this.waitsFor = 'the peer to hear our end';
+    stage.release();
+    if (each.peer === 'half') await peer.wire.farEnded;
+    await turns(2);
+    peer.destroy();
+    this.waitsFor = 'everything of ours to be closed';
+    await stage.leave();
+  }
+
+  /** Ends what a case left that did not end by itself. */
+  giveUp(): void {
+    this.#answer.resolve(true);
+    this.stage?.abandon();
+    this.subject?.close();
+    this.peer?.destroy();
+    void this.stage?.leave().catch(() => {});
+  }
+
+  async #open(stage: Stage): Promise<Subject> {
+    this.waitsFor = 'the handshake of ours';
+    this.subject = await stage.opened;
+    return this.subject;
+  }
+
+  #say(peer: Peer): Promise<void> {
+    this.waitsFor = 'the peer to say its last';
+    this.expected = Buffer.concat([this.expected, this.#last]);
+    return peer.sayLast(this.#last);
+  }
+
+  async #toTheEndOfThePeer(stage: Stage, peer: Peer): Promise<void> {
+    switch (this.each.at) {
+      case 'handshake':
+        return this.#inHandshake(peer);
+      case 'callback':
+        return this.#inCallback(peer);
+      case 'finished':
+        return this.#withFinished(peer);
+      case 'tickets':
+        this.waitsFor = 'the handshake of the peer';
+        await peer.engine.secure;
+        peer.hold();
+        return this.#say(peer);
+      default:
+        return this.#afterHandshake(stage, peer);
+    }
+  }
+
+  /** Before the peer's first word, in the middle of it, or behind it. */
+  async #inHandshake(peer: Peer): Promise<void> {
+    const part = this.#random(3) / 2;
+    const client = this.each.side === 'server';
+    this.waitsFor = 'the first flight';
+    peer.withhold();
+    const reached = deferred<void>();
+    peer.onFlight(client ? 1 : 2, () => {
+      peer.hold();
+      reached.resolve();
+    });
+    await peer.spoke;
+    await turns(4);
+    await peer.flush(part);
+    if (part === 1) await reached.promise;
+    await peer.breakOff(part !== 0.5);
+  }
+
+  /** While our function ponders on the peer's certificate. A client has sent all it has to say by then. */
+  async #inCallback(peer: Peer): Promise<void> {
+    const { side, version } = this.each;
+    this.waitsFor = 'the question about the certificate';
+    if (side === 'server' && version !== '1.2') {
+      await this.#withFinished(peer);
+      this.waitsFor = 'the question about the certificate';
+      await this.#asked.promise;
+    } else {
+      await this.#asked.promise;
+      await peer.breakOff(false);
+    }
+    if (this.each.peer === 'silent') return;
+    await sleep(hearsay);
+    this.#answer.resolve(true);
+  }
+
+  /** The last flight of the peer's handshake and its last words, in one piece. */
+  async #withFinished(peer: Peer): Promise<void> {
+    this.waitsFor = 'the handshake of the peer';
+    peer.onFlight(this.each.side === 'server' ? 1 : 2, () => peer.withhold());
+    await peer.engine.secure;
+    return this.#say(peer);
+  }
+
+  async #afterHandshake(stage: Stage, peer: Peer): Promise<void> {
+    const subject = await this.#open(stage);
+    this.waitsFor = 'the handshake of the peer';
+    await peer.engine.secure;
+    this.expected = pattern(firstSize, 3);
+    await peer.engine.write(this.expected);
+    this.waitsFor = 'the first data';
+    if (this.each.reads === 'at-once') await this.ledger.reaches(firstSize);
+    peer.hold();
+    this.#act(subject, peer);
+    await turns(this.#random(4));
+    await this.#say(peer);
+  }
+
+  /** What ours is about. */
+  #act(subject: Subject, peer: Peer): void {
+    const { ledger } = this;
+    const { ssl } = subject;
+    switch (this.each.at) {
+      case 'small':
+        for (let count = 0; count < 3; count++) subject.write(smallSize);
+        return;
+      case 'bulk':
+        if (this.each.peer === 'silent') peer.wire.stopReading();
+        return subject.write(bulkSize);
+      case 'key-update':
+        void ledger.follow('keyUpdate()', ssl?.keyUpdate({ requestPeer: true }) ?? nothing).then(result => {
+          if (result?.peerUpdated) void ledger.follow('peerUpdated', result.peerUpdated);
+        });
+        return;
+      case 'renegotiation':
+        return void ledger.follow('renegotiate()', ssl?.renegotiate({ timeout: forLong }) ?? nothing);
+      case 'certificate':
+        return void ledger.follow(
+          'requestClientCertificate()',
+          ssl?.requestClientCertificate({ timeout: forLong }) ?? nothing,
+        );
+      case 'shutdown':
+        return subject.shutdown();
+      default:
+        // There has to be something that can stay unread.
+        if (this.each.peer === 'unread') subject.write(smallSize);
+    }
+  }
+
+  async #toOurs(stage: Stage): Promise<void> {
+    const { each, ledger } = this;
+    if (each.peer === 'silent' && (each.at === 'handshake' || each.at === 'callback')) return this.#abandon(stage);
+    if (each.at === 'handshake' && each.side === 'server') return this.#unlessNeverSeen(stage);
+    let subject: Subject;
+    try {
+      subject = await this.#open(stage);
+    } catch (error) {
+      ledger.end(error as Error);
+      stage.abandon();
+      this.waitsFor = 'operations to settle';
+      await ledger.settled();
+      return;
+    }
+    if (each.reads === 'late') {
+      await sleep(hearsay);
+      subject.startReading();
+    }
+    await this.#endOf(subject);
+  }
+
+  async #endOf(subject: Subject): Promise<void> {
+    const { each, ledger } = this;
+    if (each.peer === 'silent') {
+      this.waitsFor = 'all data';
+      await ledger.reaches(this.expected.length);
+      subject.close();
+    } else {
+      this.waitsFor = 'the end of reading';
+      await ledger.ended;
+      this.waitsFor = 'our own end';
+      await subject.finish();
+    }
+    this.waitsFor = "'close'";
+    await ledger.closed;
+    this.waitsFor = 'operations to settle';
+    await ledger.settled();
+  }
+
+  async #abandon(stage: Stage): Promise<void> {
+    stage.abandon();
+    this.waitsFor = 'the handshake to be given up';
+    this.ledger.end(
+      await stage.opened.then(
+        () => new Error('it was completed'),
+        (error: Error) => error,
+      ),
+    );
+    await this.ledger.settled();
+    this.#answer.resolve(true);
+  }
+
+  /** Who resets a connection that waits to be accepted was never there: no event tells of it. */
+  async #unlessNeverSeen(stage: Stage): Promise<void> {
+    this.waitsFor = 'the server to be closed';
+    void stage.opened.then(subject => this.#endOf(subject)).catch((error: Error) => this.ledger.end(error));
+    if (this.each.on === 'fd' || this.each.on === 'duplex' || this.each.on === 'pair')
+      await stage.opened.catch(() => {});
+    await stage.leave();
+    this.ledger.end(new Error('closed'));
+    await this.ledger.settled();
+  }
+}
+
+/** Operations that have a timeout by default shall not be rescued by it. */
+const forLong = Number.POSITIVE_INFINITY;
+const nothing = Promise.resolve(undefined);
