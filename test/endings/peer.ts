@@ -31,6 +31,8 @@ export class Peer {
   constructor(each: Case, wire: Wire) {
     this.#case = each;
     this.wire = wire;
+    // A client speaks as soon as it is made.
+    this.#withholds = each.at === 'handshake';
     this.engine = makeEngine(each, bytes => this.#output(bytes));
     wire.listen(bytes => this.#input(bytes));
   }

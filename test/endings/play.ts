@@ -93,7 +93,7 @@ export class Play {
       case 'handshake':
         return this.#inHandshake(peer);
       case 'callback':
-        return this.#inCallback(peer);
+        return this.#inCallback(stage, peer);
       case 'finished':
         return this.#withFinished(peer);
       case 'tickets':
@@ -111,7 +111,6 @@ export class Play {
     const part = this.#random(3) / 2;
     const client = this.each.side === 'server';
     this.waitsFor = 'the first flight';
-    peer.withhold();
     const reached = deferred<void>();
     peer.onFlight(client ? 1 : 2, () => {
       peer.hold();
@@ -125,20 +124,24 @@ export class Play {
   }
 
   /** While our function ponders on the peer's certificate. A client has sent all it has to say by then. */
-  async #inCallback(peer: Peer): Promise<void> {
+  async #inCallback(stage: Stage, peer: Peer): Promise<void> {
     const { side, version } = this.each;
-    this.waitsFor = 'the question about the certificate';
     if (side === 'server' && version !== '1.2') {
       await this.#withFinished(peer);
-      this.waitsFor = 'the question about the certificate';
-      await this.#asked.promise;
+      await this.#question(stage);
     } else {
-      await this.#asked.promise;
+      await this.#question(stage);
       await peer.breakOff(false);
     }
     if (this.each.peer === 'silent') return;
     await sleep(hearsay);
     this.#answer.resolve(true);
+  }
+
+  /** It is never asked on a connection that failed before. */
+  async #question(stage: Stage): Promise<void> {
+    this.waitsFor = 'the question about the certificate';
+    await Promise.race([this.#asked.promise, stage.opened.catch(() => {})]);
   }
 
   /** The last flight of the peer's handshake and its last words, in one piece. */
