@@ -93,12 +93,12 @@ export function caseOf(line: string): Case {
   const unknown = [...parts.keys()].find(name => !(name in axes));
   if (unknown !== undefined)
     throw new Error(`--case: there is no axis "${unknown}"; there are ${axisNames.join(', ')}`);
-  const made = Object.fromEntries(axisNames.map(axis => [axis, valueOf(axis, parts.get(axis))])) as unknown as Case;
+  const made = Object.fromEntries(axisNames.map(axis => [axis, valueIn(axis, parts.get(axis))])) as unknown as Case;
   if (!isSensible(made)) throw new Error(`--case: these values do not go together: ${line}`);
   return made;
 }
 
-function valueOf(axis: Axis, value: string | undefined): string {
+function valueIn(axis: Axis, value: string | undefined): string {
   const values: readonly string[] = axis === 'on' ? [...axes.on, 'node'] : axes[axis];
   if (value === undefined) throw new Error(`--case: "${axis}" is missing: one of ${values.join(', ')}`);
   if (!values.includes(value)) throw new Error(`--case: "${axis}" is one of ${values.join(', ')}, not "${value}"`);

@@ -7,6 +7,7 @@ import { axes, type Case, caseOf, everyCase, lineOf } from './axes.ts';
 import { allPairs } from './pairs.ts';
 import { randomFrom, shuffle } from './random.ts';
 import { type CaseOptions, judge, Oracle, type Verdict } from './run-case.ts';
+import { soak } from './soak.ts';
 
 const { values: given } = parseArgs({
   options: {
@@ -14,10 +15,13 @@ const { values: given } = parseArgs({
     case: { type: 'string', multiple: true },
     cases: { type: 'string' },
     concurrency: { type: 'string' },
+    connections: { type: 'string' },
     list: { type: 'boolean' },
+    on: { type: 'string' },
     patience: { type: 'string' },
     seconds: { type: 'string' },
     seed: { type: 'string' },
+    soak: { type: 'boolean' },
     verbose: { type: 'boolean' },
   },
 });
@@ -76,9 +80,30 @@ function caught(kind: string, error: unknown): void {
 process.on('unhandledRejection', error => caught('unhandled rejection', error));
 process.on('uncaughtException', error => caught('uncaught exception', error));
 
+const patience = numberOf(given.patience, 60) * 1000;
+
+async function soakAll(): Promise<void> {
+  const places = (['loop', 'thread'] as const).filter(place => given.on === undefined || given.on === place);
+  if (places.length === 0) throw new Error('--on is loop or thread');
+  const connections = numberOf(given.connections, 20_000);
+  for (const on of places) {
+    const pool = new IoPool({ threads: 1 });
+    const result = await soak({ on, connections, concurrency, pool, seed, patience, random: randomFrom(seed) });
+    await pool.close();
+    for (const failure of result.failures) console.log(`WRONG: ${failure} --seed ${seed}`);
+    if (result.failures.length === 0) totals.passed++;
+    else totals.failed++;
+    const [early, late] = result.resident.map(bytes => (bytes / 2 ** 20).toFixed(1));
+    console.log(
+      `${on}: ${result.connections} connections, ${early} MiB in the second quarter, ${late} MiB in the last`,
+    );
+  }
+}
+
 async function main(): Promise<void> {
+  if (given.soak) return soakAll();
   const pool = new IoPool({ threads: 2 });
-  const options: CaseOptions = { pool, seed, patience: numberOf(given.patience, 60) * 1000 };
+  const options: CaseOptions = { pool, seed, patience };
   const oracle = new Oracle(options);
   const product = drawn();
   if (given.list) {

@@ -176,7 +176,8 @@ export class Play {
         return;
       case 'bulk':
         if (this.each.peer === 'silent') peer.wire.stopReading();
-        return subject.write(bulkSize);
+        subject.write(bulkSize);
+        return;
       case 'key-update':
         void ledger.follow('keyUpdate()', ssl?.keyUpdate({ requestPeer: true }) ?? nothing).then(result => {
           if (result?.peerUpdated) void ledger.follow('peerUpdated', result.peerUpdated);
@@ -190,7 +191,8 @@ export class Play {
           ssl?.requestClientCertificate({ timeout: forLong }) ?? nothing,
         );
       case 'shutdown':
-        return subject.shutdown();
+        subject.shutdown();
+        return;
       default:
         // There has to be something that can stay unread.
         if (this.each.peer === 'unread') subject.write(smallSize);

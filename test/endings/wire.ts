@@ -86,7 +86,8 @@ export class BioWire implements Wire {
     while (this.#take !== undefined && !this.#bio.closed) {
       const bytes = this.#bio.read();
       if (bytes === null) return;
-      if (bytes.length === 0) return this.#ended();
+      if (bytes.length === 0) this.#ended();
+      if (bytes.length === 0) return;
       this.#take(bytes);
     }
   }
