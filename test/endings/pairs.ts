@@ -1,39 +1,46 @@
 // A small choice of cases in which every pair of values that can occur together does occur.
-import { axisNames, type Case } from './axes.ts';
+import { axes, axisNames, type Case } from './axes.ts';
 import { type Random, shuffle } from './random.ts';
 
 /** How many cases compete for each place. More makes the choice smaller, and choosing slower. */
 const candidates = 60;
 
-function pairsOf(each: Case): string[] {
-  const values = axisNames.map(axis => `${axis}=${each[axis]}`);
-  return values.flatMap((one, at) => values.slice(at + 1).map(other => `${one} ${other}`));
+const names = axisNames.flatMap(axis => axes[axis].map(value => `${axis}=${value}`));
+const numbers = new Map(names.map((name, number) => [name, number]));
+
+/** A pair of values as one number: there are many cases to look at. */
+function pairsOf(each: Case): number[] {
+  const values = axisNames.map(axis => numbers.get(`${axis}=${each[axis]}`) as number);
+  return values.flatMap((one, at) => values.slice(at + 1).map(other => one * names.length + other));
 }
+
+const nameOf = (pair: number): string => `${names[Math.floor(pair / names.length)]} ${names[pair % names.length]}`;
 
 /** Greedy: the case that brings most pairs that were not there yet goes next, out of some that bring at least one. */
 export function allPairs(product: readonly Case[], random: Random): Case[] {
-  const rest = shuffle([...product], random);
-  const missing = new Set(rest.flatMap(pairsOf));
-  const gain = (each: Case): number => pairsOf(each).filter(pair => missing.has(pair)).length;
+  const rest = shuffle(
+    product.map(each => ({ each, pairs: pairsOf(each) })),
+    random,
+  );
+  const missing = new Set(rest.flatMap(({ pairs }) => pairs));
   const chosen: Case[] = [];
   for (let from = 0; missing.size > 0; ) {
-    let best: Case | undefined;
+    let best = rest[0] as (typeof rest)[number];
     let most = 0;
-    for (let tried = 0; tried < candidates || best === undefined; tried++) {
-      const each = rest[from++ % rest.length] as Case;
-      const brings = gain(each);
-      if (brings > most) [best, most] = [each, brings];
+    for (let tried = 0; tried < candidates || most === 0; tried++) {
+      const next = rest[from++ % rest.length] as (typeof rest)[number];
+      const brings = next.pairs.filter(pair => missing.has(pair)).length;
+      if (brings > most) [best, most] = [next, brings];
     }
-    for (const pair of pairsOf(best)) missing.delete(pair);
-    chosen.push(best);
+    for (const pair of best.pairs) missing.delete(pair);
+    chosen.push(best.each);
   }
   return chosen;
 }
 
 /** Pairs that occur in `product` and not in `chosen`. */
-export function missingPairs(product: Iterable<Case>, chosen: readonly Case[]): string[] {
-  const there = new Set(chosen.flatMap(pairsOf));
-  const missing = new Set<string>();
-  for (const each of product) for (const pair of pairsOf(each)) if (!there.has(pair)) missing.add(pair);
-  return [...missing];
+export function missingPairs(product: readonly Case[], chosen: readonly Case[]): string[] {
+  const missing = new Set(product.flatMap(pairsOf));
+  for (const pair of chosen.flatMap(pairsOf)) missing.delete(pair);
+  return [...missing].map(nameOf);
 }
