@@ -27,6 +27,9 @@ export class TcpWire implements Wire {
   /** @param socket - with allowHalfOpen, not read yet */
   constructor(socket: net.Socket) {
     this.#socket = socket;
+    // With Nagle's algorithm the last bytes would wait for an acknowledgement, and a reset would drop them: they
+    // would never have left the peer.
+    socket.setNoDelay(true);
     socket.on('error', () => {});
     this.farEnded = new Promise(resolve => void socket.once('end', resolve).once('close', () => resolve()));
   }
