@@ -9,7 +9,7 @@
 //   --concurrency N        cases at a time, default 24
 //   --patience N           seconds that a case has, default 60
 //   --verbose              prints cases that are right too
-//   --soak                 see scripts/endings.mjs --soak --help
+//   --soak                 every ending thousands of times: descriptors and memory; --connections N, --on loop or thread
 
 import path from 'node:path';
 import process from 'node:process';
