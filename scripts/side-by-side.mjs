@@ -116,6 +116,8 @@ export async function runSuites(folders, { node, env } = {}) {
     await side(beside, jobsAtOnce, work);
     await side(alone, 1, work);
   } finally {
+    // Some are left if this script itself has failed.
+    for (const child of running) child.kill('SIGKILL');
     for (const signal of signals) process.removeListener(signal, endAll);
     rmSync(folder, { recursive: true, force: true });
   }
