@@ -23,7 +23,7 @@ describe('The endings of a connection', () => {
   });
 
   it('leave neither descriptors nor threads busy when there are many of them', async () => {
-    const child = endings('--soak', '--connections', '500', '--concurrency', '16');
+    const child = endings('--soak', '--connections', '250');
     const exit = await within(child.exited, 'the soak', 150_000);
     assert.deepEqual(exit, { code: 0, signal: null }, child.output);
     assert.match(child.output, /^2 passed, 0 failed$/m);

@@ -159,13 +159,19 @@ function ownContext(client: boolean, version: Version): SslContext {
     ownContexts.get(name) ??
     (client
       ? new SslContext({ ca: ca.cert, cert: clientIdentity.cert, key: clientIdentity.key, ...versions })
-      : new SslContext({ cert: server.cert, key: server.key, ticketCount: 0, ...versions }));
+      : new SslContext({
+          cert: server.cert,
+          key: server.key,
+          ...(version === '1.3-tickets' ? {} : { ticketCount: 0 }),
+          ...versions,
+        }));
   ownContexts.set(name, context);
   return context;
 }
 
-export function makeEngine(each: Case, output: Output): Engine {
+/** @param own - node:tls is not wanted even where it could do it */
+export function makeEngine(each: Case, output: Output, own: boolean): Engine {
   const beyondNode =
     (each.at === 'certificate' && each.version !== '1.2') || (each.side === 'client' && each.version === '1.3');
-  return beyondNode ? new OwnEngine(each, output) : new NodeEngine(each, output);
+  return own || beyondNode ? new OwnEngine(each, output) : new NodeEngine(each, output);
 }

@@ -28,12 +28,12 @@ export class Peer {
   /** Whether its close_notify was sent whole. */
   saidGoodbye = false;
 
-  constructor(each: Case, wire: Wire) {
+  constructor(each: Case, wire: Wire, own: boolean) {
     this.#case = each;
     this.wire = wire;
     // A client speaks as soon as it is made.
     this.#withholds = each.at === 'handshake';
-    this.engine = makeEngine(each, bytes => this.#output(bytes));
+    this.engine = makeEngine(each, bytes => this.#output(bytes), own);
     wire.listen(bytes => this.#input(bytes));
   }
 

@@ -29,12 +29,15 @@ export class Play {
   subject: Subject | undefined;
   readonly #pool: IoPool;
   readonly #random: Random;
+  readonly #ownPeer: boolean;
   readonly #asked = deferred<void>();
   readonly #answer = deferred<boolean>();
   readonly #last: Buffer;
 
-  constructor(each: Case, pool: IoPool, seed: number) {
+  /** @param ownPeer - see makeEngine() */
+  constructor(each: Case, pool: IoPool, seed: number, ownPeer = false) {
     this.each = each;
+    this.#ownPeer = ownPeer;
     this.#pool = pool;
     // The oracle gets the same bytes at the same places.
     this.#random = randomFrom(seedOf(lineOf({ ...each, on: 'node', api: 'data' })) ^ seed);
@@ -54,7 +57,7 @@ export class Play {
       verify: each.at === 'callback' ? verify : undefined,
     });
     this.stage = stage;
-    const peer = new Peer(each, stage.wire);
+    const peer = new Peer(each, stage.wire, this.#ownPeer);
     this.peer = peer;
     await this.#toTheEndOfThePeer(stage, peer);
     await this.#toOurs(stage);

@@ -16,12 +16,14 @@ export interface Verdict {
 export interface CaseOptions {
   readonly pool: IoPool;
   readonly seed: number;
+  /** The peer's TLS is this package's too; by default node's, where it can do it. */
+  readonly ownPeer?: boolean;
   /** Milliseconds that a case has. What goes on without end is found only so. */
   readonly patience: number;
 }
 
 export async function runCase(each: Case, options: CaseOptions): Promise<Verdict> {
-  const play = new Play(each, options.pool, options.seed);
+  const play = new Play(each, options.pool, options.seed, options.ownPeer);
   const start = performance.now();
   const findings: string[] = [];
   try {

@@ -85,6 +85,8 @@ async function serverStage(setting: Setting): Promise<Stage> {
     {
       secureContext: contextOf(setting),
       io: poolOf(setting),
+      // The timer of handshakes keeps a server in memory for as long as it runs, though nothing is left to time.
+      handshakeTimeout: Number.POSITIVE_INFINITY,
       ...(each.on === 'io-loop' && { data: 'loop' }),
       ...(each.at === 'callback' && { requestCert: true }),
       ...(verify && { verify }),
