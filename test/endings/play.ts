@@ -244,12 +244,10 @@ export class Play {
   async #abandon(stage: Stage): Promise<void> {
     stage.abandon();
     this.waitsFor = 'the handshake to be given up';
-    this.ledger.end(
-      await stage.opened.then(
-        () => new Error('it was completed'),
-        (error: Error) => error,
-      ),
-    );
+    const opened = await stage.opened.catch((error: Error) => error);
+    this.ledger.end(opened instanceof Error ? opened : new Error('it was completed'));
+    // The peer's flight may have been all that was missing.
+    if (!(opened instanceof Error)) opened.close();
     await this.ledger.settled();
     this.#answer.resolve(true);
   }
