@@ -50,10 +50,10 @@ class EncIn {
 
   // OpenSSL is not told of an end that comes between two records, and the owner looks for it.
   void hide_end(bool on) { hides_end_ = on; }
-  // `asked`: by OpenSSL, at the end. Who asks for a whole header, and not for the rest of something, has read the
-  // record before to its last byte.
+  // `asked`: by OpenSSL, at the end, which is none where the transport broke. Who asks for a whole header, and not for
+  // the rest of something, has read the record before to its last byte.
   bool end_is_hidden(std::size_t asked) {
-    if (!hides_end_ || asked != kHeader || in_part_) return false;
+    if (!hides_end_ || failure_ || asked != kHeader || in_part_) return false;
     ended_between_records_ = true;
     return true;
   }
