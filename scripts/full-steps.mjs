@@ -15,7 +15,7 @@ const givenUp = output => output.match(/: given up$/gm)?.length ?? 0;
 
 /** @type {Step[]} */
 export const steps = [
-  { name: 'tests', shows: 'every test, on the loop and on I/O threads', run: ['test'] },
+  { name: 'tests', shows: 'every test, on the loop and on I/O threads', run: ['test', '--', 'test/'] },
   { name: 'openssl-3.5', shows: 'the same on OpenSSL 3.5, and the native tests', run: ['test-openssl', '--', '3.5'] },
   { name: 'openssl-3.6', shows: 'the same on OpenSSL 3.6, and the native tests', run: ['test-openssl', '--', '3.6'] },
   { name: 'ktls', shows: 'kernel TLS, on a kernel that has it', run: ['test-ktls'] },

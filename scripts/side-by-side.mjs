@@ -7,7 +7,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { Counts, compiled, conclusion, mochaCommand, runMocha } from './mocha.mjs';
 import { environment, root, run } from './run.mjs';
-import { plan, testFiles } from './suites.mjs';
+import { plan, quick, slowFolders, testFiles } from './suites.mjs';
 
 /** @typedef {import('./suites.mjs').Job} Job */
 /** @typedef {{ node?: string | undefined, env?: NodeJS.ProcessEnv | undefined }} Where */
@@ -92,16 +92,16 @@ function makeCertificates(folder, { node = process.execPath, env = {} }) {
 }
 
 /**
- * Everything below some folders, also on I/O threads where that is due.
- * @param {string[]} folders  as test/sockets
+ * Some files, also on I/O threads where that is due.
+ * @param {string[]} files  as test/sockets/http.test.ts
  * @param {Where} [where]
  */
-export async function runSuites(folders, { node, env } = {}) {
+export async function runSuites(files, { node, env } = {}) {
   const begin = performance.now();
   const counts = new Counts();
   /** @type {string[]} */
   const failed = [];
-  const { beside, alone } = plan(testFiles(folders));
+  const { beside, alone } = plan(files);
   const folder = mkdtempSync(path.join(tmpdir(), 'system-tls-suites-'));
   for (const signal of signals) process.on(signal, endAll);
   try {
@@ -134,13 +134,18 @@ export function folderOf(arg) {
 }
 
 /**
- * The tests that a command line asks for: all, those of some folders, or what mocha makes of it.
+ * The tests that a command line asks for: those that are not slow, those of some folders, or what mocha makes of it.
  * @param {string[]} args
  * @param {Where} [where]
  */
 export async function runTests(args, where) {
   const folders = args.map(folderOf).filter(folder => folder !== undefined);
-  if (folders.length === args.length) return runSuites(args.length === 0 ? ['test'] : folders, where);
+  if (args.length === 0) {
+    const counts = await runSuites(quick(testFiles(['test'])), where);
+    console.log(`not run, since they are slow: npm test -- ${slowFolders.join(' ')}`);
+    return counts;
+  }
+  if (folders.length === args.length) return runSuites(testFiles(folders), where);
   return runMocha(
     args.flatMap(arg => {
       const folder = folderOf(arg);

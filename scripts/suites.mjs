@@ -15,6 +15,7 @@ import { root } from './run.mjs';
  * @property {number} together  how many files share a process
  * @property {boolean} [threads]  a second time on I/O threads
  * @property {boolean} [alone]  when everything else is over, one process after the other
+ * @property {boolean} [slow]  only where it is asked for, as .ci/run does
  */
 
 /**
@@ -22,6 +23,8 @@ import { root } from './run.mjs';
  * @type {Kind[]}
  */
 const kinds = [
+  { folder: 'slow', together: 1, slow: true },
+  { folder: 'slow-sockets', together: 1, threads: true, slow: true },
   { folder: 'long', together: 1 },
   { folder: 'sockets', together: 4, threads: true },
   { folder: '', together: 6 },
@@ -67,6 +70,12 @@ export function plan(files) {
   }
   return jobs;
 }
+
+/** What `npm test` runs by itself. @param {string[]} files */
+export const quick = files => files.filter(file => !kindOf(file)?.slow);
+
+/** The folders of the rest. */
+export const slowFolders = kinds.filter(kind => kind.slow).map(kind => `test/${kind.folder}`);
 
 /** All files of tests below these folders. @param {string[]} folders  as test/sockets */
 export function testFiles(folders) {

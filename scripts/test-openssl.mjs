@@ -66,7 +66,7 @@ await runMain(async () => {
   try {
     const programs = onRelease(where);
     console.log(`\non OpenSSL ${versionsOf(programs, where)}`);
-    counts.add(await runTests(args, programs));
+    counts.add(await runTests(args.length === 0 ? ['test/'] : args, programs));
     if (args.length === 0) {
       const native = buildNativeTests([]);
       const good = native !== undefined && run(programs.copy(native, 'native_tests'), [], { env: programs.env }) === 0;

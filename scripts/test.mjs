@@ -1,5 +1,5 @@
-// npm test: sets up, compiles the tests (which is the type test too) and runs everything, or what lies in the folders that are
-// named (test/sockets). Other arguments go to mocha.
+// npm test: sets up, compiles the tests (which is the type test too) and runs all that are not slow, or what lies in the folders
+// that are named (test/sockets; test/ for all). Other arguments go to mocha.
 
 import process from 'node:process';
 import { checkIncludes } from './check-includes.mjs';

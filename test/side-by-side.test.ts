@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { folderOf, runJob } from '#scripts/side-by-side.mjs';
-import { plan, testFiles } from '#scripts/suites.mjs';
+import { plan, quick, slowFolders, testFiles } from '#scripts/suites.mjs';
 
 describe('the plan of the test run', () => {
   const files = testFiles(['test']);
@@ -14,7 +14,7 @@ describe('the plan of the test run', () => {
 
   it('has every file once on the loop, and what uses sockets once on I/O threads', () => {
     assert.deepEqual(filesOf(false).sort(), files);
-    assert.deepEqual(filesOf(true).sort(), testFiles(['test/sockets']));
+    assert.deepEqual(filesOf(true).sort(), testFiles(['test/slow-sockets', 'test/sockets']));
     assert.ok(files.length > 60 && filesOf(true).length > 15, 'the search finds what there is');
   });
 
@@ -39,7 +39,12 @@ describe('the plan of the test run', () => {
   });
 
   it('starts with what takes long', () => {
-    assert.match(jobs.beside[0]?.files[0] ?? '', /^test\/long\//);
+    assert.match(jobs.beside[0]?.files[0] ?? '', /^test\/slow\//);
+    assert.match(plan(quick(files)).beside[0]?.files[0] ?? '', /^test\/long\//);
+  });
+
+  it('leaves out what is slow, and only that, unless it is asked for', () => {
+    assert.deepEqual([...quick(files), ...testFiles(slowFolders)].sort(), files);
   });
 
   it('has folders by their names, and takes no other word for one', () => {

@@ -146,8 +146,8 @@ class Connection {
   void abort(openssl::FailurePtr failure);
   // The peer has been told why, by a fatal alert that is or was in enc().out.
   bool alert_sent() const { return last_alert_.level == kFatalAlert && !last_alert_.received; }
-  // The peer says nothing more.
-  bool input_over() const { return peer_closed_ || enc_.in.eof_seen(); }
+  // The peer says nothing more. A quiet shutdown counts its close_notify as received, and it may say more.
+  bool input_over() const { return close_notify_received_ || enc_.in.eof_seen(); }
 
   // Questions. False: it is not open (any more), and nothing has happened.
   bool answer(QuestionId id, const Answer& answer);
@@ -334,7 +334,8 @@ class Connection {
   bool handshake_wanted_ = false;
   bool established_ = false;
   bool strict_end_ = true;
-  bool peer_closed_ = false;  // close_notify received
+  bool peer_closed_ = false;  // close_notify received, or counted as received
+  bool close_notify_received_ = false;
   std::size_t close_notify_size_ = 0;
   std::size_t tickets_size_ = 0;  // of a server's handshake, as records
   bool flow_ = false;

@@ -112,6 +112,9 @@ void Connection::on_info(const SSL* ssl, int where, int result) {
   if (connection == nullptr) return;
   if ((where & SSL_CB_ALERT) != 0) {
     connection->last_alert_ = {result >> 8, result & 0xff, (where & SSL_CB_READ) != 0};
+    if (connection->last_alert_.received && connection->last_alert_.description == SSL3_AD_CLOSE_NOTIFY) {
+      connection->close_notify_received_ = true;
+    }
     connection->events_.alert(connection->last_alert_);
   }
   if ((connection->observe_ & kObserveInfo) != 0) {

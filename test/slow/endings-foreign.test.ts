@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { connect, createServer, IoPool, type TlsSocket } from 'system-tls';
-import { Ledger } from './endings/ledger.ts';
-import { StreamSubject } from './endings/subject.ts';
-import { needsProgram } from './support/capabilities.ts';
-import { certificates } from './support/certificates.ts';
-import { Child, packageFolder } from './support/child.ts';
-import { until, within } from './support/wait.ts';
+import { Ledger } from '../endings/ledger.ts';
+import { StreamSubject } from '../endings/subject.ts';
+import { needsProgram } from '../support/capabilities.ts';
+import { certificates } from '../support/certificates.ts';
+import { Child, packageFolder } from '../support/child.ts';
+import { until, within } from '../support/wait.ts';
 
 const fixture = (name: string): string => join(packageFolder, 'test/fixtures', name);
 const saysGoodbye = (way: string): boolean => way === 'close' || way === 'close-rst' || way === 'half';

@@ -1,11 +1,11 @@
 // A sample of the generated endings; npm run test:endings draws more. See docs/endings.md.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { axisNames, type Case, caseOf, everyCase, isSensible, lineOf } from './endings/axes.ts';
-import { allPairs, missingPairs } from './endings/pairs.ts';
-import { randomFrom, shuffle } from './endings/random.ts';
-import { Child, packageFolder } from './support/child.ts';
-import { within } from './support/wait.ts';
+import { axisNames, type Case, caseOf, everyCase, isSensible, lineOf } from '../endings/axes.ts';
+import { allPairs, missingPairs } from '../endings/pairs.ts';
+import { randomFrom, shuffle } from '../endings/random.ts';
+import { Child, packageFolder } from '../support/child.ts';
+import { within } from '../support/wait.ts';
 
 const product = [...everyCase()];
 
