@@ -323,11 +323,8 @@ class Connection {
   };
   std::unique_ptr<Dtls> dtls_;  // null for TLS
 
-  openssl::FailurePtr failure_;  // sticky
-  bool failure_told_ = false;
+  openssl::FailurePtr failure_;       // sticky
   openssl::FailurePtr send_failure_;  // sticky
-  // More than our close_notify or our tickets was lost with the sending half.
-  bool output_lost_ = false;
   openssl::Alert last_alert_;
   std::uint32_t observe_ = 0;
 
@@ -336,17 +333,20 @@ class Connection {
   bool strict_end_ = true;
   bool peer_closed_ = false;  // close_notify received, or counted as received
   bool close_notify_received_ = false;
-  std::size_t close_notify_size_ = 0;
-  std::size_t tickets_size_ = 0;  // of a server's handshake, as records
+  bool failure_told_ = false;
+  // More than our close_notify or our tickets was lost with the sending half.
+  bool output_lost_ = false;
   bool flow_ = false;
   bool flow_busy_ = false;
   bool flow_ended_ = false;
   bool blocked_on_delivery_ = false;
   bool blocked_on_output_ = false;
-  std::size_t file_budget_ = 0;           // of files, in this advance()
   bool ssl_may_have_more_ = false;        // the last SSL_read returned bytes
   bool read_kick_ = false;                // SSL_read has to be called although nothing arrived
   std::uint32_t handshake_messages_ = 0;  // seen; SSL_read can make progress without returning bytes
+  std::size_t close_notify_size_ = 0;
+  std::size_t tickets_size_ = 0;  // of a server's handshake, as records
+  std::size_t file_budget_ = 0;   // of files, in this advance()
 
   // Renegotiation: OpenSSL's own completion signals lie, so the messages themselves are watched.
   bool renegotiation_scheduled_ = false;  // SSL_renegotiate alone: the next I/O drives it
@@ -371,9 +371,9 @@ class Connection {
 
   std::uint32_t peer_key_updates_ = 0;      // in a row, without answers to requests of ours
   std::uint32_t update_requests_open_ = 0;  // KeyUpdates of ours that asked for the peer's, and got none yet
+  std::uint32_t excused_requests_ = 0;      // of the peer's: see record_sent()
   bool update_requested_ = false;           // by the last of them, and no KeyUpdate of the peer has come since
   bool keys_used_ = false;                  // records have gone out since our last KeyUpdate
-  std::uint32_t excused_requests_ = 0;      // of the peer's: see record_sent()
   bool peer_updated_ = false;
   bool too_many_key_updates_ = false;
   bool ktls_must_update_ = false;  // the peer asked for new keys that the kernel cannot be given

@@ -1,0 +1,118 @@
+// How a connection ends, by halves, without a socket.
+#include <string>
+
+#include "test/check.h"
+#include "test/peers.h"
+
+namespace system_tls::test {
+namespace {
+
+using engine::OperationId;
+using Kind = engine::Operation::Kind;
+
+const char* code_of(End& end, OperationId id) {
+  const auto found = end.events.failures.find(id);
+  return found == end.events.failures.end() ? "" : found->second->code.c_str();
+}
+
+bool half_broken(int version) {
+  Pair pair(version);
+  CHECK(pair.handshake());
+  engine::Connection& server = *pair.server.connection;
+  pair.client.write("the last words");
+  pair.client.start(Kind::shutdown);
+  server.fail_sending(openssl::named_failure("EPIPE", "broken"));
+  const OperationId write = pair.server.write("answer");
+  pair.pump();
+  CHECK(std::string(code_of(pair.server, write)) == "EPIPE");
+  CHECK(pair.server.events.failed_count == 0);
+  const OperationId read = pair.server.read();
+  const OperationId end = pair.server.read();
+  server.advance();
+  CHECK(pair.server.events.reads[read] == "the last words");
+  CHECK(pair.server.events.ended.contains(end));
+  // Nothing but the goodbye is unsaid.
+  const OperationId shutdown = pair.server.start(Kind::shutdown);
+  server.advance();
+  CHECK(pair.server.events.done.contains(shutdown));
+  CHECK(server.enc().out.empty());
+  return true;
+}
+
+const Register kHalf12("what arrived outlives the sending half, TLS 1.2", [] { return half_broken(TLS1_2_VERSION); });
+const Register kHalf13("what arrived outlives the sending half, TLS 1.3", [] { return half_broken(TLS1_3_VERSION); });
+
+const Register kLost("a goodbye behind lost data fails with it", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  engine::Connection& client = *pair.client.connection;
+  pair.client.write("lost");
+  client.advance();
+  CHECK(!client.enc().out.empty());
+  client.fail_sending(openssl::named_failure("EPIPE", "broken"));
+  client.fail_sending(openssl::named_failure("ECONNRESET", "later"));
+  const OperationId shutdown = pair.client.start(Kind::shutdown);
+  const OperationId update = pair.client.start(Kind::key_update, true);
+  client.advance();
+  CHECK(std::string(code_of(pair.client, shutdown)) == "EPIPE");
+  CHECK(std::string(code_of(pair.client, update)) == "EPIPE");
+  CHECK(!client.open_for_writing());
+  return true;
+});
+
+const Register kBehind("a broken transport is told behind what was read ahead, once", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  engine::Connection& server = *pair.server.connection;
+  pair.client.write("ahead");
+  server.fail_sending(openssl::named_failure("EPIPE", "broken"));
+  pair.pump();
+  CHECK(server.readable() == 5);
+  server.end_input(openssl::named_failure("ECONNRESET", "reset"));
+  server.advance();
+  CHECK(server.dead());
+  CHECK(pair.server.events.failed_count == 0);
+  const OperationId write = pair.server.write("too late");
+  CHECK(std::string(code_of(pair.server, write)) == "ECONNRESET");
+  const OperationId read = pair.server.read();
+  server.advance();
+  CHECK(pair.server.events.reads[read] == "ahead");
+  const OperationId behind = pair.server.read();
+  server.advance();
+  server.advance();
+  CHECK(std::string(code_of(pair.server, behind)) == "ECONNRESET");
+  CHECK(pair.server.events.failed_count == 1);
+  return true;
+});
+
+const Register kAbort("an abort drops what was read ahead", [] {
+  Pair pair(TLS1_3_VERSION);
+  CHECK(pair.handshake());
+  engine::Connection& server = *pair.server.connection;
+  pair.client.write("ahead");
+  server.fail_sending(openssl::named_failure("EPIPE", "broken"));
+  pair.pump();
+  server.abort(openssl::named_failure("ERR_TLS_CLOSED", "over"));
+  CHECK(pair.server.events.failed_count == 1);
+  const OperationId read = pair.server.read();
+  CHECK(std::string(code_of(pair.server, read)) == "ERR_TLS_CLOSED");
+  return true;
+});
+
+const Register kMark("reading does not wait for what was written, whatever the mark", [] {
+  engine::Limits limits;
+  limits.out_mark = 1;
+  Pair pair(TLS1_3_VERSION, limits);
+  CHECK(pair.handshake());
+  pair.client.write(std::string(64 * 1024, 'x'));
+  pair.client.connection->advance();
+  CHECK(!pair.client.connection->out_below_mark());
+  pair.server.write("read me");
+  const OperationId read = pair.client.read();
+  pair.pump();
+  CHECK(pair.client.events.reads[read] == "read me");
+  return true;
+});
+
+}  // namespace
+}  // namespace system_tls::test
