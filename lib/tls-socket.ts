@@ -223,11 +223,16 @@ export class TlsSocket extends TlsSocketState implements Flow {
     });
   }
 
+  /** Of the transport, or of the whole connection; a call in the wrong state fails at once. */
+  #endsSending(error: NodeJS.ErrnoException): boolean {
+    return error === this.#connection.error || error.syscall !== undefined || error.code === 'ERR_TLS_PEER_CLOSED';
+  }
+
   /**
    * A write that fails destroys its stream, and with it what has arrived and is not read yet: so it is told behind that.
    */
   #writeFailed(error: Error, callback: WriteCallback): void {
-    if (this.destroyed || this.readableEnded) {
+    if (this.destroyed || this.readableEnded || !this.#endsSending(error)) {
       callback(error);
       return;
     }

@@ -220,8 +220,11 @@ export declare class NativeBio {
   write(data: Uint8Array): number;
   /** null: nothing there now. An empty Buffer: the end. At most `max` bytes. */
   read(max: number): Buffer | null;
-  /** No more will be written: the reader sees the end after what is there. */
-  end(): void;
+  /**
+   * No more will be written: the reader sees the end after what is there. `broken`: what this end of a pair stands for
+   * failed, so that the end never stands for close_notify.
+   */
+  end(broken?: boolean): void;
   readonly pending: number;
   readonly ended: boolean;
   /** Called, from a reactor turn, when a connection or the other end of a pair wrote to this BIO; null takes it off. */

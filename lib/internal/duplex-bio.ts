@@ -16,6 +16,8 @@ export class DuplexBio {
   /** What came out of the Duplex and did not fit into the pair. */
   #rest: Uint8Array | undefined;
   #inputEnded = false;
+  /** Its input failed, and did not only end. */
+  #broken = false;
   #blocked = false;
   #released = false;
   #orderly = true;
@@ -58,6 +60,7 @@ export class DuplexBio {
 
   readonly #onError = (error: Error): void => {
     this.error ??= error;
+    if (!this.#inputEnded) this.#broken = true;
     this.#onClose();
   };
 
@@ -74,7 +77,7 @@ export class DuplexBio {
       this.#rest = taken === this.#rest.length ? undefined : this.#rest.subarray(taken);
     }
     if (this.#rest !== undefined) this.#duplex.pause();
-    else if (this.#inputEnded) this.#end.end();
+    else if (this.#inputEnded) this.#end.end(this.#broken);
     else if (this.#duplex.isPaused()) this.#duplex.resume();
   }
 

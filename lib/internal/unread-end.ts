@@ -1,7 +1,7 @@
 // What a socket has to tell behind data that nobody has read yet: how the connection ended, and writes that failed.
 
-/** Milliseconds without a reader after which the socket is given up: it would stay for ever. */
-const unreadTimeout = 60_000;
+/** Milliseconds without a reader after which the socket is given up: peers that go must not be able to keep it. */
+const unreadTimeout = 3_000;
 
 interface FailedWrite {
   readonly error: Error;

@@ -93,9 +93,11 @@ napi_value BioHandle::read(const Call& call) {
 }
 
 napi_value BioHandle::end(const Call& call) {
+  bool broken = false;
+  if (!is_nullish(call.env, call[0]) && !call.read(0, "broken", broken)) return nullptr;
   if (!endpoint_ || delivery_->reactor()->closed()) return undefined(call.env);
   const Entry entry(*delivery_);
-  endpoint_->end();
+  endpoint_->end(broken);
   return undefined(call.env);
 }
 

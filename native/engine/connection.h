@@ -137,6 +137,8 @@ class Connection {
   // How it ends: ending.cc. A connection has two halves, and what was received is delivered before a failure is told.
   // The transport takes nothing more: what has to send fails, what reads goes on.
   void fail_sending(const openssl::FailurePtr& failure);
+  bool output_broken() const { return output_broken_; }
+  // Why nothing more can be written; null: it can.
   const openssl::FailurePtr& send_failure() const { return send_failure_; }
   // The transport gives nothing more behind what enc().in has; null: it ended. Told when the last byte was read.
   void end_input(openssl::FailurePtr failure);
@@ -195,6 +197,7 @@ class Connection {
   openssl::FailurePtr failure_after(int result, const char* during);
 
   // ending.cc
+  void end_sending(const openssl::FailurePtr& failure);
   Step step_dead();
   void tell_failure();
   Step run_unsendable(const Operation& operation);
@@ -233,7 +236,7 @@ class Connection {
   bool flush_scheduled();
   openssl::FailurePtr perform_key_update();
   int update_type(bool request) const;
-  bool write_clear(std::span<const std::uint8_t> clear);
+  std::size_t write_clear(std::span<const std::uint8_t> clear);
   bool write_records(std::span<const std::uint8_t> clear);
   bool renegotiating() const;
   void begin_renegotiation();
@@ -334,6 +337,7 @@ class Connection {
   bool peer_closed_ = false;  // close_notify received, or counted as received
   bool close_notify_received_ = false;
   bool failure_told_ = false;
+  bool output_broken_ = false;
   // More than our close_notify or our tickets was lost with the sending half.
   bool output_lost_ = false;
   bool flow_ = false;

@@ -14,6 +14,8 @@ namespace system_tls::engine {
 struct Moved {
   std::size_t bytes = 0;
   bool eof = false;
+  // Of a transport that failed, and not only ended, without a failure that could be told here.
+  bool broken = false;
   openssl::FailurePtr failure;
 };
 

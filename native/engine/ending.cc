@@ -7,31 +7,41 @@ namespace system_tls::engine {
 
 using openssl::FailurePtr;
 
+// OpenSSL makes nothing more; what it has made goes out.
+void Connection::end_sending(const FailurePtr& failure) {
+  if (dead() || send_failure_) return;
+  send_failure_ = failure;
+  enc_.muted = true;
+}
+
 // Whoever wrote learns it from the operation; whoever reads learns first what has arrived, and there the reason may be
 // found: an alert, a close_notify. Tickets that nobody wants and a goodbye that nobody hears are no loss.
 void Connection::fail_sending(const FailurePtr& failure) {
-  if (dead() || send_failure_) return;
-  output_lost_ = !only_close_notify_unsent() && !only_tickets_unsent();
-  send_failure_ = failure;
+  if (dead()) return;
+  output_broken_ = true;
+  const bool loses = !enc_.out.empty() && !only_close_notify_unsent() && !only_tickets_unsent();
+  output_lost_ = output_lost_ || loses;
   enc_.drop_output();
-  enc_.muted = true;
+  end_sending(failure);
 }
 
 // Of an operation whose turn it is while nothing can be sent.
 Connection::Step Connection::run_unsendable(const Operation& operation) {
   if (operation.kind != Operation::Kind::shutdown || output_lost_) return fail_operation(send_failure_);
+  if (!enc_.out.empty()) return Step::blocked;
   if (!operation.flag || peer_closed_) return done();
   wait_for_peer({operation.id, PeerWait::Kind::close_notify, false});
   operations_.pop();
   return Step::progress;
 }
 
-// A reset that answers what we sent is told to the sender first, and as a plain end to the reader.
+// A reset that answers what we sent is told to the sender first, and as a plain end to the reader. One that answers our
+// tickets concerns nobody.
 void Connection::end_input(FailurePtr failure) {
   if (dtls_ && failure) {
     fail(std::move(failure));
   } else {
-    enc_.in.set_eof(failure ? std::move(failure) : send_failure_);
+    enc_.in.set_eof(failure || !output_lost_ ? std::move(failure) : send_failure_);
   }
 }
 

@@ -81,7 +81,9 @@ Connection::Step Connection::send_by_writing(Operation& operation, std::size_t c
       operation.file->read(operation.file_begin + operation.offset, std::min(count, kPiece), error);
   if (error != 0) return fail_operation(openssl::system_failure(error, "read"));
   if (piece.empty()) return file_ended(operation);
-  if (write_clear(piece)) file_sent(operation, piece.size());
+  const std::size_t written = write_clear(piece);
+  if (written == 0) return dead() ? Step::progress : Step::blocked;
+  file_sent(operation, written);
   return Step::progress;
 }
 

@@ -157,23 +157,25 @@ Connection::Step Connection::run_write(Operation& operation) {
   }
   if (part.bytes.empty()) return Step::blocked;
   const std::size_t count = std::min(kWriteBatch, part.bytes.size());
-  if (write_clear(part.bytes.first(count))) {
-    operation.phase = Phase::running;
-    operation.offset += count;
-  }
+  const std::size_t written = write_clear(part.bytes.first(count));
+  if (written == 0) return dead() ? Step::progress : Step::blocked;
+  operation.phase = Phase::running;
+  operation.offset += written;
   return Step::progress;
 }
 
-bool Connection::write_clear(std::span<const std::uint8_t> clear) {
-  if (!record_sizing_) return write_records(clear);
+// How much was taken.
+std::size_t Connection::write_clear(std::span<const std::uint8_t> clear) {
+  if (!record_sizing_) return write_records(clear) ? clear.size() : 0;
   record_sizing_->begin(RecordSizing::Clock::now());
-  while (!clear.empty()) {
-    const std::size_t count = std::min(clear.size(), record_sizing_->most());
-    if (!write_records(clear.first(count))) return false;
+  std::size_t written = 0;
+  while (written < clear.size()) {
+    const std::size_t count = std::min(clear.size() - written, record_sizing_->most());
+    if (!write_records(clear.subspan(written, count))) break;
     record_sizing_->wrote(count);
-    clear = clear.subspan(count);
+    written += count;
   }
-  return true;
+  return written;
 }
 
 bool Connection::write_records(std::span<const std::uint8_t> clear) {
@@ -181,6 +183,8 @@ bool Connection::write_records(std::span<const std::uint8_t> clear) {
   std::size_t written = 0;
   const int result = SSL_write_ex(ssl_.get(), clear.data(), clear.size(), &written);
   if (result == 1) return true;
+  // A message of the peer's came in part (RFC 8446 5.1), and OpenSSL goes on with it first: the next read does.
+  if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return false;
   fail(failure_after(result, "Writing failed"));
   return false;
 }
@@ -193,8 +197,9 @@ std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
   std::size_t taken = 0;
   while (taken < clear.size() && out_below_mark()) {
     const std::size_t count = std::min(kWriteBatch, clear.size() - taken);
-    if (!write_clear(clear.subspan(taken, count))) break;
-    taken += count;
+    const std::size_t written = write_clear(clear.subspan(taken, count));
+    taken += written;
+    if (written < count) break;
   }
   return taken;
 }
@@ -413,11 +418,8 @@ void Connection::peer_closed() {
       events_.operation_failed(wait.id, peer_has_closed());
     }
   }
-  // A client cannot write in the middle of a renegotiation that will not end.
-  if (renegotiating() && !server_) {
-    fail_sending(peer_has_closed());
-    output_lost_ = false;
-  }
+  // In the middle of a renegotiation, which will not end, nothing can be written.
+  if (renegotiating()) end_sending(peer_has_closed());
 }
 
 Connection::Cancelled Connection::cancel(OperationId id) {

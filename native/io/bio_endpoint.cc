@@ -63,8 +63,9 @@ std::size_t BioEndpoint::read(std::span<std::uint8_t> to) {
 
 bool BioEndpoint::at_end() const { return pending() == 0 && far_ended(); }
 
-void BioEndpoint::end() {
+void BioEndpoint::end(bool broken) {
   if (std::exchange(ended_, true)) return;
+  broken_ = broken;
   if (const std::shared_ptr<BioEndpoint> far = far_end()) far->bytes_arrived();
 }
 
@@ -83,6 +84,11 @@ bool BioEndpoint::far_ended() const {
   if (!paired_) return ended_;
   const std::shared_ptr<BioEndpoint> partner = partner_.lock();
   return !partner || partner->ended_;
+}
+
+bool BioEndpoint::far_broken() const {
+  const std::shared_ptr<BioEndpoint> partner = partner_.lock();
+  return partner && partner->broken_;
 }
 
 std::size_t BioEndpoint::room() const {

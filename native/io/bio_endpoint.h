@@ -29,8 +29,8 @@ class BioEndpoint : public std::enable_shared_from_this<BioEndpoint> {
   // Bytes read; 0 with at_end() false: nothing there now.
   std::size_t read(std::span<std::uint8_t> to);
   bool at_end() const;
-  // No more will be written here.
-  void end();
+  // No more will be written here; `broken`: because what it stands for failed.
+  void end(bool broken = false);
   bool ended() const { return ended_; }
   // Nothing will be read here any more: who writes on the other end learns it.
   void ignore();
@@ -38,6 +38,7 @@ class BioEndpoint : public std::enable_shared_from_this<BioEndpoint> {
   bool unread() const;
   // The other end of a pair will write no more.
   bool far_ended() const;
+  bool far_broken() const;
   std::size_t pending() const;
   // Bytes that can be written now.
   std::size_t room() const;
@@ -66,6 +67,7 @@ class BioEndpoint : public std::enable_shared_from_this<BioEndpoint> {
   Watcher* watcher_ = nullptr;
   bool paired_ = false;
   bool ended_ = false;
+  bool broken_ = false;
   bool ignores_ = false;
 };
 

@@ -41,6 +41,7 @@ class BioTransport : public Transport {
     Moved moved;
     moved.bytes = read_->read(to);
     moved.eof = moved.bytes == 0 && read_->at_end();
+    moved.broken = moved.eof && read_->far_broken();
     return moved;
   }
 

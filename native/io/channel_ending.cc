@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kLingerAfterClose{2000};
 // may have nothing to tell of a socket that has ended.
 bool Channel::receives_at_once() const {
   if (!transport_ || !connection_->wants_input() || connection_->enc().in.size() != 0) return false;
-  return transport_->always_readable() || connection_->send_failure() != nullptr;
+  return transport_->always_readable() || connection_->output_broken();
 }
 
 // False: there was nothing.
@@ -37,6 +37,8 @@ bool Channel::receive_once() {
   if (moved.bytes == 0 && !ends) return false;
   if (moved.bytes != 0) note_moved();
   enc.in.lend(buffer.first(moved.bytes));
+  // Whether or not an end may stand for close_notify, this one does not.
+  if (moved.broken) enc.in.hide_end(false);
   if (ends) connection_->end_input(std::move(moved.failure));
   connection_->advance();
   enc.in.reclaim();
@@ -45,7 +47,7 @@ bool Channel::receive_once() {
 
 // What needs both halves has read by now what there was, perhaps an alert that gives a better reason.
 void Channel::end_unsendable() {
-  if (connection_->send_failure() == nullptr) return;
+  if (!connection_->output_broken()) return;
   if (!connection_->established() || connection_->dtls()) connection_->fail(connection_->send_failure());
 }
 
@@ -55,7 +57,7 @@ void Channel::finish_dead() {
   if (!transport_) return;
   engine::ByteQueue& out = connection_->enc().out;
   if (!out.empty()) transport_->send(out);
-  const bool heard = !connection_->enc().in.eof_seen() && connection_->send_failure() == nullptr;
+  const bool heard = !connection_->enc().in.eof_seen() && !connection_->output_broken();
   if (heard && connection_->alert_sent()) transport_->linger(*reactor_, out, {kLingerAfterAlert, user_ref_});
   transport_.reset();
   connection_->enc().drop_output();
@@ -68,7 +70,7 @@ void Channel::close() {
     flush();
     // After an orderly end, what the peer has not read yet must not be lost to a reset.
     const engine::ByteQueue& out = connection_->enc().out;
-    const bool orderly = connection_->close_notify_sent() && out.empty() && connection_->send_failure() == nullptr;
+    const bool orderly = connection_->close_notify_sent() && out.empty() && !connection_->output_broken();
     if (orderly && !connection_->input_over()) transport_->linger(*reactor_, out, {kLingerAfterClose, user_ref_});
   }
   if (write_ahead_) write_ahead_->set_open(false);

@@ -37,7 +37,10 @@ LingeringSocket::~LingeringSocket() {
 
 bool LingeringSocket::open(const Linger& how) {
   const auto on_poll = [](uv_poll_t* poll, int status, int events) {
-    static_cast<LingeringSocket*>(poll->data)->go_on(status < 0 ? UV_READABLE : events);
+    auto& self = *static_cast<LingeringSocket*>(poll->data);
+    // libuv has stopped at an error, and what comes next is what recv(2) says of it.
+    if (status < 0) self.poll_.stopped();
+    self.go_on(status < 0 ? UV_READABLE : events);
   };
   if (poll_.open(reactor_, fd_.get(), this, on_poll)) return false;
   const auto init = [this](uv_timer_t* timer) { return uv_timer_init(reactor_.loop(), timer); };

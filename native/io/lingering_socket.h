@@ -33,7 +33,6 @@ class LingeringSocket : public Resident {
  private:
   LingeringSocket(Reactor& reactor, Fd fd) : reactor_(reactor), fd_(std::move(fd)) {}
   bool open(const Linger& how);
-  void keep_running(bool on);
   void go_on(int events);
   // False: the socket is broken.
   bool send_rest();
