@@ -41,6 +41,11 @@ export const steps = [
     shows: 'the whole product of the ways in which a connection ends',
     run: ['test:endings', '--', '--all'],
   },
+  ...['loop', 'thread'].map(place => ({
+    name: `soak-${place}`,
+    shows: `20,000 connections of every ending on the ${place}: descriptors and memory stay flat`,
+    run: ['test:endings', '--', '--soak', '--connections', '20000', '--on', place],
+  })),
   {
     name: 'bench',
     shows: 'each job of the benchmark runs with this package and with node:tls',

@@ -1,5 +1,7 @@
 // How a connection ends, by halves, without a socket.
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "test/check.h"
 #include "test/peers.h"
@@ -41,6 +43,59 @@ bool half_broken(int version) {
 
 const Register kHalf12("what arrived outlives the sending half, TLS 1.2", [] { return half_broken(TLS1_2_VERSION); });
 const Register kHalf13("what arrived outlives the sending half, TLS 1.3", [] { return half_broken(TLS1_3_VERSION); });
+
+// What the one has made goes to the other.
+void deliver(End& from, End& to) {
+  std::vector<std::uint8_t> enc(from.connection->enc().out.size());
+  from.connection->enc().out.take(enc);
+  to.connection->enc().in.lend(enc);
+  to.connection->advance();
+  to.connection->enc().in.reclaim();
+}
+
+const Register kMeets("a close_notify that meets a renegotiation costs nothing that was written", [] {
+  Pair pair(TLS1_2_VERSION);
+  CHECK(pair.handshake());
+  engine::Connection& client = *pair.client.connection;
+  const OperationId write = pair.client.write("written before");
+  const OperationId renegotiation = pair.client.start(Kind::renegotiate);
+  client.advance();
+  const std::size_t made = client.enc().out.size();
+  pair.server.start(Kind::shutdown);
+  pair.server.connection->advance();
+  const OperationId end = pair.client.read();
+  deliver(pair.server, pair.client);
+  CHECK(pair.client.events.done.contains(write));
+  CHECK(pair.client.events.ended.contains(end));
+  CHECK(std::string(code_of(pair.client, renegotiation)) == "ERR_TLS_PEER_CLOSED");
+  CHECK(client.enc().out.size() == made);
+  const OperationId shutdown = pair.client.start(Kind::shutdown);
+  client.advance();
+  CHECK(!pair.client.events.done.contains(shutdown));
+  pair.server.connection->start_flow();
+  deliver(pair.client, pair.server);
+  client.advance();
+  CHECK(pair.server.events.flow == "written before");
+  CHECK(pair.client.events.done.contains(shutdown));
+  return true;
+});
+
+const Register kTickets("tickets that were lost are no failure to a reader", [] {
+  for (const bool loses : {false, true}) {
+    Pair pair(TLS1_3_VERSION);
+    CHECK(pair.handshake());
+    engine::Connection& server = *pair.server.connection;
+    if (loses) pair.server.write("lost");
+    server.advance();
+    server.fail_sending(openssl::named_failure("EPIPE", "broken"));
+    const OperationId read = pair.server.read();
+    server.end_input(nullptr);
+    server.advance();
+    CHECK(pair.server.events.failed_count == 1);
+    CHECK((std::string(code_of(pair.server, read)) == "EPIPE") == loses);
+  }
+  return true;
+});
 
 const Register kLost("a goodbye behind lost data fails with it", [] {
   Pair pair(TLS1_3_VERSION);

@@ -15,8 +15,10 @@ export interface SoakOptions extends CaseOptions {
   readonly random: Random;
 }
 
-/** Connections between two looks at the process, at which no connection is open. */
-const round = 250;
+/** Connections between two looks at the process, at which no connection is open, at the most. */
+const longestRound = 250;
+/** Descriptors of the first round are the measure for the others. */
+const fewestRounds = 3;
 /** Resident bytes that the last quarter may have more than the second, in the median. */
 export const growth = 8 << 20;
 
@@ -58,6 +60,7 @@ async function residentBytes(): Promise<number> {
  */
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   if (globalThis.gc === undefined) throw new Error('the soak needs node --expose-gc');
+  const round = Math.min(longestRound, Math.ceil(options.connections / fewestRounds));
   const failures: string[] = [];
   const cases = casesFor(options.on, options.random);
   const samples: number[] = [];

@@ -1,9 +1,11 @@
 // A connection ends by halves: what fails while sending costs nothing of what was received, everything that was called
 // settles, every socket closes, and the last words reach the peer.
 import assert from 'node:assert/strict';
+import { createCipheriv, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import net from 'node:net';
+import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { Bio, Ssl, type TlsSocket } from 'system-tls';
@@ -287,6 +289,110 @@ describe('a peer that resets', () => {
     await until(() => logs.length === 5, 'all connections');
     for (const log of await Promise.all(logs)) assert.equal(log[0], 'end');
     await until(() => running.server.connections === 0, 'all connections to end');
+  });
+});
+
+/** RFC 5246 section 5: the keys of a connection of TLS 1.2, whose records are made by hand. */
+function prf(secret: Buffer, label: string, seed: Buffer, length: number): Buffer {
+  const hmac = (data: Buffer): Buffer => createHmac('sha256', secret).update(data).digest();
+  const labelled = Buffer.concat([Buffer.from(label), seed]);
+  const parts: Buffer[] = [];
+  for (let a = hmac(labelled); parts.length * 32 < length; a = hmac(a)) parts.push(hmac(Buffer.concat([a, labelled])));
+  return Buffer.concat(parts).subarray(0, length);
+}
+
+/** A client of TLS 1.2, and a way to send records of one's own in its place, behind its handshake. */
+async function forger(port: number): Promise<{ send(type: number, body: Buffer): void; end(): void }> {
+  const up = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {});
+  const fromServer: Buffer[] = [];
+  let cut = false;
+  const gate = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      if (!cut) up.write(chunk);
+      done();
+    },
+  });
+  up.on('data', chunk => {
+    fromServer.push(chunk);
+    if (!cut) gate.push(chunk);
+  });
+  const ca = certificates().ca.cert;
+  const ciphers = 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256';
+  const client = tls.connect({ socket: gate, servername: 'localhost', ca, maxVersion: 'TLSv1.2', ciphers });
+  client.on('error', () => {});
+  const logged = once(client, 'keylog') as Promise<[Buffer]>;
+  await once(client, 'secureConnect');
+  cut = true;
+  const [, clientRandom = '', master = ''] = String((await logged)[0])
+    .trim()
+    .split(' ');
+  // Behind the headers of record and message, and the version.
+  const serverRandom = Buffer.concat(fromServer).subarray(11, 43);
+  const seed = Buffer.concat([serverRandom, Buffer.from(clientRandom, 'hex')]);
+  const keys = prf(Buffer.from(master, 'hex'), 'key expansion', seed, 40);
+  let sequence = 1n; // its Finished was the first
+  return {
+    send(type, body) {
+      const nonce = Buffer.alloc(8);
+      nonce.writeBigUInt64BE(sequence++);
+      const header = (length: number): Buffer => Buffer.from([type, 3, 3, length >> 8, length & 255]);
+      const cipher = createCipheriv('aes-128-gcm', keys.subarray(0, 16), Buffer.concat([keys.subarray(32, 36), nonce]));
+      cipher.setAAD(Buffer.concat([nonce, header(body.length)]));
+      const record = Buffer.concat([nonce, cipher.update(body), cipher.final(), cipher.getAuthTag()]);
+      up.write(Buffer.concat([header(record.length), record]));
+    },
+    end() {
+      up.end();
+      client.destroy();
+    },
+  };
+}
+
+describe('a client that begins a renegotiation, and leaves', () => {
+  for (const [name, options] of [
+    ['where it may not', {}],
+    ['where it may', { clientRenegotiation: true }],
+  ] as const) {
+    it(`in the middle of its ClientHello leaves no connection behind, ${name}`, async () => {
+      const running = await startServer(options, socket => socket.resume());
+      const { send, end } = await forger(running.port);
+      const log = told(await running.next());
+      send(22, Buffer.concat([Buffer.from([1, 0, 0, 200, 3, 3]), Buffer.alloc(40, 7)]));
+      send(21, Buffer.from([1, 0]));
+      end();
+      assert.deepEqual(await within(log, 'the socket to close'), ['end', 'finish']);
+      await until(() => running.server.connections === 0, 'the connection to be counted off');
+    });
+  }
+});
+
+describe('a call in the wrong state', () => {
+  it('fails at once, though the peer goes on', async () => {
+    const { client, server } = await socketPair();
+    server.resume();
+    client.resume();
+    await client.ssl.shutdown();
+    const [error] = (await within(
+      new Promise<[Error | null | undefined]>(resolve => client.write('x', failure => resolve([failure]))),
+      'the write to fail',
+    )) as [NodeJS.ErrnoException];
+    assert.equal(error.code, 'ERR_SSL_PROTOCOL_IS_SHUTDOWN');
+  });
+});
+
+describe('a socket that nobody reads', () => {
+  it('is given up some time after its peer has reset the connection', async () => {
+    const running = await startServer({ pauseOnConnect: true });
+    const gone = sayLastWords(running.port, pattern(1000), { goodbye: false, reset: true });
+    const socket = await running.next();
+    const closed = new Promise(resolve => socket.once('close', resolve));
+    await gone;
+    const failing = new Promise<Error | null | undefined>(resolve => socket.write(pattern(100_000), resolve));
+    socket.write(pattern(100_000));
+    await within(closed, 'close');
+    if (pool === undefined) assert.ok((await failing) instanceof Error);
+    await until(() => running.server.connections === 0, 'the connection to be counted off');
   });
 });
 
