@@ -34,12 +34,12 @@ export const endings = [
 ] as const;
 
 /** So many at a time as are of use on a small machine. */
-export async function inTurn<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+export async function inTurn<T>(items: readonly T[], act: (item: T) => Promise<void>, together = 3): Promise<void> {
   const left = [...items];
   const work = async () => {
     for (let item = left.shift(); item !== undefined; item = left.shift()) await act(item);
   };
-  await Promise.all([work(), work(), work()]);
+  await Promise.all(Array.from({ length: together }, work));
 }
 
 /** Each beginning of a life. */

@@ -1,0 +1,177 @@
+// A peer that is gone at any byte of what it was about to say: everything that was called settles, every socket closes,
+// nothing is left over, and what was delivered is what was sent, as far as it came.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import {
+  type ConnectOptions,
+  type ServerOptions,
+  SslContext,
+  type SslContextOptions,
+  type TlsSocket,
+} from 'system-tls';
+import { type Break, BrokenWire, type Direction, directions } from '../support/broken-wire.ts';
+import { pattern } from '../support/bytes.ts';
+import { certificates } from '../support/certificates.ts';
+import { versions } from '../support/memory-pair.ts';
+import { inTurn } from '../support/scripts.ts';
+import { connectTo, pool, type Running, startServer } from '../support/sockets.ts';
+import { until, within } from '../support/wait.ts';
+
+/** Connections at a time: each waits most of its time for the other side. */
+const together = 24;
+const cutOff = /^(ECONNRESET|EPIPE|ERR_SSL_UNEXPECTED_EOF)$/;
+
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+/** All that a socket has told, once it is closed. */
+interface Life {
+  readonly got: Buffer;
+  readonly log: readonly string[];
+}
+
+function lifeOf(socket: TlsSocket): Promise<Life> {
+  const chunks: Buffer[] = [];
+  const log: string[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.on('error', error => log.push((error as NodeJS.ErrnoException).code ?? error.message));
+  for (const name of ['end', 'finish'] as const) socket.on(name, () => log.push(name));
+  return new Promise(resolve => socket.once('close', () => resolve({ got: Buffer.concat(chunks), log })));
+}
+
+function assertPrefix(got: Buffer, sent: Buffer, what: string): void {
+  assert.ok(got.equals(sent.subarray(0, got.length)), `${what}: ${got.length} bytes that were not sent`);
+}
+
+/** At most one error, and one that says what happened. */
+function assertLife({ got, log }: Life, sent: Buffer, what: string): void {
+  assertPrefix(got, sent, what);
+  assert.equal(new Set(log).size, log.length, `${what} told ${log}`);
+  const errors = log.filter(each => each !== 'end' && each !== 'finish');
+  assert.ok(errors.length <= 1 && errors.every(code => cutOff.test(code)), `${what} told ${log}`);
+  if (errors.length === 0) assert.ok(log.includes('end') || log.includes('finish'), `${what} told nothing: ${log}`);
+}
+
+const textOf = ({ direction, after, how }: Break): string => `${how} after ${after} bytes ${direction}`;
+
+/** A server that serves one connection after the other. */
+class Lane {
+  readonly running: Running;
+  readonly lives: Array<Promise<Life>> = [];
+  readonly failures: string[] = [];
+
+  private constructor(running: Running) {
+    this.running = running;
+  }
+
+  static async open(options: ServerOptions, greet: (socket: TlsSocket) => void = () => {}): Promise<Lane> {
+    const running = await startServer(options, socket => {
+      lane.lives.push(lifeOf(socket));
+      greet(socket);
+    });
+    const lane = new Lane(running);
+    running.server.on('tlsClientError', (error: NodeJS.ErrnoException) => lane.failures.push(error.code ?? ''));
+    return lane;
+  }
+
+  /** What became of the connection that there was. */
+  async settled(sent: Buffer, what: string): Promise<void> {
+    const { server } = this.running;
+    await until(() => server.connections === 0, `the server to count off its connection, ${what}`);
+    const lives = this.lives.splice(0);
+    const failures = this.failures.splice(0);
+    assert.ok(lives.length + failures.length <= 1, `${what}: ${lives.length} connections, failures ${failures}`);
+    for (const code of failures) assert.match(code, cutOff, what);
+    for (const life of lives) {
+      assertLife(await within(life, `the server's socket to close, ${what}`), sent, `the server, ${what},`);
+    }
+  }
+}
+
+/** Each case on a lane that is free; afterwards everything is as it was. */
+async function onLanes<T>(
+  cases: readonly T[],
+  open: () => Promise<Lane>,
+  act: (lane: Lane, each: T) => Promise<void>,
+): Promise<void> {
+  const before = descriptors();
+  const free = await Promise.all(Array.from({ length: Math.min(together, cases.length) }, open));
+  const all = [...free];
+  const take = async (each: T) => {
+    const lane = free.pop() as Lane;
+    await act(lane, each);
+    free.push(lane);
+  };
+  await inTurn(cases, take, all.length);
+  await within(Promise.all(all.map(({ running }) => running.server.close())), 'the servers to close');
+  await until(() => descriptors() <= before, `the descriptors to be closed: ${before} before`);
+}
+
+const words = { ofClient: pattern(30, 1), ofServer: pattern(40, 2) };
+
+/** From the first byte to the last, with data and goodbye on both sides. */
+async function meet(lane: Lane, options: Partial<ConnectOptions>, each?: Break): Promise<BrokenWire> {
+  const what = each === undefined ? 'whole' : textOf(each);
+  const wire = await BrokenWire.open(lane.running.port);
+  if (each !== undefined) wire.breakAt(each);
+  const socket = await within(
+    connectTo(wire.port, options).catch((error: NodeJS.ErrnoException) => {
+      assert.match(error.code ?? '', cutOff, what);
+      return undefined;
+    }),
+    `connect() to settle, ${what}`,
+  );
+  if (socket !== undefined) {
+    const life = lifeOf(socket);
+    socket.end(words.ofClient);
+    assertLife(await within(life, `the client's socket to close, ${what}`), words.ofServer, `the client, ${what},`);
+  }
+  await lane.settled(words.ofClient, what);
+  return wire;
+}
+
+const greet = (socket: TlsSocket) => void socket.end(words.ofServer);
+
+/** Every `step`th byte. */
+function breaks(carried: Record<Direction, number>, how: Break['how'], step: number, first = 0): Break[] {
+  return directions.flatMap(direction =>
+    // A signature is shorter or longer by a few bytes.
+    Array.from({ length: Math.ceil((carried[direction] + 8 - first) / step) }, (_, index) => ({
+      direction,
+      after: first + index * step,
+      how,
+    })),
+  );
+}
+
+/** A context for all clients: theirs is the cheaper half of a handshake then. */
+const trusting = (both: SslContextOptions) => ({
+  secureContext: new SslContext({ ca: certificates().ca.cert, ...both }),
+});
+
+interface Meeting {
+  readonly how: Break['how'];
+  readonly step: number;
+  readonly server?: ServerOptions;
+}
+
+async function meetAndBreak(both: SslContextOptions, { how, step, server = {} }: Meeting): Promise<void> {
+  const open = () => Lane.open({ ...server, ...both }, greet);
+  const client = trusting(both);
+  const lane = await open();
+  const { carried } = await meet(lane, client);
+  await lane.running.server.close();
+  await onLanes(breaks(carried, how, step), open, async (free, each) => void (await meet(free, client, each)));
+}
+
+describe('a peer that is gone in the middle of a handshake, or of what follows', () => {
+  for (const [version, both] of versions) {
+    it(`resets at each byte, ${version}`, () => meetAndBreak(both, { how: 'reset', step: 1 }));
+
+    it(`ends at a byte, ${version}`, () => meetAndBreak(both, { how: 'end', step: 13 }));
+
+    it(`resets on the way from a thread to the loop, ${version}`, async function () {
+      if (pool === undefined) return this.skip();
+      await meetAndBreak(both, { how: 'reset', step: 7, server: { data: 'loop' } });
+    });
+  }
+});
