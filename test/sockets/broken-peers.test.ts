@@ -12,10 +12,10 @@ import {
 import { type Break, BrokenWire, type Direction, directions } from '../support/broken-wire.ts';
 import { pattern } from '../support/bytes.ts';
 import { certificates } from '../support/certificates.ts';
-import { versions } from '../support/memory-pair.ts';
+import { tls12, tls13, versions } from '../support/memory-pair.ts';
 import { inTurn } from '../support/scripts.ts';
 import { connectTo, pool, type Running, startServer } from '../support/sockets.ts';
-import { until, within } from '../support/wait.ts';
+import { patience, until, within } from '../support/wait.ts';
 
 /** Connections at a time: each waits most of its time for the other side. */
 const together = 24;
@@ -71,6 +71,15 @@ class Lane {
     const lane = new Lane(running);
     running.server.on('tlsClientError', (error: NodeJS.ErrnoException) => lane.failures.push(error.code ?? ''));
     return lane;
+  }
+
+  /** A connection that leads through a wire. */
+  async connected(
+    options: Partial<ConnectOptions>,
+  ): Promise<{ wire: BrokenWire; client: TlsSocket; server: TlsSocket }> {
+    const wire = await BrokenWire.open(this.running.port);
+    const [client, server] = await Promise.all([connectTo(wire.port, options), this.running.next()]);
+    return { wire, client, server };
   }
 
   /** What became of the connection that there was. */
@@ -172,6 +181,108 @@ describe('a peer that is gone in the middle of a handshake, or of what follows',
     it(`resets on the way from a thread to the loop, ${version}`, async function () {
       if (pool === undefined) return this.skip();
       await meetAndBreak(both, { how: 'reset', step: 7, server: { data: 'loop' } });
+    });
+  }
+});
+
+interface Operation {
+  readonly name: string;
+  readonly both: SslContextOptions;
+  act(client: TlsSocket, server: TlsSocket): Array<Promise<unknown>>;
+}
+
+/** A break that is not noticed must not be taken for a peer that is slow. */
+const limits = { timeout: patience };
+const updated = async (socket: TlsSocket) => {
+  await (await socket.keyUpdate({ ...limits, requestPeer: true })).peerUpdated;
+};
+
+const operations: readonly Operation[] = [
+  { name: 'a renegotiation by the client', both: tls12, act: client => [client.renegotiate(limits)] },
+  {
+    name: 'an abbreviated renegotiation',
+    both: tls12,
+    act: client => [client.renegotiate({ ...limits, abbreviated: true })],
+  },
+  { name: 'a renegotiation by the server', both: tls12, act: (_client, server) => [server.renegotiate(limits)] },
+  {
+    name: 'a renegotiation by both',
+    both: tls12,
+    act: (client, server) => [client.renegotiate(limits), server.renegotiate(limits)],
+  },
+  {
+    name: 'a renegotiation for a certificate',
+    both: tls12,
+    act: (_client, server) => [server.requestClientCertificate(limits)],
+  },
+  {
+    name: 'a post-handshake authentication',
+    both: tls13,
+    act: (_client, server) => [server.requestClientCertificate(limits)],
+  },
+  {
+    name: 'two post-handshake authentications',
+    both: tls13,
+    act: (_client, server) => [server.requestClientCertificate(limits), server.requestClientCertificate(limits)],
+  },
+  { name: 'key updates', both: tls13, act: (client, server) => [updated(client), updated(server)] },
+];
+
+async function assertSettles(promise: Promise<unknown>, what: string): Promise<void> {
+  const error = await within(
+    promise.then(
+      () => undefined,
+      (thrown: NodeJS.ErrnoException) => thrown,
+    ),
+    `the operation to settle, ${what}`,
+  );
+  if (error !== undefined) assert.match(error.code ?? '', cutOff, what);
+}
+
+/** The operation, between data in both directions; goodbyes if it is over. */
+async function operate(
+  lane: Lane,
+  options: Partial<ConnectOptions>,
+  { name, act }: Operation,
+  each?: Break,
+): Promise<Record<Direction, number>> {
+  const { wire, client, server } = await lane.connected(options);
+  const life = lifeOf(client);
+  const before = { ...wire.carried };
+  const what = each === undefined ? name : `${name}, ${textOf(each)}`;
+  if (each !== undefined) wire.breakAt(each);
+  client.write(words.ofClient);
+  server.write(words.ofServer);
+  const running = act(client, server);
+  client.write(words.ofClient);
+  server.write(words.ofServer);
+  await Promise.all(running.map(promise => assertSettles(promise, what)));
+  client.end();
+  server.end();
+  const { ofClient, ofServer } = words;
+  assertLife(
+    await within(life, `the client to close, ${what}`),
+    Buffer.concat([ofServer, ofServer]),
+    `client, ${what},`,
+  );
+  await lane.settled(Buffer.concat([ofClient, ofClient]), what);
+  const { toServer, toClient } = wire.carried;
+  return { toServer: toServer - before.toServer, toClient: toClient - before.toClient };
+}
+
+describe('a peer that is gone in the middle of an operation', () => {
+  for (const operation of operations) {
+    it(`${operation.name}`, async () => {
+      const { both } = operation;
+      const { ca, client: identity } = certificates();
+      const { cert, key } = identity;
+      const options = { secureContext: new SslContext({ ca: ca.cert, cert, key, ...both }) };
+      const open = () => Lane.open({ ca: ca.cert, clientRenegotiation: true, ...both });
+      const lane = await open();
+      const carried = await operate(lane, options, operation);
+      await lane.running.server.close();
+      const cases = [...breaks(carried, 'reset', 11), ...breaks(carried, 'end', 29, 5)];
+      await onLanes(cases, open, async (free, each) => void (await operate(free, options, operation, each)));
     });
   }
 });
