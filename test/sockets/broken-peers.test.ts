@@ -1,10 +1,13 @@
 // A peer that is gone at any byte of what it was about to say: everything that was called settles, every socket closes,
 // nothing is left over, and what was delivered is what was sent, as far as it came.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import net from 'node:net';
 import {
   type ConnectOptions,
   type ServerOptions,
+  Ssl,
   SslContext,
   type SslContextOptions,
   type TlsSocket,
@@ -12,16 +15,21 @@ import {
 import { type Break, BrokenWire, type Direction, directions } from '../support/broken-wire.ts';
 import { pattern } from '../support/bytes.ts';
 import { certificates } from '../support/certificates.ts';
-import { tls12, tls13, versions } from '../support/memory-pair.ts';
+import { rejected } from '../support/errors.ts';
+import { clientContext, serverContext, tls12, tls13, versions } from '../support/memory-pair.ts';
+import { fdOf, quietPair } from '../support/quiet-pair.ts';
 import { inTurn } from '../support/scripts.ts';
 import { connectTo, pool, type Running, startServer } from '../support/sockets.ts';
-import { patience, until, within } from '../support/wait.ts';
+import { patience, settled, until, watch, within } from '../support/wait.ts';
 
 /** Connections at a time: each waits most of its time for the other side. */
 const together = 24;
 const cutOff = /^(ECONNRESET|EPIPE|ERR_SSL_UNEXPECTED_EOF)$/;
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+// libuv keeps a descriptor aside from its first stream on.
+before('opens a first connection', async () => void (await quietPair()));
 
 /** All that a socket has told, once it is closed. */
 interface Life {
@@ -281,8 +289,213 @@ describe('a peer that is gone in the middle of an operation', () => {
       const lane = await open();
       const carried = await operate(lane, options, operation);
       await lane.running.server.close();
-      const cases = [...breaks(carried, 'reset', 11), ...breaks(carried, 'end', 29, 5)];
+      const cases = [...breaks(carried, 'reset', 17), ...breaks(carried, 'end', 41, 5)];
       await onLanes(cases, open, async (free, each) => void (await operate(free, options, operation, each)));
+    });
+  }
+});
+
+/** The first bytes of records, and what a fixed seed draws between. */
+function placesIn(size: number): number[] {
+  const record = 16_384 + 22;
+  const edges = [1, 2, 7].flatMap(count => [-1, 0, 1, 4, 5, 6].map(off => count * record + off));
+  const seed = pattern(80, 9);
+  return [...edges, ...Array.from({ length: 20 }, (_, at) => (seed.readUInt32LE(4 * at) % size) + 1)];
+}
+
+const bulk = { ofClient: pattern(400_000, 3), ofServer: pattern(400_000, 4) };
+
+/** Counts what is told of writes. */
+function writeAll(socket: TlsSocket, data: Buffer, size: number): { readonly count: number; told: number } {
+  const writes = { count: Math.ceil(data.length / size), told: 0 };
+  for (let at = 0; at < data.length; at += size) socket.write(data.subarray(at, at + size), () => writes.told++);
+  return writes;
+}
+
+async function transfer(lane: Lane, options: Partial<ConnectOptions>, each: Break): Promise<void> {
+  const what = textOf(each);
+  const { wire, client, server } = await lane.connected(options);
+  const life = lifeOf(client);
+  wire.breakAt(each);
+  const writes = [writeAll(client, bulk.ofClient, bulk.ofClient.length), writeAll(server, bulk.ofServer, 50_000)];
+  client.end();
+  server.end();
+  assertLife(await within(life, `the client to close, ${what}`), bulk.ofServer, `the client, ${what},`);
+  await lane.settled(bulk.ofClient, what);
+  assert.ok(wire.broken, what);
+  for (const { count, told } of writes) assert.equal(told, count, `writes told, ${what}`);
+}
+
+/** By promises, on a descriptor that stays its owner's. */
+async function transferByReads(options: SslContextOptions, each: Break): Promise<void> {
+  const what = textOf(each);
+  const listener = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const wire = await BrokenWire.open((listener.address() as net.AddressInfo).port);
+  const near = net
+    .connect(wire.port, '127.0.0.1')
+    .pause()
+    .on('error', () => {});
+  const [[far]] = await Promise.all([once(listener, 'connection') as Promise<[net.Socket]>, once(near, 'connect')]);
+  far.on('error', () => {});
+  listener.close();
+  const client = new Ssl(clientContext(options), {
+    side: 'client',
+    servername: 'localhost',
+    ...(pool && { io: pool }),
+  });
+  const server = new Ssl(serverContext(options), { side: 'server', ...(pool && { io: pool }) });
+  client.setFd(fdOf(near));
+  server.setFd(fdOf(far));
+  await Promise.all([client.connect(), server.accept()]);
+  wire.breakAt(each);
+  const got = [Buffer.alloc(0), Buffer.alloc(0)] as [Buffer, Buffer];
+  const read = async (ssl: Ssl, index: 0 | 1) => {
+    for (let chunk = await ssl.read(); chunk !== null; chunk = await ssl.read()) {
+      got[index] = Buffer.concat([got[index], chunk]);
+    }
+  };
+  const running = [
+    read(client, 0),
+    read(server, 1),
+    client.write(bulk.ofClient),
+    server.write(bulk.ofServer),
+    client.shutdown({ ...limits, wait: true }),
+    server.shutdown({ ...limits, wait: true }),
+  ];
+  await Promise.all(running.map(promise => assertSettles(promise, what)));
+  assertPrefix(got[0], bulk.ofServer, `the client, ${what}`);
+  assertPrefix(got[1], bulk.ofClient, `the server, ${what}`);
+  for (const ssl of [client, server]) ssl.close();
+  for (const socket of [near, far]) socket.destroy();
+  await within(wire.closed, `the wire to be closed, ${what}`);
+}
+
+describe('a peer that is gone in the middle of a transfer', () => {
+  for (const [version, both] of versions) {
+    const cases = directions.flatMap(direction =>
+      (['reset', 'end'] as const).flatMap(how =>
+        placesIn(bulk.ofClient.length).map(after => ({ direction, after, how })),
+      ),
+    );
+
+    it(`both ways, ${version}`, async () => {
+      const options = trusting(both);
+      await onLanes(
+        cases,
+        () => Lane.open(both),
+        (lane, each) => transfer(lane, options, each),
+      );
+    });
+
+    it(`by reads and writes that wait, ${version}`, async () => {
+      const before = descriptors();
+      const some = cases.filter((_each, index) => index % 2 === 0);
+      await inTurn(some, each => transferByReads(both, each), 8);
+      await until(() => descriptors() <= before, `the descriptors to be closed: ${before} before`);
+    });
+  }
+});
+
+const large = 20_000_000;
+
+/** A server in the middle of 20 MB to a client that is alive and no longer reads. */
+async function blocked(options: ServerOptions = {}): Promise<{
+  wire: BrokenWire;
+  client: TlsSocket;
+  server: TlsSocket;
+  running: Running;
+  arrived: () => number;
+}> {
+  const running = await startServer(options);
+  const wire = await BrokenWire.open(running.port);
+  const [client, server] = await Promise.all([connectTo(wire.port), running.next()]);
+  let arrived = 0;
+  client.on('data', (chunk: Buffer) => {
+    arrived += chunk.length;
+  });
+  return { wire, client, server, running, arrived: () => arrived };
+}
+
+/** Everything is as it was, though the wire and what is in it are still there. */
+async function assertFreed({ running, wire }: { running: Running; wire: BrokenWire }, before: number): Promise<void> {
+  await until(() => running.server.connections === 0, 'the connection to be counted off');
+  await within(running.server.close(), 'the server to close');
+  wire.break('reset');
+  await within(wire.closed, 'the wire to be closed');
+  await until(() => descriptors() <= before, 'the descriptors to be closed');
+}
+
+/** What ends a write that nobody reads: how a stream is given up, and what the write is told. */
+const givingUp = [
+  ['destroyed', ({ server }) => void server.destroy(), /^ERR_STREAM_DESTROYED$|^ERR_TLS_CLOSED$/],
+  ['destroyed with an error', ({ server }) => void server.destroy(new Error('given up')), /./],
+  [
+    'destroyed after a time without a byte',
+    ({ server }) => void server.setTimeout(200, () => server.destroy()),
+    /^ERR_STREAM_DESTROYED$|^ERR_TLS_CLOSED$/,
+  ],
+  ['ended, and destroyed', ({ server }) => void server.end().destroy(), /^ERR_STREAM_DESTROYED$|^ERR_TLS_CLOSED$/],
+  ['disposed', ({ server }) => void server[Symbol.asyncDispose](), /^ERR_STREAM_DESTROYED$|^ERR_TLS_CLOSED$/],
+  ['closed with all connections', ({ running }) => running.server.closeAllConnections(), /./],
+  ['reset by the peer', ({ wire }) => wire.break('reset'), /^(ECONNRESET|EPIPE)$/],
+] as const satisfies ReadonlyArray<readonly [string, (each: Awaited<ReturnType<typeof blocked>>) => void, RegExp]>;
+
+describe('a peer that never reads', () => {
+  for (const [how, giveUp, code] of givingUp) {
+    it(`lets a stream wait until it is ${how}`, async () => {
+      const before = descriptors();
+      const all = await blocked();
+      const { wire, client, server, arrived } = all;
+      const errors: unknown[] = [];
+      server.write(pattern(large), error => errors.push(error));
+      server.write('behind it', error => errors.push(error));
+      await until(() => arrived() > 1 << 20, 'some of it');
+      wire.stall('toClient');
+      await settled(() => server.ssl.bufferedAmount, 'what is on its way');
+      assert.deepEqual(errors, [], 'the writes wait');
+      assert.ok(server.writableNeedDrain);
+      const closed = lifeOf(server);
+      giveUp(all);
+      await within(closed, 'close');
+      await until(() => errors.length === 2, 'the writes to be told');
+      for (const error of errors) assert.match((error as NodeJS.ErrnoException)?.code ?? String(error), code);
+      client.destroy();
+      await assertFreed(all, before);
+      assert.equal(errors.length, 2);
+    });
+  }
+
+  for (const [how, code] of [
+    ['timeout', 'ERR_TLS_TIMEOUT'],
+    ['abort', 'ABORT_ERR'],
+    ['close', 'ERR_TLS_CLOSED'],
+  ] as const) {
+    it(`lets a write by promise wait until ${how}, and what waits behind it goes too`, async () => {
+      const before = descriptors();
+      const all = await blocked({ pauseOnConnect: true });
+      const { wire, client, server } = all;
+      // What the kernel takes is less than this.
+      wire.stall('toClient');
+      const abort = new AbortController();
+      const options = how === 'timeout' ? { timeout: 300 } : how === 'abort' ? { signal: abort.signal } : {};
+      const write = watch(server.ssl.write(pattern(large), options));
+      const behind: Array<Promise<unknown>> = [
+        server.ssl.write('behind it'),
+        server.ssl.keyUpdate(),
+        server.ssl.shutdown({ wait: true }),
+      ];
+      const watched = behind.map(watch);
+      if (how !== 'timeout') {
+        await settled(() => server.ssl.bufferedAmount, 'what is on its way');
+        assert.equal(write.outcome.status, 'pending');
+      }
+      if (how === 'abort') abort.abort();
+      if (how === 'close') server.ssl.close();
+      await rejected(write.promise, code);
+      for (const { promise } of watched) await rejected(promise, [code, 'ERR_TLS_CLOSED']);
+      client.destroy();
+      await assertFreed(all, before);
     });
   }
 });

@@ -43,6 +43,10 @@ export class BrokenWire {
     return new BrokenWire(listener, target);
   }
 
+  get broken(): boolean {
+    return this.#broken;
+  }
+
   /** Counted from now on. */
   breakAt({ direction, after, how }: Break): void {
     this.#left = { toServer: Number.POSITIVE_INFINITY, toClient: Number.POSITIVE_INFINITY };
