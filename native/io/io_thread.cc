@@ -2,10 +2,32 @@
 
 #include <openssl/crypto.h>
 #include <signal.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+#include "io/fd.h"
 
 namespace system_tls::io {
 
 using openssl::FailurePtr;
+
+namespace {
+// At least what a loop opens for itself: epoll, a pair for signals, an eventfd or a pair to be woken by, io_uring.
+constexpr std::size_t kDescriptorsOfLoop = 8;
+
+// Whether so many are left: EMFILE or ENFILE if not. Where uv_loop_init() fails for want of the second one, libuv 1.46
+// (and what follows it) leaves the first one open.
+int descriptors_for_loop() {
+  std::array<Fd, kDescriptorsOfLoop> probes;
+  for (Fd& probe : probes) {
+    probe = Fd(::socket(AF_UNIX, SOCK_STREAM, 0));
+    if (!probe && (errno == EMFILE || errno == ENFILE)) return errno;
+  }
+  return 0;
+}
+}  // namespace
 
 std::shared_ptr<IoThread> IoThread::open(const std::weak_ptr<Owner>& owner, std::span<const Slab> slabs,
                                          FailurePtr& failure) {
@@ -16,6 +38,8 @@ std::shared_ptr<IoThread> IoThread::open(const std::weak_ptr<Owner>& owner, std:
 }
 
 FailurePtr IoThread::start(std::span<const Slab> slabs) {
+  const int missing = descriptors_for_loop();
+  if (missing != 0) return openssl::system_failure(missing, "uv_loop_init");
   int result = uv_loop_init(&loop_);
   if (result != 0) return openssl::system_failure(-result, "uv_loop_init");
   loop_open_ = true;
