@@ -1,12 +1,22 @@
 // Runs in a worker thread: does what its data says, and tells when it is in the middle of it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Bio, connect, createServer, IoPool, Ssl, SslContext } from 'system-tls';
+import { startAll } from './under-way.ts';
 
 interface Order {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
-  readonly mode: 'round-trip' | 'stuck-handshake' | 'bulk' | 'sockets' | 'renegotiation' | 'server' | 'busy-server';
+  readonly mode:
+    | 'round-trip'
+    | 'stuck-handshake'
+    | 'bulk'
+    | 'sockets'
+    | 'renegotiation'
+    | 'server'
+    | 'busy-server'
+    | 'all'
+    | 'all-and-exit';
 }
 
 const { cert, key, ca, mode } = workerData as Order;
@@ -94,6 +104,19 @@ async function busyServer(): Promise<void> {
   await new Promise(() => {});
 }
 
+/** Runs until it is terminated. */
+async function all(): Promise<void> {
+  await startAll({ cert, key, ca }, io);
+  tell('in the middle');
+  await new Promise(() => {});
+}
+
+async function allAndExit(): Promise<void> {
+  await startAll({ cert, key, ca }, io);
+  tell('in the middle');
+  process.exit(0);
+}
+
 const modes = {
   'round-trip': roundTrip,
   'stuck-handshake': stuckHandshake,
@@ -102,6 +125,8 @@ const modes = {
   sockets,
   server,
   'busy-server': busyServer,
+  all,
+  'all-and-exit': allAndExit,
 };
 await modes[mode]();
 tell('done');
