@@ -3,6 +3,7 @@
 // --page writes the rows of steps that are new or changed their description.
 
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -25,7 +26,9 @@ const git = args => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).t
 /** The last commit that changed anything but the page, and whether something has changed since. */
 function version() {
   const commit = git(['log', '-1', '--format=%h', ...others]);
-  return git(['status', '--porcelain', ...others]) === '' ? commit : `${commit} and changes`;
+  const changes = git(['status', '--porcelain', ...others]) + git(['diff', 'HEAD', ...others]);
+  if (changes === '') return commit;
+  return `${commit} and changes ${createHash('sha256').update(changes).digest('hex').slice(0, 8)}`;
 }
 
 /** What has passed, by the step's name. @param {string} folder @returns {Record<string, Outcome>} */
