@@ -3,7 +3,16 @@ import type { FileHandle } from 'node:fs/promises';
 import type { NativeFile } from '../types/binding.d.ts';
 import { contextArgument } from './context.ts';
 import { closedError, timeoutError, tlsError } from './internal/coded-error.ts';
-import { type Connection, type Flow, onClosed, onData, onEnd, onFailed, type Pending } from './internal/connection.ts';
+import {
+  type Connection,
+  type Flow,
+  isMisuse,
+  onClosed,
+  onData,
+  onEnd,
+  onFailed,
+  type Pending,
+} from './internal/connection.ts';
 import { Deadline } from './internal/deadline.ts';
 import { assertMethodCarries } from './internal/methods.ts';
 import { ChunkReceiver, type OnReadOptions, onReadReceiver, type Receiver } from './internal/receiver.ts';
@@ -223,16 +232,12 @@ export class TlsSocket extends TlsSocketState implements Flow {
     });
   }
 
-  /** Of the transport, or of the whole connection; a call in the wrong state fails at once. */
-  #endsSending(error: NodeJS.ErrnoException): boolean {
-    return error === this.#connection.error || error.syscall !== undefined || error.code === 'ERR_TLS_PEER_CLOSED';
-  }
-
   /**
    * A write that fails destroys its stream, and with it what has arrived and is not read yet: so it is told behind that.
    */
   #writeFailed(error: Error, callback: WriteCallback): void {
-    if (this.destroyed || this.readableEnded || !this.#endsSending(error)) {
+    // A call in the wrong state says nothing of the connection.
+    if (this.destroyed || this.readableEnded || isMisuse(error)) {
       callback(error);
       return;
     }

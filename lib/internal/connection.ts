@@ -441,7 +441,8 @@ const misuses: ReadonlySet<unknown> = new Set([
   'ERR_TLS_KTLS',
 ]);
 
-const isMisuse = (error: Error): boolean => misuses.has((error as NodeJS.ErrnoException).code);
+/** Is it a refusal that leaves the connection as it was? */
+export const isMisuse = (error: Error): boolean => misuses.has((error as NodeJS.ErrnoException).code);
 
 /**
  * Native code on another thread leaves it to us to fill the target.

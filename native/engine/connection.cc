@@ -130,8 +130,8 @@ Connection* Connection::from(const SSL* ssl) { return static_cast<Connection*>(S
 
 bool Connection::tls13() const { return !dtls_ && SSL_version(ssl_.get()) >= TLS1_3_VERSION; }
 
-bool Connection::only_close_notify_unsent() const {
-  return close_notify_sent() && enc_.out.size() <= close_notify_size_;
+bool Connection::only_goodbye_unsent() const {
+  return close_notify_sent() && enc_.out.size() <= close_notify_size_ + tickets_size_;
 }
 
 void Connection::use_ktls(std::shared_ptr<Ktls> ktls) {

@@ -78,7 +78,7 @@ class Connection {
   bool open_for_writing() const { return established_ && !dead() && !send_failure_ && !close_notify_sent(); }
   bool close_notify_sent() const { return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0; }
   // All that waits to be sent is our goodbye: nothing is lost with it.
-  bool only_close_notify_unsent() const;
+  bool only_goodbye_unsent() const;
   // All that waits to be sent are the session tickets of a TLS 1.3 handshake, which the peer does not wait for.
   bool only_tickets_unsent() const { return tickets_size_ != 0 && enc_.out.size() == tickets_size_; }
   const openssl::FailurePtr& failure() const { return failure_; }

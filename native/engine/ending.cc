@@ -19,7 +19,7 @@ void Connection::end_sending(const FailurePtr& failure) {
 void Connection::fail_sending(const FailurePtr& failure) {
   if (dead()) return;
   output_broken_ = true;
-  const bool loses = !enc_.out.empty() && !only_close_notify_unsent() && !only_tickets_unsent();
+  const bool loses = !enc_.out.empty() && !only_goodbye_unsent() && !only_tickets_unsent();
   output_lost_ = output_lost_ || loses;
   enc_.drop_output();
   end_sending(failure);

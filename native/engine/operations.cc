@@ -182,7 +182,10 @@ bool Connection::write_records(std::span<const std::uint8_t> clear) {
   ERR_clear_error();
   std::size_t written = 0;
   const int result = SSL_write_ex(ssl_.get(), clear.data(), clear.size(), &written);
-  if (result == 1) return true;
+  if (result == 1) {
+    tickets_size_ = 0;  // what waits is more than tickets
+    return true;
+  }
   // A message of the peer's came in part (RFC 8446 5.1), and OpenSSL goes on with it first: the next read does.
   if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return false;
   fail(failure_after(result, "Writing failed"));

@@ -57,7 +57,10 @@ async function assertVisit(io: IoPool | undefined, ways: readonly string[], clie
     // A handshake that is complete on the client's side may be overtaken by the next one on ours.
     for (const way of ways) {
       const ledger = met.find(({ delivered }) => String(delivered).startsWith(`${way}:`));
-      assert.ok(ledger, `the data before ${way}`);
+      const seen = met.map(
+        ({ delivered, ending }) => `${String(delivered).slice(0, 12)} (${delivered.length}), ${ending}`,
+      );
+      assert.ok(ledger, `the data before ${way}; there is ${seen.join('; ')}`);
       await assertEnded(ledger, way);
     }
   });

@@ -112,6 +112,26 @@ describe('what a peer said last, and is gone', () => {
     assert.match(log[0] ?? '', /^(ECONNRESET|EPIPE|ERR_SSL_UNEXPECTED_EOF)$/);
   });
 
+  it('arrives at a server that greets at once, whether or not it said goodbye', async () => {
+    for (const goodbye of [true, false]) {
+      const got: Buffer[] = [];
+      const logs: Array<Promise<string[]>> = [];
+      const running = await startServer({}, socket => {
+        const at = got.push(Buffer.alloc(0)) - 1;
+        socket.on('data', (chunk: Buffer) => {
+          got[at] = Buffer.concat([got[at] as Buffer, chunk]);
+        });
+        logs.push(told(socket));
+        socket.write(pattern(1000));
+      });
+      const words = pattern(5000);
+      for (let n = 0; n < 20; n++) await sayLastWords(running.port, words, { goodbye, reset: true });
+      await until(() => logs.length === 20, 'every connection');
+      for (const log of await Promise.all(logs)) assert.equal(log[0] === 'end', goodbye, log.join());
+      for (const each of got) assert.ok(each.equals(words), `${each.length} bytes`);
+    }
+  });
+
   it('arrives by async iteration that begins late, and what was written fails once', async () => {
     const running = await startServer({ pauseOnConnect: true });
     const words = pattern(60_000);
