@@ -11,6 +11,7 @@ import {
   onData,
   onEnd,
   onFailed,
+  onSendingFailed,
   type Pending,
 } from './internal/connection.ts';
 import { Deadline } from './internal/deadline.ts';
@@ -135,6 +136,11 @@ export class TlsSocket extends TlsSocketState implements Flow {
     else this.#failBehindData(this.#connection.transportError ?? error);
   }
 
+  /** @internal Also where nothing that was written failed for it: nobody may write or read any more. */
+  [onSendingFailed](error: Error): void {
+    if (!this.destroyed && !this.readableEnded) this.#awaitReader().cause = this.#connection.transportError ?? error;
+  }
+
   /** Data that has arrived comes before the error that the connection ended with, unless we have ended it ourselves. */
   #failBehindData(error: NodeJS.ErrnoException): void {
     if (this.#allRead || error.code === 'ERR_TLS_CLOSED') this.destroy(error);
@@ -146,7 +152,9 @@ export class TlsSocket extends TlsSocketState implements Flow {
   }
 
   #awaitReader(): UnreadEnd {
-    this.#unread ??= new UnreadEnd(error => this.destroy(error));
+    this.#unread ??= new UnreadEnd(error => {
+      if (!this.readableEnded) this.destroy(error);
+    });
     return this.#unread;
   }
 

@@ -39,7 +39,7 @@ const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 export function runJob(job, folder, { node = process.execPath, env = {} }) {
   const [log, countsFile] = [path.join(folder, 'log'), path.join(folder, 'counts.json')];
   const output = openSync(log, 'w');
-  const colour = process.stdout.isTTY ? ['--color'] : [];
+  const colour = process.stdout.isTTY ? ['--color'] : ['--no-color'];
   const child = spawn(node, mochaCommand([...colour, ...job.files.map(compiled)]), {
     cwd: root,
     env: environment({

@@ -549,6 +549,8 @@ export interface EventKindValues {
   readonly AcceptFailed: 15;
   /** The handshake waits for answer(). a: question, b: QuestionKind, c: payload (NativeVerifyReport) */
   readonly Question: 16;
+  /** a: payload (NativeFailure). The transport takes nothing more; comes once, before what has to send fails. */
+  readonly SendingFailed: 17;
 }
 export type EventKind = EventKindValues[keyof EventKindValues];
 

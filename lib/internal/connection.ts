@@ -55,6 +55,8 @@ export const onVerify = Symbol('onVerify');
 export const onData = Symbol('onData');
 /** `()`: the peer's close_notify. */
 export const onEnd = Symbol('onEnd');
+/** `(error)`: nothing more can be sent, whether or not a write waits. */
+export const onSendingFailed = Symbol('onSendingFailed');
 
 interface Told {
   [onFailed](error: Error): void;
@@ -71,6 +73,7 @@ export interface Sink extends Told {
 export interface Flow extends Told {
   [onData](bytes: Uint8Array, offset: number, length: number): void;
   [onEnd](): void;
+  [onSendingFailed](error: Error): void;
 }
 
 /** `(name, args)`: emits some of the events of its `Ssl` too. */
@@ -330,6 +333,9 @@ export class Connection implements DispatchTarget {
       case EventKind.PeerUpdated:
         this.#peerUpdates?.take(a)?.done(0);
         this.#keep();
+        break;
+      case EventKind.SendingFailed:
+        this.flow?.[onSendingFailed](this.#suspect(binding.payload(a) as NativeFailure));
         break;
       case EventKind.Question:
         this.#ask(a, binding.payload(c) as NativeVerifyReport);

@@ -25,6 +25,7 @@ export const EventKind: EventKindValues = {
   Accepted: 14,
   AcceptFailed: 15,
   Question: 16,
+  SendingFailed: 17,
 };
 
 export const Observe: ObserveValues = { Session: 1, Keylog: 2, Message: 4, Info: 8 };

@@ -11,12 +11,14 @@ interface FailedWrite {
 export class UnreadEnd {
   /** Of the whole connection. */
   failure: Error | undefined;
+  /** Why nothing more can be sent. */
+  cause: Error | undefined;
   readonly writes: FailedWrite[] = [];
   readonly #timer: NodeJS.Timeout;
 
   /** @param timeout - milliseconds */
   constructor(giveUp: (error: Error | undefined) => void, timeout = unreadTimeout) {
-    this.#timer = setTimeout(() => giveUp(this.failure ?? this.writes[0]?.error), timeout).unref();
+    this.#timer = setTimeout(() => giveUp(this.failure ?? this.writes[0]?.error ?? this.cause), timeout).unref();
   }
 
   /** Somebody reads. */

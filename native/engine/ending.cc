@@ -18,7 +18,7 @@ void Connection::end_sending(const FailurePtr& failure) {
 // found: an alert, a close_notify. Tickets that nobody wants and a goodbye that nobody hears are no loss.
 void Connection::fail_sending(const FailurePtr& failure) {
   if (dead()) return;
-  output_broken_ = true;
+  if (!std::exchange(output_broken_, true)) events_.sending_failed(failure);
   const bool loses = !enc_.out.empty() && !only_goodbye_unsent() && !only_tickets_unsent();
   output_lost_ = output_lost_ || loses;
   enc_.drop_output();

@@ -51,6 +51,8 @@ class Events {
   virtual void alert(const openssl::Alert& alert) = 0;
   // A handshake waits for Connection::answer().
   virtual void question(const Question& question) = 0;
+  // The transport takes nothing more, whether or not an operation waited for it: told once.
+  virtual void sending_failed(openssl::FailurePtr failure) = 0;
   // The connection is dead: told once, after the operations that it took with it.
   virtual void failed(openssl::FailurePtr failure) = 0;
 };

@@ -122,6 +122,7 @@ class Channel : public engine::Events,
   void info(int where, int result, std::string state) override;
   void alert(const openssl::Alert& alert) override;
   void question(const engine::Question& question) override;
+  void sending_failed(openssl::FailurePtr failure) override;
   void failed(openssl::FailurePtr failure) override;
 
  private:

@@ -110,6 +110,11 @@ void Channel::question(const engine::Question& question) {
   record(EventKind::question, static_cast<std::int32_t>(question.id), static_cast<std::int32_t>(question.kind), index);
 }
 
+void Channel::sending_failed(FailurePtr failure) {
+  const std::int32_t index = payload(std::move(failure));
+  record(EventKind::sending_failed, index);
+}
+
 void Channel::failed(FailurePtr failure) {
   const std::int32_t index = payload(std::move(failure));
   record(EventKind::failed, index);

@@ -34,6 +34,7 @@ enum class EventKind : std::int32_t {
   accepted = 14,
   accept_failed = 15,
   question = 16,
+  sending_failed = 17,
 };
 
 struct Event {

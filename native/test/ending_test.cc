@@ -112,6 +112,7 @@ const Register kLost("a goodbye behind lost data fails with it", [] {
   CHECK(std::string(code_of(pair.client, shutdown)) == "EPIPE");
   CHECK(std::string(code_of(pair.client, update)) == "EPIPE");
   CHECK(!client.open_for_writing());
+  CHECK(pair.client.events.sending_failed_count == 1);
   return true;
 });
 

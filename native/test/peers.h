@@ -38,6 +38,7 @@ class Recorder : public engine::Events {
   int peer_updated_count = 0;
   int renegotiated_count = 0;
   int failed_count = 0;
+  int sending_failed_count = 0;
   openssl::FailurePtr failure;
   std::vector<engine::Question> questions;
 
@@ -56,6 +57,7 @@ class Recorder : public engine::Events {
   void info(int, int, std::string) override {}
   void alert(const openssl::Alert&) override {}
   void question(const engine::Question& question) override { questions.push_back(question); }
+  void sending_failed(openssl::FailurePtr) override { ++sending_failed_count; }
   void failed(openssl::FailurePtr failed) override;
 
  private:
