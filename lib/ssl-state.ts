@@ -4,6 +4,7 @@ import { makeVerifyResult, toError, type VerifyResult } from './errors.ts';
 import { invalidThis } from './internal/coded-error.ts';
 import { Connection, type ConnectionParameters } from './internal/connection.ts';
 import { sslLibrary } from './internal/error-codes.ts';
+import { checkLimits, waitFor } from './internal/operations.ts';
 import { asBytes, validateBoolean, validateInteger, validateString } from './internal/validate.ts';
 import { WatchedEmitter } from './internal/watched-emitter.ts';
 import type { SslEvents } from './ssl-events.ts';
@@ -41,7 +42,14 @@ export const shutdownFlags = { sent: 1, received: 2 } as const;
 /** SSL_R_STILL_IN_INIT */
 const stillInInit = 121;
 
-/** What a connection tells about itself. All but `closed` throw `ERR_TLS_CLOSED` once it is closed. */
+/**
+ * What a connection tells about itself. All but `closed` throw `ERR_TLS_CLOSED` once it is closed.
+ *
+ * None waits, wherever the connection lives. A thread publishes what a handshake has settled before it tells of that
+ * handshake, and what changes all the time (`bufferedAmount`, `readableAmount`, `shutdownState`, `keyUpdateType`,
+ * `renegotiatePending`, `state`) after each turn. Cost: a call into native code, below a microsecond; `peerCertificate`,
+ * `peerCertificateChain`, `certificate` and `clientCaList` encode what they give each time, some microseconds.
+ */
 export abstract class SslState extends WatchedEmitter<SslEvents> {
   readonly #connection: Connection;
   #peer: Parsed | undefined;
@@ -212,17 +220,27 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
   /**
    * Key material bound to this connection (RFC 5705, RFC 8446 section 7.5): SSL_export_keying_material(3).
    *
+   * A connection on an I/O thread gives a promise, since the thread computes it: `await` serves both.
+   *
    * @param length - bytes
    * @param context - absent and empty differ in TLS 1.2
+   * @throws (or rejects) OpenSslError `ERR_SSL_STILL_IN_INIT` before the handshake, and for what OpenSSL refuses
    */
-  exportKeyingMaterial(length: number, label: string, context?: string | NodeJS.ArrayBufferView): Buffer {
+  exportKeyingMaterial(
+    length: number,
+    label: string,
+    context?: string | NodeJS.ArrayBufferView,
+  ): Buffer | Promise<Buffer> {
     const connection = connectionOf(this);
     connection.assertOpen();
     validateInteger(length, 'length', 1, maxExport);
     validateString(label, 'label');
     const bytes = context === undefined ? null : asBytes(context, 'context');
     if (!connection.native.established) throw tooEarly(connection);
-    return connection.native.exportKeyingMaterial(length, label, bytes);
+    const op = connection.nextOp();
+    const material = connection.native.exportKeyingMaterial(op, length, label, bytes);
+    if (material !== null) return material;
+    return waitFor(connection, op, 'exportKeyingMaterial', checkLimits(undefined), result => result as Buffer);
   }
 
   /** Our Finished message of the last handshake: SSL_get_finished(3). */

@@ -199,7 +199,8 @@ export abstract class TlsSocketState extends Duplex implements Forwarder {
     return !own(this).#state.closed && this.#ssl.sessionReused;
   }
 
-  exportKeyingMaterial(length: number, label: string, context?: Buffer): Buffer {
+  /** See {@link Ssl.exportKeyingMaterial}: on an I/O thread a promise. */
+  exportKeyingMaterial(length: number, label: string, context?: Buffer): Buffer | Promise<Buffer> {
     return own(this).#ssl.exportKeyingMaterial(length, label, context);
   }
 

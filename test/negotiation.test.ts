@@ -44,7 +44,7 @@ describe('negotiation', () => {
       it('exported keying material is the same on both sides, and another for another label, context and connection', async () => {
         const [one, two] = [await connectedPair({ both }), await connectedPair({ both })];
         const context = randomBytes(16);
-        const here = one.client.exportKeyingMaterial(40, 'EXPORTER-test', context);
+        const here = await one.client.exportKeyingMaterial(40, 'EXPORTER-test', context);
         assert.equal(here.length, 40);
         assert.deepEqual(one.server.exportKeyingMaterial(40, 'EXPORTER-test', context), here);
         const others = [

@@ -312,7 +312,8 @@ export declare class NativeConnection {
   /**
    * `id` names the connection in events; unique in this environment. With a pool the connection lives on one of its threads:
    * operations and reads are always pending at first; readInto() ends with a Data event, whose bytes the caller copies; a
-   * read buffer is ignored, and flow comes through the slab; accessors wait for the thread.
+   * read buffer is ignored, and flow comes through the slab. Accessors tell what the thread has published last and wait for
+   * nothing.
    */
   constructor(
     context: NativeContext,
@@ -429,14 +430,15 @@ export declare class NativeConnection {
   certificate(): Buffer | null;
   /** SSL_get_client_CA_list(3), a line for each part of a name. */
   clientCaList(): string[];
-  exportKeyingMaterial(length: number, label: string, context: Uint8Array | null): Buffer;
+  /** null: it lives on a thread, and an event Exported or OpFailed follows. Throws. */
+  exportKeyingMaterial(op: number, length: number, label: string, context: Uint8Array | null): Buffer | null;
   finished(): Buffer | null;
   peerFinished(): Buffer | null;
-  /** Ciphertext bytes that wait to be sent. */
+  /** Ciphertext bytes that wait to be sent; on a thread with what is on its way there. */
   readonly bufferedAmount: number;
   /** Clear bytes that can be read without the network. */
   readonly readableAmount: number;
-  /** Milliseconds since the transport gave or took a byte. Waits for no thread. */
+  /** Milliseconds since the transport gave or took a byte. */
   readonly idleTime: number;
   /** SSL_get_state text, for messages. */
   readonly state: string;
@@ -551,6 +553,8 @@ export interface EventKindValues {
   readonly Question: 16;
   /** a: payload (NativeFailure). The transport takes nothing more; comes once, before what has to send fails. */
   readonly SendingFailed: 17;
+  /** a: op, b: payload (Buffer) */
+  readonly Exported: 18;
 }
 export type EventKind = EventKindValues[keyof EventKindValues];
 

@@ -330,6 +330,9 @@ export class Connection implements DispatchTarget {
         if (a === 0) this.flow?.[onEnd]();
         else this.#end(a, null);
         break;
+      case EventKind.Exported:
+        this.#end(a, binding.payload(b) as Buffer);
+        break;
       case EventKind.PeerUpdated:
         this.#peerUpdates?.take(a)?.done(0);
         this.#keep();

@@ -26,6 +26,7 @@ export const EventKind: EventKindValues = {
   AcceptFailed: 15,
   Question: 16,
   SendingFailed: 17,
+  Exported: 18,
 };
 
 export const Observe: ObserveValues = { Session: 1, Keylog: 2, Message: 4, Info: 8 };

@@ -13,11 +13,47 @@ ChannelAccess::ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr
     return;
   }
   write_ahead_ = std::make_shared<io::WriteAhead>(delivery_->blocks());
+  published_ = std::make_shared<io::Published>();
+  channel_->publish_to(published_);
   thread_->add_load(1);
   thread_->post([channel = channel_, ahead = write_ahead_] {
     channel->tell(ahead);
     channel->move_in();
   });
+}
+
+// What waits for the thread counts as sent: it will be ciphertext.
+io::Gauges ChannelAccess::gauges() const {
+  if (closed()) return {};
+  if (!remote()) return io::Gauges::of(*channel_->connection());
+  io::Gauges gauges = published_->gauges();
+  gauges.out += write_ahead_->unsent();
+  return gauges;
+}
+
+// On the loop it is made for those who ask, and once for all of them.
+std::shared_ptr<const engine::Negotiated> ChannelAccess::negotiated() {
+  if (closed()) return std::make_shared<const engine::Negotiated>();
+  if (remote()) return published_->negotiated();
+  const engine::Connection& connection = *channel_->connection();
+  if (!negotiated_ || !connection.established() || negotiated_version_ != connection.negotiated_version()) {
+    negotiated_ = std::make_shared<const engine::Negotiated>(engine::negotiated_by(connection));
+    negotiated_version_ = connection.negotiated_version();
+  }
+  return negotiated_;
+}
+
+std::optional<io::KernelTls> ChannelAccess::kernel_tls() const {
+  if (closed()) return std::nullopt;
+  if (!remote()) return channel_->kernel_tls();
+  std::optional<io::KernelTls> shown = published_->kernel_tls();
+  return shown ? shown : io::Channel::no_kernel_tls();
+}
+
+openssl::SessionPtr ChannelAccess::session() const {
+  if (closed()) return nullptr;
+  if (remote()) return published_->session();
+  return openssl::SessionPtr(SSL_get1_session(channel_->connection()->ssl()));
 }
 
 // All loops count from the same moment, but this one may have looked at the clock before the other.
@@ -70,6 +106,7 @@ void ChannelAccess::arrive(engine::OperationId id) {
   const Entry entry(*delivery_);
   // Also to be closed: what it holds must not go back to the pool of the thread that it has left.
   channel_->join(delivery_->reactor());
+  published_.reset();
   if (closed_) {
     channel_->close();
     deferred_.clear();

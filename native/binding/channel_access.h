@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "binding/delivery.h"
 #include "io/channel.h"
 #include "io/io_thread.h"
+#include "io/published.h"
 #include "io/write_buffer.h"
 
 namespace system_tls::binding {
@@ -28,7 +30,12 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   bool remote() const { return thread_ != nullptr; }
   // The loop closes its channels by itself when the environment ends.
   bool closed() const { return closed_ || (!remote() && channel_->connection() == nullptr); }
-  // Milliseconds since the transport gave or took a byte. No thread is waited for.
+  // What it is like. No thread is waited for. Of a connection that is closed: what an unused one would tell.
+  io::Gauges gauges() const;
+  std::shared_ptr<const engine::Negotiated> negotiated();
+  std::optional<io::KernelTls> kernel_tls() const;
+  openssl::SessionPtr session() const;
+  // Milliseconds since the transport gave or took a byte.
   std::uint64_t idle_time() const;
   // Only if not remote().
   io::Channel& local() const { return *channel_; }
@@ -60,7 +67,9 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
       return;
     }
     thread_->run([this, &function] {
-      if (channel_->connection() != nullptr) function(*channel_);
+      if (channel_->connection() == nullptr) return;
+      function(*channel_);
+      channel_->publish();
     });
   }
 
@@ -96,6 +105,10 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   std::shared_ptr<io::IoThread> thread_;
   std::shared_ptr<io::WriteAhead> write_ahead_;
   std::shared_ptr<io::WriteBuffer> write_buffer_;
+  std::shared_ptr<io::Published> published_;
+  // On the loop: what was made for somebody who asked, and its version.
+  std::shared_ptr<const engine::Negotiated> negotiated_;
+  std::uint32_t negotiated_version_ = 0;
   // Something else was sent behind what is in it.
   bool sealed_ = false;
   bool closed_ = false;

@@ -22,7 +22,10 @@ class ConnectionHandle {
 
   static std::unique_ptr<ConnectionHandle> construct(const Call& call);
   ConnectionHandle(std::shared_ptr<const openssl::Context> context, std::shared_ptr<ChannelAccess> access, bool dtls)
-      : context_(std::move(context)), access_(std::move(access)), dtls_(dtls) {}
+      : context_(std::move(context)),
+        access_(std::move(access)),
+        dtls_(dtls),
+        quiet_shutdown_(SSL_CTX_get_quiet_shutdown(context_->get()) != 0) {}
   // A finalizer: nothing here runs JavaScript.
   ~ConnectionHandle() { access_->drop(); }
 
@@ -105,12 +108,6 @@ class ConnectionHandle {
  private:
   enum class Status { pending = 0, done = 1, failed = 2 };
 
-  // What `query` (of engine::Connection&) gives, or `absent` if the connection is closed.
-  template <typename T, typename Query>
-  T ask(T absent, Query query) {
-    access_->ask([&absent, &query](io::Channel& channel) { absent = query(*channel.connection()); });
-    return absent;
-  }
   napi_value status(napi_env env, Status status) { return to_js(env, static_cast<std::int32_t>(status)); }
   napi_value fail(napi_env env, openssl::FailurePtr failure);
   napi_value closed_failure(napi_env env);
@@ -137,6 +134,8 @@ class ConnectionHandle {
   std::shared_ptr<ChannelAccess> access_;
   openssl::FailurePtr failure_;
   const bool dtls_;
+  // Nobody else sets it.
+  bool quiet_shutdown_;
   // On an I/O thread: noted when the descriptor was given.
   bool has_socket_ = false;
   std::unique_ptr<const io::Address> local_address_;

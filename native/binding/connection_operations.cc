@@ -75,7 +75,11 @@ FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole) {
   has_socket_ = true;
   if (auto local = io::local_address(fd.get())) local_address_ = std::make_unique<const io::Address>(std::move(*local));
   access_->run([fd = std::move(fd), sole](io::Channel& channel) mutable {
-    if (FailurePtr failure = channel.set_socket(fd, sole)) channel.evict(failure);
+    if (FailurePtr failure = channel.set_socket(fd, sole)) {
+      channel.evict(failure);
+    } else {
+      channel.publish();
+    }
   });
   return nullptr;
 }

@@ -105,6 +105,7 @@ napi_value ConnectionHandle::set_shutdown(const Call& call) {
 napi_value ConnectionHandle::set_quiet_shutdown(const Call& call) {
   bool on = false;
   if (!call.read(0, "on", on)) return nullptr;
+  quiet_shutdown_ = on;
   access_->run([on](io::Channel& channel) { SSL_set_quiet_shutdown(channel.connection()->ssl(), on ? 1 : 0); });
   return undefined(call.env);
 }
@@ -117,6 +118,7 @@ napi_value ConnectionHandle::set(napi_env env, const std::function<FailurePtr(en
     engine::Connection& connection = *channel.connection();
     dead = connection.dead();
     failure = dead ? connection.failure() : what(connection);
+    connection.note_negotiated();
   });
   if (dead) return fail(env, std::move(failure));
   return failure ? throw_failure(env, failure) : status(env, Status::done);

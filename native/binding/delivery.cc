@@ -90,6 +90,7 @@ napi_value payload_to_js(napi_env env, io::Payload& payload) {
   if (auto* line = std::get_if<std::string>(&payload)) return to_js(env, *line);
   if (auto* message = std::get_if<io::MessagePayload>(&payload)) return message_to_js(env, *message);
   if (auto* report = std::get_if<openssl::VerifyReport>(&payload)) return report_to_js(env, *report);
+  if (auto* bytes = std::get_if<openssl::Bytes>(&payload)) return to_js(env, openssl::ByteView(*bytes));
   auto& session = std::get<openssl::SessionPtr>(payload);
   return session ? session_to_js(env, std::make_shared<const openssl::Session>(std::move(session))) : null(env);
 }

@@ -66,6 +66,7 @@ int Connection::on_verify(X509_STORE_CTX* store) {
 
 void Connection::ask(Question question) {
   question.id = inquiry_->open = ++inquiry_->last;
+  note_negotiated();
   events_.question(question);
 }
 

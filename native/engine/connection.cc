@@ -203,11 +203,18 @@ void Connection::handshake_complete() {
   }
   // It would ask for a cookie in each renegotiation.
   if (dtls_) SSL_clear_options(ssl_.get(), SSL_OP_COOKIE_EXCHANGE);
+  note_negotiated();
   if (FailurePtr refused = check_resumption()) {
     fail(std::move(refused));
     return;
   }
   if (!operations_.empty() && operations_.front().kind == Operation::Kind::handshake) done();
+}
+
+void Connection::note_negotiated() {
+  negotiated_stale_ = false;
+  ++negotiated_version_;
+  events_.negotiated();
 }
 
 // A resumed handshake verifies nothing: a session that was made without verification, or for another host, must not

@@ -87,6 +87,13 @@ class Connection {
   bool ktls_wanted() const { return ktls_wanted_; }
   void use_ktls(std::shared_ptr<Ktls> ktls);
   std::uint32_t renegotiations() const { return renegotiations_; }
+  // Grows with each change of what negotiated_by() gives; Events::negotiated() tells too. Before the first handshake is
+  // complete it changes without notice.
+  std::uint32_t negotiated_version() const { return negotiated_version_; }
+  // Also to be called when settings have changed that it shows.
+  void note_negotiated();
+  // Nobody changes the current session: not in the middle of a handshake.
+  bool session_settled() const { return (established_ && !renegotiating()) || SSL_in_before(ssl_.get()) != 0; }
   bool tls13() const;
   bool dtls() const { return dtls_ != nullptr; }
 
@@ -330,10 +337,12 @@ class Connection {
   openssl::FailurePtr send_failure_;  // sticky
   openssl::Alert last_alert_;
   std::uint32_t observe_ = 0;
+  std::uint32_t negotiated_version_ = 0;
 
   bool handshake_wanted_ = false;
   bool established_ = false;
   bool strict_end_ = true;
+  bool negotiated_stale_ = false;
   bool peer_closed_ = false;  // close_notify received, or counted as received
   bool close_notify_received_ = false;
   bool failure_told_ = false;

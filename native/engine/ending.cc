@@ -49,6 +49,8 @@ void Connection::fail(FailurePtr failure) {
   if (dead()) return;
   abandon_question();
   failure_ = std::move(failure);
+  // What the peer showed was found wrong, perhaps.
+  note_negotiated();
   while (!operations_.empty()) events_.operation_failed(operations_.pop().id, failure_);
   for (const PeerWait& wait : std::exchange(peer_waits_, {})) events_.operation_failed(wait.id, failure_);
   if (read_ahead_.empty()) tell_failure();

@@ -49,6 +49,8 @@ class Events {
   virtual void message(bool sent, int version, int content_type, std::span<const std::uint8_t> bytes) = 0;
   virtual void info(int where, int result, std::string state) = 0;
   virtual void alert(const openssl::Alert& alert) = 0;
+  // Connection::negotiated_version() has grown.
+  virtual void negotiated() {}
   // A handshake waits for Connection::answer().
   virtual void question(const Question& question) = 0;
   // The transport takes nothing more, whether or not an operation waited for it: told once.

@@ -43,6 +43,7 @@ void Connection::on_message(int sent, int version, int content_type, const void*
 
 void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t> message) {
   ++handshake_messages_;
+  negotiated_stale_ |= !sent && message[0] != SSL3_MT_KEY_UPDATE;
   switch (message[0]) {
     case SSL3_MT_HELLO_REQUEST:
       if (sent) {

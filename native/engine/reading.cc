@@ -249,6 +249,7 @@ FailurePtr Connection::after_read() {
         "The peer sent more KeyUpdates in a row than keyUpdateLimit allows: the connection is closed");
   }
   if (ktls_must_update_) return keys_not_replaced();
+  if (negotiated_stale_) note_negotiated();
   if (FailurePtr failure = check_renegotiation()) return failure;
   if (peer_updated_) {
     peer_updated_ = false;

@@ -74,6 +74,7 @@ void Connection::renegotiation_complete() {
   client_hello_seen_ = false;
   renegotiation_driven_ = false;
   ++renegotiations_;
+  note_negotiated();
   const bool resumed = SSL_session_reused(ssl_.get()) != 0;
   events_.renegotiated(resumed, renegotiation_by_peer_);
   settle_handshake_waits(resumed);

@@ -181,6 +181,7 @@ bool Channel::work_deferred() const {
 void Channel::settle() {
   if (!connection_ || pumping_) return;
   if (write_ahead_) write_ahead_->set_open(connection_->open_for_writing());
+  show_gauges();
   note_job();
   if (connection_->dead()) finish_dead();
   if (connection_->blocked_on_delivery() && !std::exchange(waits_for_delivery_, true)) {

@@ -14,6 +14,7 @@
 #include "engine/connection.h"
 #include "io/bio_endpoint.h"
 #include "io/fd.h"
+#include "io/published.h"
 #include "io/reactor.h"
 #include "io/retransmission_timer.h"
 #include "io/transport.h"
@@ -47,6 +48,10 @@ class Channel : public engine::Events,
   void move_in() { Resident::move_in(*reactor_); }
   // Will be told on this thread whether what is written would be taken.
   void tell(std::shared_ptr<WriteAhead> ahead) { write_ahead_ = std::move(ahead); }
+  // Will show there what it is like, until it is on the environment's own loop.
+  void publish_to(std::shared_ptr<Published> published);
+  // Shows what may have changed without an event. Without effect where nothing is shown.
+  void publish();
   // Lets go of the reactor, so that another thread may have the channel. Events recorded before stay where they are.
   void leave();
   // Goes on, on another reactor. On its thread.
@@ -66,13 +71,9 @@ class Channel : public engine::Events,
   openssl::FailurePtr set_ktls_socket(Fd& fd, bool sole);
   openssl::FailurePtr set_bios(std::shared_ptr<BioEndpoint> read, std::shared_ptr<BioEndpoint> write);
 
-  // What the kernel does for this connection, and in words why no more than that.
-  struct KernelTls {
-    bool sends = false;
-    bool receives = false;
-    std::string reason;
-  };
   KernelTls kernel_tls() const;
+  // Of a connection that did not ask for it.
+  static KernelTls no_kernel_tls();
 
   // When the transport last gave or took a byte: uv_now(), in milliseconds, of whichever loop. Any thread.
   std::uint64_t moved_at() const { return moved_at_.load(std::memory_order_relaxed); }
@@ -86,6 +87,8 @@ class Channel : public engine::Events,
   engine::Connection::Cancelled cancel(engine::OperationId id);
   // False: nobody asks (any more).
   bool answer(engine::QuestionId id, const engine::Answer& answer);
+  // The outcome of an export for operation `id`; null failure: the bytes.
+  void exported(engine::OperationId id, openssl::Bytes material, openssl::FailurePtr failure);
   void start_flow();
   void stop_flow();
   void pump();
@@ -121,6 +124,7 @@ class Channel : public engine::Events,
   void message(bool sent, int version, int content_type, std::span<const std::uint8_t> bytes) override;
   void info(int where, int result, std::string state) override;
   void alert(const openssl::Alert& alert) override;
+  void negotiated() override;
   void question(const engine::Question& question) override;
   void sending_failed(openssl::FailurePtr failure) override;
   void failed(openssl::FailurePtr failure) override;
@@ -141,6 +145,7 @@ class Channel : public engine::Events,
   openssl::FailurePtr set_plain_socket(Fd& fd, bool sole);
   void note_activity(bool on);
   void note_job();
+  void show_gauges();
   void note_moved() { moved_at_.store(uv_now(reactor_->loop()), std::memory_order_relaxed); }
   void arm_retransmission(bool active);
   void receive_input();
@@ -166,7 +171,8 @@ class Channel : public engine::Events,
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<RetransmissionTimer> retransmission_;  // DTLS, from the first flight on
   std::unique_ptr<const std::string> ktls_refused_;
-  std::shared_ptr<WriteAhead> write_ahead_;  // if its owner is on another thread
+  std::shared_ptr<WriteAhead> write_ahead_;  // if its owner is on another thread, as the next
+  std::shared_ptr<Published> published_;
   const std::int32_t id_;
 
   engine::OperationId starting_ = 0;

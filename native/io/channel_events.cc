@@ -9,6 +9,7 @@ using engine::OperationId;
 using openssl::FailurePtr;
 
 void Channel::record(EventKind kind, std::int32_t a, std::int32_t b, std::int32_t c) {
+  show_gauges();
   reactor_->record({id_, kind, a, b, c});
 }
 
@@ -103,6 +104,39 @@ void Channel::info(int where, int result, std::string state) {
 
 void Channel::alert(const openssl::Alert& alert) {
   record(EventKind::alert, alert.received ? 1 : 0, alert.level, alert.description);
+}
+
+void Channel::exported(OperationId id, openssl::Bytes material, FailurePtr failure) {
+  if (failure) {
+    operation_failed(id, std::move(failure));
+  } else {
+    const std::int32_t index = payload(std::move(material));
+    record(EventKind::exported, static_cast<std::int32_t>(id), index);
+  }
+}
+
+// Before what follows from it: whoever hears of a handshake finds its outcome.
+void Channel::negotiated() {
+  if (!published_) return;
+  std::optional<KernelTls> kernel;
+  if (connection_->ktls_wanted()) kernel = kernel_tls();
+  published_->show(engine::negotiated_by(*connection_), std::move(kernel));
+  if (!connection_->session_settled()) return;
+  published_->show(openssl::SessionPtr(SSL_get1_session(connection_->ssl())));
+}
+
+void Channel::publish_to(std::shared_ptr<Published> published) {
+  published_ = std::move(published);
+  publish();
+}
+
+void Channel::publish() {
+  negotiated();
+  show_gauges();
+}
+
+void Channel::show_gauges() {
+  if (published_ && connection_) published_->show(Gauges::of(*connection_));
 }
 
 void Channel::question(const engine::Question& question) {

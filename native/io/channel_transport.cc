@@ -39,6 +39,7 @@ void Channel::leave() {
 
 void Channel::join(std::shared_ptr<Reactor> reactor) {
   reactor_ = std::move(reactor);
+  published_.reset();
   move_in();
   if (!connection_) return;
   connection_->use_pool(reactor_->chunks());
@@ -91,8 +92,10 @@ FailurePtr Channel::set_ktls_socket(Fd& fd, bool sole) {
   return nullptr;
 }
 
-Channel::KernelTls Channel::kernel_tls() const {
-  if (!connection_->ktls_wanted()) return {false, false, "it was not asked for (option ktls)"};
+KernelTls Channel::no_kernel_tls() { return {false, false, "it was not asked for (option ktls)"}; }
+
+KernelTls Channel::kernel_tls() const {
+  if (!connection_->ktls_wanted()) return no_kernel_tls();
   if (ktls_refused_) return {false, false, *ktls_refused_};
   const engine::Ktls* ktls = connection_->enc().ktls.get();
   if (ktls == nullptr) return {false, false, "only a TCP socket can have it"};

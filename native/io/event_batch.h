@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "openssl/bytes.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
 #include "openssl/verify_report.h"
@@ -35,6 +36,7 @@ enum class EventKind : std::int32_t {
   accept_failed = 15,
   question = 16,
   sending_failed = 17,
+  exported = 18,
 };
 
 struct Event {
@@ -53,8 +55,8 @@ struct MessagePayload {
   std::vector<std::uint8_t> bytes;
 };
 
-using Payload =
-    std::variant<openssl::FailurePtr, openssl::SessionPtr, std::string, MessagePayload, openssl::VerifyReport>;
+using Payload = std::variant<openssl::FailurePtr, openssl::SessionPtr, std::string, MessagePayload,
+                             openssl::VerifyReport, openssl::Bytes>;
 
 // Memory for clear bytes, which the receiver of the events can see; `id` is the receiver's name for it.
 struct Slab {

@@ -212,6 +212,48 @@ const Register kBulk("I/O threads: many connections, much data both ways, each b
   return true;
 });
 
+// What ThreadSanitizer has to see: the owner looks at any moment, also while handshakes put certificates and sessions
+// where they are published.
+const Register kPublished("I/O threads: what a connection is like is there for the owner without waiting", [] {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    auto owner = std::make_shared<Owner>();
+    const auto pool = owner->open_pool(2);
+    const Pairs pairs = make_pairs(*pool, version, 4);
+    std::vector<std::shared_ptr<io::Published>> all;
+    for (const Remote& end : pairs.ends) {
+      all.push_back(std::make_shared<io::Published>());
+      end.post([published = all.back()](io::Channel& there) { there.publish_to(published); });
+      end.start(Kind::handshake, 1);
+      end.flow();
+    }
+    const auto read_all = [&all](bool complete) {
+      bool every = true;
+      for (const auto& published : all) {
+        const auto negotiated = published->negotiated();
+        const openssl::SessionPtr session = published->session();
+        const openssl::SessionPtr copy(session ? SSL_SESSION_dup(session.get()) : nullptr);
+        every = every && published->gauges().established && negotiated->cipher != nullptr && copy != nullptr &&
+                (negotiated->server || !engine::peer_chain_of(*negotiated).empty());
+      }
+      return every == complete || !complete;
+    };
+    CHECK(owner->run_until([&] {
+      read_all(false);
+      for (const Remote& end : pairs.ends) {
+        if (owner->counts[{end.id, EventKind::operation_done}] == 0) return false;
+      }
+      return true;
+    }));
+    CHECK(read_all(true));
+    for (const Remote& end : pairs.ends) end.write(2, "x");
+    CHECK(owner->run_until([&] { return read_all(true) && owner->received[pairs.ends.back().id] == "x"; }));
+    pool->stop();
+    // What was looked at lives as long as whoever looks.
+    CHECK(read_all(true));
+  }
+  return true;
+});
+
 const Register kSlow("I/O threads: an owner that is slow holds the peer back, in bounded memory", [] {
   auto owner = std::make_shared<Owner>();
   const auto pool = owner->open_pool(2);

@@ -1,0 +1,99 @@
+#include "engine/negotiated.h"
+
+#include <algorithm>
+
+#include "engine/connection.h"
+#include "openssl/encoding.h"
+
+namespace system_tls::engine {
+
+namespace {
+
+openssl::X509Ptr reference(X509* certificate) {
+  if (certificate != nullptr) X509_up_ref(certificate);
+  return openssl::X509Ptr(certificate);
+}
+
+openssl::SslContextPtr reference(SSL_CTX* context) {
+  SSL_CTX_up_ref(context);
+  return openssl::SslContextPtr(context);
+}
+
+openssl::X509StackPtr reference(STACK_OF(X509) * chain) {
+  return openssl::X509StackPtr(chain == nullptr ? nullptr : X509_chain_up_ref(chain));
+}
+
+std::optional<std::string> alpn_of(const SSL* ssl) {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl, &name, &size);
+  if (size == 0) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(name), size);
+}
+
+std::optional<std::string> servername_of(const SSL* ssl) {
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  return name == nullptr ? std::nullopt : std::optional<std::string>(name);
+}
+
+Negotiated::Finished finished_of(const SSL* ssl, std::size_t (*get)(const SSL*, void*, std::size_t)) {
+  Negotiated::Finished finished;
+  finished.size = std::min(get(ssl, finished.bytes.data(), finished.bytes.size()), finished.bytes.size());
+  return finished;
+}
+
+std::vector<std::string> texts_of(const STACK_OF(X509_NAME) * names) {
+  std::vector<std::string> texts;
+  for (int index = 0; index < sk_X509_NAME_num(names); ++index) {
+    texts.push_back(openssl::name_text(sk_X509_NAME_value(names, index)));
+  }
+  return texts;
+}
+
+}  // namespace
+
+Negotiated negotiated_by(const Connection& connection) {
+  SSL* ssl = connection.ssl();
+  Negotiated result;
+  result.server = connection.server();
+  if (connection.established()) {
+    result.version = SSL_get_version(ssl);
+    const long group = SSL_get_negotiated_group(ssl);
+    if (group != 0) result.group = SSL_group_to_name(ssl, static_cast<int>(group));
+  }
+  result.cipher = SSL_get_current_cipher(ssl);
+  result.alpn = alpn_of(ssl);
+  result.servername = servername_of(ssl);
+  result.session_reused = SSL_session_reused(ssl) != 0;
+  result.security_level = SSL_get_security_level(ssl);
+  result.verify_result = SSL_get_verify_result(ssl);
+  result.renegotiations = connection.renegotiations();
+  result.peer_certificate = reference(SSL_get0_peer_certificate(ssl));
+  result.peer_chain = reference(SSL_get_peer_cert_chain(ssl));
+  result.certificate = reference(SSL_get_certificate(ssl));
+  result.context = reference(SSL_get_SSL_CTX(ssl));
+  if (!connection.server()) result.peer_ca_names = texts_of(SSL_get_client_CA_list(ssl));
+  result.finished = finished_of(ssl, SSL_get_finished);
+  result.peer_finished = finished_of(ssl, SSL_get_peer_finished);
+  return result;
+}
+
+std::vector<openssl::Bytes> peer_chain_of(const Negotiated& negotiated) {
+  std::vector<openssl::Bytes> chain;
+  // On a server, and there alone, the chain lacks the peer's own certificate (SSL_get_peer_cert_chain(3)).
+  if (negotiated.server && negotiated.peer_certificate) {
+    chain.push_back(openssl::to_der_bytes(negotiated.peer_certificate.get()));
+  }
+  const STACK_OF(X509)* sent = negotiated.peer_chain.get();
+  for (int index = 0; index < sk_X509_num(sent); ++index) {
+    chain.push_back(openssl::to_der_bytes(sk_X509_value(sent, index)));
+  }
+  return chain;
+}
+
+std::vector<std::string> client_ca_list_of(const Negotiated& negotiated) {
+  if (!negotiated.server || !negotiated.context) return negotiated.peer_ca_names;
+  return texts_of(SSL_CTX_get_client_CA_list(negotiated.context.get()));
+}
+
+}  // namespace system_tls::engine

@@ -1,0 +1,58 @@
+// What the handshakes of a connection have settled, as a value that any thread may read.
+//
+// The connection's thread makes it; Connection::negotiated_version() says when another one is due. Certificates and the
+// context are shared with the SSL by reference: OpenSSL changes neither once a handshake has put them there.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "openssl/bytes.h"
+#include "openssl/handles.h"
+
+namespace system_tls::engine {
+
+class Connection;
+
+struct Negotiated {
+  // SSL_get_finished(3); empty before the handshake.
+  struct Finished {
+    std::array<std::uint8_t, EVP_MAX_MD_SIZE> bytes{};
+    std::size_t size = 0;
+    openssl::ByteView view() const { return {bytes.data(), size}; }
+  };
+
+  // Names and the cipher are static, or live as long as `context`.
+  const char* version = "unknown";
+  const SSL_CIPHER* cipher = nullptr;
+  const char* group = nullptr;
+  std::optional<std::string> alpn;
+  std::optional<std::string> servername;
+  bool session_reused = false;
+  int security_level = 0;
+  long verify_result = X509_V_OK;
+  std::uint32_t renegotiations = 0;
+  // The peer's own certificate, and the chain as SSL_get_peer_cert_chain(3) has it: on a server without that one.
+  openssl::X509Ptr peer_certificate;
+  openssl::X509StackPtr peer_chain;
+  bool server = false;
+  openssl::X509Ptr certificate;
+  // In use now.
+  openssl::SslContextPtr context;
+  // Sent by a server, on its client; a server's own list is that of its context.
+  std::vector<std::string> peer_ca_names;
+  Finished finished;
+  Finished peer_finished;
+};
+
+Negotiated negotiated_by(const Connection& connection);
+
+// DER, leaf first.
+std::vector<openssl::Bytes> peer_chain_of(const Negotiated& negotiated);
+// SSL_get_client_CA_list(3), as text.
+std::vector<std::string> client_ca_list_of(const Negotiated& negotiated);
+
+}  // namespace system_tls::engine
