@@ -3,7 +3,7 @@ import { type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 import { Duplex } from 'node:stream';
 import { types } from 'node:util';
 import { Bio } from './bio.ts';
-import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
+import { contextArgument, readyContext, SslContext } from './context.ts';
 import { unlessAborted } from './internal/abort-listeners.ts';
 import { hostAndPort, type Target as Names, targetOf as namesOf } from './internal/address.ts';
 import {
@@ -14,6 +14,7 @@ import {
   timeoutError,
   tlsError,
 } from './internal/coded-error.ts';
+import type { SslContextOptions } from './internal/context-options.ts';
 import { Deadline } from './internal/deadline.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
 import { assertMethodCarries } from './internal/methods.ts';

@@ -1,9 +1,10 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, isIP } from 'node:net';
-import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
+import { contextArgument, readyContext, SslContext } from './context.ts';
 import { hostAndPort, numericAddress } from './internal/address.ts';
 import { invalidThis, tlsError } from './internal/coded-error.ts';
+import type { SslContextOptions } from './internal/context-options.ts';
 import { type DatagramPeer, send } from './internal/datagram-socket.ts';
 import { DatagramTransport } from './internal/datagram-transport.ts';
 import { throwLater } from './internal/dispatch.ts';

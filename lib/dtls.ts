@@ -1,7 +1,8 @@
-import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
+import { contextArgument, readyContext, SslContext } from './context.ts';
 import { unlessAborted } from './internal/abort-listeners.ts';
 import { hostAndPort, numericAddress, type Target, targetOf } from './internal/address.ts';
 import { abortError, timeoutError } from './internal/coded-error.ts';
+import type { SslContextOptions } from './internal/context-options.ts';
 import { Deadline } from './internal/deadline.ts';
 import { defaultHandshakeTimeout, performHandshake } from './internal/handshake.ts';
 import { binding } from './internal/load-binding.ts';

@@ -1,7 +1,7 @@
 export { Bio, type BioDuplexOptions, type BioPairOptions, type BioSocketOptions } from './bio.ts';
 export { BufferBio, type BufferBioOptions } from './buffer-bio.ts';
 export { type ConnectOptions, connect } from './connect.ts';
-export { type ClientRenegotiation, SslContext, type SslContextOptions } from './context.ts';
+export { SslContext } from './context.ts';
 export { type ConnectDtlsOptions, connectDtls } from './dtls.ts';
 export {
   createDtlsServer,
@@ -13,6 +13,7 @@ export {
 export { OpenSslError, type OpenSslErrorEntry, type TlsAlert, type VerifyResult } from './errors.ts';
 export { FilterBio, type GetsOptions } from './filter-bio.ts';
 export type { AlpnProtocols } from './internal/alpn.ts';
+export type { ClientRenegotiation, SslContextOptions } from './internal/context-options.ts';
 export type {
   CertificateOption,
   CredentialOptions,

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
-import { contextArgument, readyContext, SslContext, type SslContextOptions } from './context.ts';
+import { contextArgument, readyContext, SslContext } from './context.ts';
 import { Acceptor } from './internal/acceptor.ts';
 import { abortError, invalidArgValue, invalidThis, tlsError } from './internal/coded-error.ts';
+import type { SslContextOptions } from './internal/context-options.ts';
 import { throwLater } from './internal/dispatch.ts';
 import { defaultHandshakeTimeout } from './internal/handshake.ts';
 import { type ListenOptions, placeOf } from './internal/listen.ts';

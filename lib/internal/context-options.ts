@@ -1,13 +1,13 @@
 // From the options that users know to what native code takes.
 import type { NativeContextOptions } from '../../types/binding.d.ts';
-import type { SslContextOptions } from '../context.ts';
-import { alpnWire } from './alpn.ts';
+import type { VerifierOptions } from '../verification.ts';
+import { type AlpnProtocols, alpnWire } from './alpn.ts';
 import { splitCiphers } from './ciphers.ts';
 import { invalidArgType, invalidArgValue, tlsError } from './coded-error.ts';
-import { defined, nativeCredentials } from './credentials.ts';
-import { type Method, methodOf } from './methods.ts';
+import { type CredentialOptions, defined, nativeCredentials, type PemOrDer } from './credentials.ts';
+import { type Method, methodOf, type TlsMethod } from './methods.ts';
 import { ticketKeys } from './ticket-keys.ts';
-import { nativeTrust } from './trust.ts';
+import { nativeTrust, type TrustOptions } from './trust.ts';
 import {
   asBytes,
   optionalBoolean,
@@ -17,8 +17,96 @@ import {
   validateObject,
   validateText,
 } from './validate.ts';
-import { assertCanWait, type VerifyPolicy, verifyMode, verifyPolicy } from './verify-mode.ts';
-import { refuseSecureProtocol, versionRange } from './versions.ts';
+import { assertCanWait, type VerifyModeName, type VerifyPolicy, verifyMode, verifyPolicy } from './verify-mode.ts';
+import { refuseSecureProtocol, type TlsVersion, versionRange } from './versions.ts';
+
+/** How often a client may start a renegotiation. */
+export interface ClientRenegotiation {
+  /** How many in one window; default 3. One more closes the connection. */
+  readonly limit?: number | undefined;
+  /** Seconds; default 600. */
+  readonly window?: number | undefined;
+}
+
+/**
+ * Options that node:tls has too have its names and meaning. Absent ones take the safe default: certificates are
+ * verified, TLS 1.2 is the oldest version, clients may not renegotiate.
+ */
+export interface SslContextOptions extends CredentialOptions, TrustOptions, VerifierOptions {
+  /**
+   * OpenSSL's names, divided by colons; those that begin with `TLS_` are for TLS 1.3. A list without any of them leaves
+   * TLS 1.3 out, unless `minVersion` insists on it, and a list of nothing else leaves all older versions out. (Of the
+   * two, node:tls 20 does the second alone.) SSL_CTX_set_cipher_list(3), SSL_CTX_set_ciphersuites(3).
+   */
+  readonly ciphers?: string | undefined;
+  /** SSL_CTX_set1_sigalgs_list(3). */
+  readonly sigalgs?: string | undefined;
+  /** Groups for key exchange, by preference, or `'auto'`: SSL_CTX_set1_groups_list(3). */
+  readonly ecdhCurve?: string | undefined;
+  /** Diffie-Hellman parameters in PEM, or `'auto'`: SSL_CTX_set_dh_auto(3). */
+  readonly dhparam?: PemOrDer | undefined;
+  /**
+   * OpenSSL's SSL_METHOD, by its name without `_method`; default `'TLS'`: both sides, the version negotiated between
+   * minVersion and maxVersion. `'TLS_server'` and `'TLS_client'` serve one side alone. `'TLSv1_2'` and the like speak
+   * one version. `'SSLv23'` is the old name of `'TLS'`. `'DTLS'`, `'DTLSv1_2'` and `'DTLSv1'`, with the same suffixes, are
+   * for datagrams: see {@link connectDtls} and {@link createDtlsServer}. SSL_CTX_new(3), TLS_method(3), DTLS_method(3).
+   */
+  readonly method?: TlsMethod | undefined;
+  /** The oldest version; default `'TLSv1.2'`, or `'DTLSv1.2'`. SSL_CTX_set_min_proto_version(3). */
+  readonly minVersion?: TlsVersion | undefined;
+  /** The newest version; default: the newest that OpenSSL has. SSL_CTX_set_max_proto_version(3). */
+  readonly maxVersion?: TlsVersion | undefined;
+  /** Application protocols by preference: SSL_CTX_set_alpn_protos(3), SSL_CTX_set_alpn_select_cb(3). */
+  readonly ALPNProtocols?: AlpnProtocols | undefined;
+  /**
+   * Sessions are resumed only where it is the same; 1 to 32 bytes. Default: a digest of whom the context trusts and how it
+   * verifies, so that processes of one policy have it in common. One of your own keeps no policies apart but those of
+   * different functions `verify`.
+   * SSL_CTX_set_session_id_context(3).
+   */
+  readonly sessionIdContext?: string | Uint8Array | undefined;
+  /** Seconds for which a session may be resumed: SSL_CTX_set_timeout(3). */
+  readonly sessionTimeout?: number | undefined;
+  /** 80 bytes, or 48 as in node:tls: SSL_CTX_set_tlsext_ticket_keys(3). */
+  readonly ticketKeys?: Uint8Array | undefined;
+  /** TLS 1.3 tickets that a server sends: SSL_CTX_set_num_tickets(3). */
+  readonly ticketCount?: number | undefined;
+  /** SSL_OP_... of `crypto.constants`, on top of the defaults: SSL_CTX_set_options(3). */
+  readonly secureOptions?: number | undefined;
+  /** The server's order of ciphers counts, not the client's; default true. SSL_OP_CIPHER_SERVER_PREFERENCE. */
+  readonly honorCipherOrder?: boolean | undefined;
+  /** A server asks for a client certificate; default false. SSL_VERIFY_PEER. */
+  readonly requestCert?: boolean | undefined;
+  /**
+   * Whether a handshake fails if the peer's certificate does not verify, and, on a server that requests one, if there
+   * is none; default true. With false the outcome is still told by `verifyResult`. SSL_CTX_set_verify(3).
+   */
+  readonly rejectUnauthorized?: boolean | undefined;
+  /**
+   * The same in OpenSSL's words, instead of requestCert and rejectUnauthorized: SSL_CTX_set_verify(3). `'NONE'`, or
+   * `'PEER'` (a client verifies the server; a server asks for a certificate, and refuses one that does not verify)
+   * and, for servers, any of `'FAIL_IF_NO_PEER_CERT'`, `'CLIENT_ONCE'` (not again when renegotiating, after
+   * which there is no peerCertificate any more) and `'POST_HANDSHAKE'` (TLS 1.3: not before requestClientCertificate();
+   * OpenSSL 1.1.1).
+   */
+  readonly verifyMode?: VerifyModeName | readonly VerifyModeName[] | undefined;
+  /** Certificates between leaf and root: 1 allows leaf, intermediate, root. SSL_CTX_set_verify_depth(3). */
+  readonly verifyDepth?: number | undefined;
+  /** SSL_CTX_set_security_level(3); default: what the system's configuration says. */
+  readonly securityLevel?: number | undefined;
+  /**
+   * Whether a server lets clients renegotiate (TLS 1.2); default false. True stands for 3 in 600 seconds on each
+   * connection. SSL_OP_ALLOW_CLIENT_RENEGOTIATION, OpenSSL 3.0.
+   */
+  readonly clientRenegotiation?: boolean | ClientRenegotiation | undefined;
+  /**
+   * Connections end without close_notify, sent or awaited: SSL_CTX_set_quiet_shutdown(3). Default false. See
+   * {@link Ssl.quietShutdown}.
+   */
+  readonly quietShutdown?: boolean | undefined;
+  /** KeyUpdates that a peer may send in a row without data before the connection is closed. */
+  readonly keyUpdateLimit?: number | undefined;
+}
 
 /** What the connections of a context need to know of its options. */
 export interface ContextPolicy {

@@ -1,12 +1,51 @@
 // Whom a context trusts, in native terms.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { NativeContextOptions } from '../../types/binding.d.ts';
-import type { SslContextOptions } from '../context.ts';
 import { invalidArgValue, tlsError } from './coded-error.ts';
-import { certificateList, defined, joined } from './credentials.ts';
+import {
+  type CertificateOption,
+  certificateList,
+  defined,
+  type FileOption,
+  joined,
+  type PemOrDer,
+} from './credentials.ts';
 import { fileList, refusePem, unreadable } from './option-files.ts';
 import { isCandidate, isHashedName } from './rehash.ts';
 import { optionalBoolean, optionalString, validateOneOf, validateText } from './validate.ts';
+
+/** The options of a context that say whom it trusts. */
+export interface TrustOptions {
+  /** Certificates to trust, instead of the system's; a server also names them when it asks for a certificate. */
+  readonly ca?: CertificateOption | undefined;
+  /** A file of certificates to trust, read by OpenSSL: SSL_CTX_load_verify_locations(3). */
+  readonly caFile?: string | undefined;
+  /**
+   * A folder of certificates to trust, under the names that {@link OpenSsl.rehash} gives: SSL_CTX_load_verify_locations(3).
+   * OpenSSL looks there when it needs one; sessions remember what was there when the context was made, so a new context
+   * after a change resumes none from before. It is read for that (5 ms for 150 files): share a context.
+   */
+  readonly caPath?: string | undefined;
+  /** Trust what the system trusts: SSL_CTX_set_default_verify_paths(3). By default if no other trust is named. */
+  readonly systemCa?: boolean | undefined;
+  /** Revocation lists, PEM or DER; with any, every certificate of a chain is looked up, unless `crlCheck` says less. */
+  readonly crl?: PemOrDer | readonly PemOrDer[] | undefined;
+  /** The same from files. */
+  readonly crlFile?: FileOption | undefined;
+  /**
+   * Whether the `'leaf'` alone or every certificate of the `'chain'` must not be on its issuer's list, which must be there:
+   * in `crl`, in `crlFile`, in `caFile`, or in `caPath` under a hashed name. X509_V_FLAG_CRL_CHECK,
+   * X509_V_FLAG_CRL_CHECK_ALL.
+   */
+  readonly crlCheck?: 'leaf' | 'chain' | undefined;
+  /**
+   * The certificates whose names a server sends when it asks for one, instead of those of `ca`; an empty array sends
+   * none. Trust is another matter. SSL_CTX_set_client_CA_list(3).
+   */
+  readonly clientCa?: CertificateOption | undefined;
+  /** The same from files: SSL_load_client_CA_file(3). */
+  readonly clientCaFile?: FileOption | undefined;
+}
 
 type Trust = Pick<NativeContextOptions, 'ca' | 'caFile' | 'caPath' | 'systemCa' | 'crl' | 'crlCheck' | 'clientCa'>;
 
@@ -63,7 +102,7 @@ function crlCheckOf(value: unknown): 'leaf' | 'chain' | undefined {
   return value;
 }
 
-export function nativeTrust(options: SslContextOptions): Trust {
+export function nativeTrust(options: TrustOptions): Trust {
   const ca = certificateList(options.ca, 'ca');
   const caFile = caFileOf(options.caFile);
   const caPath = caPathOf(options.caPath);
