@@ -65,6 +65,13 @@ import type {
 } from './ssl-options.ts';
 import { connectionOf, SslState, shutdownFlags } from './ssl-state.ts';
 
+declare module './callback-request.ts' {
+  interface CallbackRequest {
+    /** The connection. Its handshake waits: what is called on it waits too. */
+    readonly ssl: Ssl;
+  }
+}
+
 const defaultReadSize = 65536;
 const maxReadSize = 2 ** 30;
 /** A peer may ignore a request to renegotiate: milliseconds after which we stop hoping. */
@@ -623,7 +630,7 @@ export class Ssl extends SslState implements Sink {
   /** @internal */
   [onVerify](report: NativeVerifyReport): number | PromiseLike<number> {
     const { verifier } = this.#origins.current;
-    return verifier === null ? verifyFailed : decide(verifier, report, this, connectionOf(this).description);
+    return verifier === null ? verifyFailed : decide(verifier, report, { ssl: this }, connectionOf(this).description);
   }
 
   #emitClose(error: Error | null): void {

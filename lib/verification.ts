@@ -1,7 +1,7 @@
 // What verification shows to a function of the application's, and what that may answer.
 import type { X509Certificate } from 'node:crypto';
+import type { CallbackRequest } from './callback-request.ts';
 import type { VerifyResult } from './errors.ts';
-import type { Ssl } from './ssl.ts';
 
 /** What OpenSSL found about one certificate: what X509_STORE_CTX_get_current_cert(3) and its like give to a callback. */
 export interface VerifyFinding {
@@ -14,9 +14,7 @@ export interface VerifyFinding {
 }
 
 /** All that OpenSSL found, before anything was decided. */
-export interface VerifyRequest {
-  /** The connection. Its handshake waits: what is called on it waits too. */
-  readonly ssl: Ssl;
+export interface VerifyRequest extends CallbackRequest {
   /** What OpenSSL would decide by itself; or `OK`: of several errors the last, but a wrong name only if it is alone. */
   readonly verifyResult: VerifyResult;
   /** The chain as OpenSSL built it, leaf first; without its end if that was not found. X509_STORE_CTX_get0_chain(3). */
@@ -43,7 +41,7 @@ export type Verify = (request: VerifyRequest) => VerifyAnswer | PromiseLike<Veri
  */
 export type VerifyCallback = (
   ok: boolean,
-  finding: VerifyFinding & { readonly ssl: Ssl },
+  finding: VerifyFinding & CallbackRequest,
 ) => VerifyAnswer | PromiseLike<VerifyAnswer>;
 
 /**

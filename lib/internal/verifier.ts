@@ -1,8 +1,8 @@
 // Verification by a function of the application's: options, the question in its terms, its answer in OpenSSL's.
 import { createHash, randomUUID, X509Certificate } from 'node:crypto';
 import type { NativeVerifyReport } from '../../types/binding.d.ts';
+import type { CallbackRequest } from '../callback-request.ts';
 import { makeVerifyResult, nameMismatches, type VerifyResult } from '../errors.ts';
-import type { Ssl } from '../ssl.ts';
 import type { VerifierOptions, Verify, VerifyCallback, VerifyFinding, VerifyRequest } from '../verification.ts';
 import { invalidArgType, invalidArgValue, invalidReturnValue, tlsError } from './coded-error.ts';
 import { verifyResultCode } from './error-codes.ts';
@@ -89,6 +89,7 @@ export function verifierOption(options: VerifierOptions, otherwise: Verifier | n
 
 /** All findings, those too that are content with a certificate which others found wrong. */
 interface Question {
+  readonly asked: CallbackRequest;
   readonly request: VerifyRequest;
   readonly findings: readonly VerifyFinding[];
 }
@@ -112,7 +113,7 @@ function told(findings: readonly VerifyFinding[]): VerifyResult | undefined {
   return cut ?? errors.findLast(({ code }) => !nameMismatches.has(code)) ?? errors[0];
 }
 
-function question(report: NativeVerifyReport, ssl: Ssl): Question {
+function question(report: NativeVerifyReport, asked: CallbackRequest): Question {
   const certificate = certificatesOf(report);
   const findings: VerifyFinding[] = [];
   const faulty = new Set<number>();
@@ -139,7 +140,7 @@ function question(report: NativeVerifyReport, ssl: Ssl): Question {
   const verifyResult = told(certificates) ?? makeVerifyResult(X509_V_OK);
   let chain: readonly X509Certificate[] | undefined;
   const request = {
-    ssl,
+    ...asked,
     verifyResult,
     get chain() {
       chain ??= Object.freeze(Array.from({ length: report.chainLength }, (_, place) => certificate(place)));
@@ -147,7 +148,7 @@ function question(report: NativeVerifyReport, ssl: Ssl): Question {
     },
     certificates,
   };
-  return { request, findings };
+  return { asked, request, findings };
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -192,7 +193,7 @@ function resultFrom(call: () => unknown, found: number, { name, where }: Asking)
   );
 }
 
-async function resultOfEach(call: VerifyCallback, { request, findings }: Question, asking: Asking): Promise<number> {
+async function resultOfEach(call: VerifyCallback, { asked, findings }: Question, asking: Asking): Promise<number> {
   // Nothing was looked at: then nobody has agreed either.
   let result = applicationVerification;
   for (const finding of findings) {
@@ -203,7 +204,7 @@ async function resultOfEach(call: VerifyCallback, { request, findings }: Questio
       },
       depth,
       error,
-      ssl: request.ssl,
+      ...asked,
     };
     const ask = () => call(error === null, shown);
     result = await resultFrom(ask, error?.code ?? X509_V_OK, asking);
@@ -221,11 +222,11 @@ async function resultOfEach(call: VerifyCallback, { request, findings }: Questio
 export function decide(
   verifier: Verifier,
   report: NativeVerifyReport,
-  ssl: Ssl,
+  asked: CallbackRequest,
   where: string,
 ): number | Promise<number> {
-  const asked = question(report, ssl);
+  const put = question(report, asked);
   const asking = { name: verifier.name, where };
-  if (verifier.name === 'verifyCallback') return resultOfEach(verifier.call, asked, asking);
-  return resultFrom(() => verifier.call(asked.request), asked.request.verifyResult.code, asking);
+  if (verifier.name === 'verifyCallback') return resultOfEach(verifier.call, put, asking);
+  return resultFrom(() => verifier.call(put.request), put.request.verifyResult.code, asking);
 }
