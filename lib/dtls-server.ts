@@ -288,7 +288,7 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
 
   #accept({ random }: ClientHello, address: DatagramPeer, datagram: Buffer, old: Peer | undefined): void {
     const ssl = new Ssl(this.#context, { side: 'server' }, this.#settings);
-    const transport = new DatagramTransport(ssl, answer => this.#send(answer, address));
+    const transport = new DatagramTransport(ssl.setBio.bind(ssl), answer => this.#send(answer, address));
     const connection = connectionOf(ssl);
     connection.peerName = hostAndPort(address.address, address.port);
     const state = { established: false, successor: undefined };

@@ -164,7 +164,7 @@ export class Ssl extends SslState implements Sink {
   setDatagramSocket(socket: Socket, peer?: DatagramPeer): void {
     const connection = connectionOf(this);
     assertMethodCarries(contextArgument(this.#context, 'context').policy.method, 'messages', 'setDatagramSocket()');
-    useDatagramSocket(this, connection, socket, peer);
+    useDatagramSocket(connection, this.setBio.bind(this), socket, peer);
   }
 
   /**

@@ -1,10 +1,9 @@
 // A socket of node:dgram under one connection of DTLS.
 import { type RemoteInfo, Socket } from 'node:dgram';
-import type { Ssl } from '../ssl.ts';
 import { hostAndPort } from './address.ts';
 import { invalidArgType } from './coded-error.ts';
 import type { Connection } from './connection.ts';
-import { DatagramTransport } from './datagram-transport.ts';
+import { DatagramTransport, type SetBio } from './datagram-transport.ts';
 import { assertNoTransport } from './ssl-checks.ts';
 import { validateInteger, validateObject, validateString } from './validate.ts';
 
@@ -22,13 +21,13 @@ function checkPeer(peer: DatagramPeer): DatagramPeer {
   return { address: peer.address, port: peer.port };
 }
 
-export function useDatagramSocket(ssl: Ssl, connection: Connection, socket: Socket, peer?: DatagramPeer): void {
+export function useDatagramSocket(connection: Connection, setBio: SetBio, socket: Socket, peer?: DatagramPeer): void {
   if (!(socket instanceof Socket)) throw invalidArgType('socket', 'a Socket of node:dgram', socket);
   assertNoTransport(connection);
   const given = peer === undefined ? undefined : checkPeer(peer);
   // Throws for a socket that is not connected.
   const { address, port } = given ?? socket.remoteAddress();
-  const transport = new DatagramTransport(ssl, datagram => send(socket, datagram, given));
+  const transport = new DatagramTransport(setBio, datagram => send(socket, datagram, given));
   connection.peerName = hostAndPort(address, port);
   const onMessage = (message: Buffer, from: RemoteInfo): void => {
     if (from.port === port && from.address === address) transport.receive(message);

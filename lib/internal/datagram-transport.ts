@@ -1,6 +1,8 @@
 // Datagrams of JavaScript's as the transport of a connection: through two memory BIOs, each behind its length.
 import { Bio } from '../bio.ts';
-import type { Ssl } from '../ssl.ts';
+
+/** Makes two BIOs the transport of a connection, as that method of an Ssl. */
+export type SetBio = (read: Bio, write: Bio) => void;
 
 /** As the receive buffer of a socket: what comes when the connection has so much unread is lost. */
 const inputMark = 256 * 1024;
@@ -12,9 +14,9 @@ export class DatagramTransport {
   readonly #output = Bio.memory();
   readonly #send: (datagram: Buffer) => void;
 
-  constructor(ssl: Ssl, send: (datagram: Buffer) => void) {
+  constructor(setBio: SetBio, send: (datagram: Buffer) => void) {
     this.#send = send;
-    ssl.setBio(this.#input, this.#output);
+    setBio(this.#input, this.#output);
     this.#output.on('readable', () => this.#flush());
   }
 
