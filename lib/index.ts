@@ -1,48 +1,12 @@
-export { Bio, type BioDuplexOptions, type BioPairOptions, type BioSocketOptions } from './bio.ts';
-export { BufferBio, type BufferBioOptions } from './buffer-bio.ts';
-export { type ConnectOptions, connect } from './connect.ts';
-export { SslContext } from './context.ts';
-export { type ConnectDtlsOptions, connectDtls } from './dtls.ts';
-export {
-  createDtlsServer,
-  type DtlsListenOptions,
-  DtlsServer,
-  type DtlsServerEvents,
-  type DtlsServerOptions,
-} from './dtls-server.ts';
-export { OpenSslError, type OpenSslErrorEntry, type TlsAlert, type VerifyResult } from './errors.ts';
-export { FilterBio, type GetsOptions } from './filter-bio.ts';
-export type { AlpnProtocols } from './internal/alpn.ts';
-export type { ClientRenegotiation, SslContextOptions } from './internal/context-options.ts';
 export type {
-  CertificateOption,
-  CredentialOptions,
-  FileOption,
-  KeyOption,
-  PemOrDer,
-  PfxOption,
-} from './internal/credentials.ts';
-export type { DatagramPeer } from './internal/datagram-socket.ts';
-export { LoadError } from './internal/load-failure.ts';
-export type { TlsMethod } from './internal/methods.ts';
-export type { LockedInput, Passphrase, PassphraseCallback } from './internal/passphrase.ts';
-export type { OnReadOptions } from './internal/receiver.ts';
-export type { HashedLink, RehashOptions, RehashResult, SkippedFile } from './internal/rehash.ts';
-export type { VerifyModeName, VerifyOptions } from './internal/verify-mode.ts';
-export type { TlsVersion } from './internal/versions.ts';
-export { IoPool, type IoPoolOptions } from './io-pool.ts';
-export { type OpenSsl, type OpensslFeatures, openssl } from './openssl.ts';
-export {
-  type AddressInfo,
-  createServer,
-  type ListenOptions,
-  Server,
-  type ServerEvents,
-  type ServerOptions,
-} from './server.ts';
-export { SslSession } from './session.ts';
-export { Ssl } from './ssl.ts';
-export { SslBio, type SslBioOptions } from './ssl-bio.ts';
+  VerifierOptions,
+  Verify,
+  VerifyAnswer,
+  VerifyCallback,
+  VerifyFinding,
+  VerifyRequest,
+} from './callbacks/verification.ts';
+export type { VerifyModeName, VerifyOptions } from './callbacks/verify-mode.ts';
 export type {
   InfoEvent,
   KeyUpdateEvent,
@@ -50,7 +14,8 @@ export type {
   RenegotiateEvent,
   SslEvents,
   SslListeners,
-} from './ssl-events.ts';
+} from './connection/events.ts';
+export { IoPool, type IoPoolOptions } from './connection/io-pool.ts';
 export type {
   KeyUpdateOptions,
   KeyUpdateResult,
@@ -63,15 +28,50 @@ export type {
   ShutdownOptions,
   ShutdownState,
   SslOptions,
-} from './ssl-options.ts';
-export type { CipherInfo, KtlsInfo } from './ssl-state.ts';
-export { TlsSocket, type TlsSocketOptions } from './tls-socket.ts';
-export type { TlsSocketEvents } from './tls-socket-state.ts';
+} from './connection/options.ts';
+export { Ssl } from './connection/ssl.ts';
+export type { CipherInfo, KtlsInfo } from './connection/state.ts';
+export type { AlpnProtocols } from './context/alpn.ts';
+export { SslContext } from './context/context.ts';
 export type {
-  VerifierOptions,
-  Verify,
-  VerifyAnswer,
-  VerifyCallback,
-  VerifyFinding,
-  VerifyRequest,
-} from './verification.ts';
+  CertificateOption,
+  CredentialOptions,
+  FileOption,
+  KeyOption,
+  PemOrDer,
+  PfxOption,
+} from './context/credentials.ts';
+export type { TlsMethod } from './context/methods.ts';
+export type { ClientRenegotiation, SslContextOptions } from './context/options.ts';
+export type { LockedInput, Passphrase, PassphraseCallback } from './context/passphrase.ts';
+export type { TlsVersion } from './context/versions.ts';
+export { type ConnectDtlsOptions, connectDtls } from './dtls/connect.ts';
+export {
+  createDtlsServer,
+  type DtlsListenOptions,
+  DtlsServer,
+  type DtlsServerEvents,
+  type DtlsServerOptions,
+} from './dtls/server.ts';
+export { type ConnectOptions, connect } from './endpoint/connect.ts';
+export {
+  type AddressInfo,
+  createServer,
+  type ListenOptions,
+  Server,
+  type ServerEvents,
+  type ServerOptions,
+} from './endpoint/server.ts';
+export { OpenSslError, type OpenSslErrorEntry, type TlsAlert, type VerifyResult } from './errors/errors.ts';
+export { BufferBio, type BufferBioOptions } from './filters/buffer-bio.ts';
+export { FilterBio, type GetsOptions } from './filters/filter-bio.ts';
+export { SslBio, type SslBioOptions } from './filters/ssl-bio.ts';
+export { type OpenSsl, type OpensslFeatures, openssl } from './library/openssl.ts';
+export type { HashedLink, RehashOptions, RehashResult, SkippedFile } from './library/rehash.ts';
+export { LoadError } from './native/load-failure.ts';
+export { SslSession } from './session/session.ts';
+export type { OnReadOptions } from './stream/receiver.ts';
+export { TlsSocket, type TlsSocketOptions } from './stream/tls-socket.ts';
+export type { TlsSocketEvents } from './stream/tls-socket-state.ts';
+export { Bio, type BioDuplexOptions, type BioPairOptions, type BioSocketOptions } from './transport/bio.ts';
+export type { DatagramPeer } from './transport/datagram-socket.ts';

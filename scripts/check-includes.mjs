@@ -105,9 +105,9 @@ export function findCircle(graph) {
  * @param {string} text
  */
 function loaderProblems(file, text) {
-  if (file === 'lib/internal/load-binding.ts') return [];
+  if (file === 'lib/native/load-binding.ts') return [];
   return /node-gyp-build|process\.dlopen\s*\(/.test(text.replace(/^\s*(\/\/|\*|\/\*).*$/gm, ''))
-    ? [`${file}: only lib/internal/load-binding.ts knows node-gyp-build and process.dlopen`]
+    ? [`${file}: only lib/native/load-binding.ts knows node-gyp-build and process.dlopen`]
     : [];
 }
 

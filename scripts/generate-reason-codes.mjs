@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Writes lib/internal/reason-codes.ts from the headers of the installed OpenSSL (and of any other given as arguments: the
+// Writes lib/errors/reason-codes.ts from the headers of the installed OpenSSL (and of any other given as arguments: the
 // numbers of all versions are compatible, a newer header knows more of them).
 //
 //   node scripts/generate-reason-codes.mjs [include folder ...]
@@ -12,7 +12,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const target = path.join(root, 'lib/internal/reason-codes.ts');
+const target = path.join(root, 'lib/errors/reason-codes.ts');
 
 /** Libraries that node:tls names in a code (ERR_OSSL_PEM_NO_START_LINE); the others it leaves out (ERR_OSSL_UNSUPPORTED). */
 const namedLibraries = new Set(

@@ -11,7 +11,7 @@ async function outcomes(asyncJobs: boolean): Promise<Record<string, string>> {
   const { cert, key } = certificates().server;
   return evaluate(
     process.execPath,
-    `import { binding } from ${JSON.stringify(join(packageFolder, 'dist/internal/load-binding.js'))};
+    `import { binding } from ${JSON.stringify(join(packageFolder, 'dist/native/load-binding.js'))};
      const info = binding.opensslInfo();
      binding.opensslInfo = () => ({ ...info, features: { ...info.features, async: ${asyncJobs} } });
      const { createDtlsServer, createServer, Ssl, SslContext } = await import('system-tls');

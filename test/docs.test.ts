@@ -163,7 +163,7 @@ describe('docs/errors.md', () => {
   });
 
   it('explains every code that the messages give advice for', () => {
-    const advised = [...read('lib/internal/advice.ts').matchAll(/^ {2}([A-Z][A-Z0-9_]+):/gm)].map(
+    const advised = [...read('lib/errors/advice.ts').matchAll(/^ {2}([A-Z][A-Z0-9_]+):/gm)].map(
       ([, code = '']) => code,
     );
     assert.ok(advised.length > 20);

@@ -1,6 +1,6 @@
 // The timer under TlsSocket.setTimeout(), with a clock of the test's own for what happens below it.
 import assert from 'node:assert/strict';
-import { IdleTimer } from '#dist/internal/idle-timer.js';
+import { IdleTimer } from '#dist/stream/idle-timer.js';
 import { sleep, until } from './support/wait.ts';
 
 const milliseconds = 20;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LoadError } from 'system-tls';
-import { describeLoadFailure } from '#dist/internal/load-failure.js';
+import { describeLoadFailure } from '#dist/native/load-failure.js';
 import { packageFolder } from './support/child.ts';
 import { evaluate } from './support/nodes.ts';
 

@@ -6,7 +6,7 @@ import { within } from './support/wait.ts';
 
 const loading = `
   import 'system-tls';
-  import { binding } from ${JSON.stringify(join(packageFolder, 'dist/internal/load-binding.js'))};`;
+  import { binding } from ${JSON.stringify(join(packageFolder, 'dist/native/load-binding.js'))};`;
 
 /** What the text of a module prints, which must end by itself and well. */
 async function printed(source: string, args: readonly string[] = []): Promise<string> {

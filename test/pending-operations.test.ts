@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PendingOperations } from '#dist/internal/pending-operations.js';
+import { PendingOperations } from '#dist/transport/pending-operations.js';
 
 describe('pending operations', () => {
   const named = (name: string) => ({ name });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { UnreadEnd } from '#dist/internal/unread-end.js';
+import { UnreadEnd } from '#dist/stream/unread-end.js';
 import { within } from './support/wait.ts';
 
 describe('an error that waits behind unread data', () => {

@@ -63,7 +63,7 @@ export interface NativeErrorEntry {
   readonly data: string;
 }
 
-/** What native code reports instead of an Error; lib/errors.ts makes the Error of it. */
+/** What native code reports instead of an Error; lib/errors/errors.ts makes the Error of it. */
 export interface NativeFailure {
   /** A code of ours; absent for failures of OpenSSL and of system calls. */
   readonly code?: string;
@@ -113,7 +113,7 @@ export interface NativeCredentials {
 /** The names of those that ask for a passphrase that they do not have. */
 export declare function lockedInputs(credentials: NativeCredentials): string[];
 
-/** Everything validated and in OpenSSL's own units already; see lib/context.ts. */
+/** Everything validated and in OpenSSL's own units already; see lib/context/options.ts. */
 export interface NativeContextOptions extends NativeCredentials {
   /** TLS_server_method(3) or TLS_client_method(3) instead of TLS_method(3). */
   readonly side?: 'server' | 'client';
@@ -284,7 +284,7 @@ export declare class NativeSharedOptions {
   constructor(options: NativeConnectionOptions);
 }
 
-/** Outcome of starting an operation; lib/internal/constants.ts has the values, and the compiler holds them against this type. */
+/** Outcome of starting an operation; lib/native/constants.ts has the values, and the compiler holds them against this type. */
 export interface StatusValues {
   /** An event with this operation's number follows. */
   readonly Pending: 0;

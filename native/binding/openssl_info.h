@@ -1,4 +1,4 @@
-// The `openssl` object of lib/openssl.ts, seen from below.
+// The `openssl` object of lib/library/openssl.ts, seen from below.
 #pragma once
 
 #include <napi.h>

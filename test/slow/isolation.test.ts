@@ -87,7 +87,7 @@ describe('isolation', () => {
       const proof = await evaluate<Record<string, string>>(
         program,
         `import { readFileSync } from 'node:fs';
-         import { binding } from ${JSON.stringify(join(packageFolder, 'dist/internal/load-binding.js'))};
+         import { binding } from ${JSON.stringify(join(packageFolder, 'dist/native/load-binding.js'))};
          const { libssl, libcrypto, isolated, provokedError } = binding.opensslInfo();
          const maps = readFileSync('/proc/self/maps', 'utf8');
          console.log(JSON.stringify({ libssl, libcrypto, isolated, provokedError,

@@ -1,0 +1,89 @@
+import { X509Certificate } from 'node:crypto';
+import type { NativeContext } from '../../types/binding.d.ts';
+import { invalidArgType, invalidThis } from '../base/coded-error.ts';
+import { validateObject } from '../base/validate.ts';
+import { binding } from '../native/load-binding.ts';
+import { idContext, type Trusted, trustDigest } from '../session/policy.ts';
+import { lockedCredentials } from './credentials.ts';
+import { type ContextPolicy, contextPolicy, nativeContextOptions, type SslContextOptions } from './options.ts';
+import { askAhead, passphraseOption } from './passphrase.ts';
+
+let internals: (context: unknown, argument?: string) => ContextInternals;
+
+/** @internal */
+export interface ContextInternals {
+  readonly native: NativeContext;
+  readonly policy: ContextPolicy;
+  /** What sessions remember of it. */
+  readonly trusted: Trusted;
+}
+
+/**
+ * Certificates, trust and policy for any number of connections, on either side: SSL_CTX.
+ *
+ * It cannot be changed: OpenSSL lets changes reach some connections and not others. It lives as long as it, or a
+ * connection made with it, is in use.
+ */
+export class SslContext {
+  readonly #internals: ContextInternals;
+
+  static {
+    internals = (context, argument) => {
+      if (typeof context === 'object' && context !== null && #internals in context) return context.#internals;
+      throw argument === undefined ? invalidThis('SslContext') : invalidArgType(argument, 'an SslContext', context);
+    };
+  }
+
+  /**
+   * SSL_CTX_new(3) with the `method`.
+   *
+   * @throws OpenSslError for what OpenSSL refuses: PEM or DER that does not parse (`ERR_OSSL_...`), a key that
+   * does not match its certificate (`ERR_OSSL_X509_KEY_VALUES_MISMATCH`), unknown ciphers (`ERR_SSL_NO_CIPHER_MATCH`)
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, RangeError `ERR_OUT_OF_RANGE`
+   * @throws Error `ERR_TLS_INVALID_PROTOCOL_VERSION` for versions that there are not, such as SSL 3.0;
+   * `ERR_TLS_INVALID_PROTOCOL_METHOD` for such methods
+   */
+  constructor(options: SslContextOptions = {}) {
+    const policy = contextPolicy(options);
+    const nativeOptions = nativeContextOptions(options, policy);
+    const digest = trustDigest(nativeOptions);
+    const native = new binding.NativeContext({ ...nativeOptions, ...idContext(nativeOptions, digest, policy.verify) });
+    this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel } };
+  }
+
+  /**
+   * The same for a `passphrase` that gives promises: it is awaited for each input that is locked, one after the other.
+   *
+   * @throws Error `ERR_TLS_PASSPHRASE_CALLBACK` if that function throws or rejects, TypeError
+   * `ERR_INVALID_RETURN_VALUE` if it gives no passphrase; else as the constructor
+   */
+  static async create(options: SslContextOptions = {}): Promise<SslContext> {
+    validateObject(options, 'options');
+    const callback = passphraseOption(options.passphrase);
+    if (typeof callback !== 'function') return new SslContext(options);
+    return new SslContext({ ...options, passphrase: await askAhead(lockedCredentials(options), callback) });
+  }
+
+  /** Names of the ciphers in use, by preference: SSL_CTX_get_ciphers(3). */
+  get ciphers(): readonly string[] {
+    return internals(this).native.ciphers;
+  }
+
+  /** The own certificate, or null: SSL_CTX_get0_certificate(3). */
+  get certificate(): X509Certificate | null {
+    const der = internals(this).native.certificate();
+    return der === null ? null : new X509Certificate(der);
+  }
+}
+
+/** @internal The native part and the policy of a context; throws for what is none. */
+export function contextArgument(context: unknown, name: string): ContextInternals {
+  return internals(context, name);
+}
+
+/** @internal Option secureContext: a ready context, or undefined. */
+export function readyContext({ secureContext }: { readonly secureContext?: unknown }): SslContext | undefined {
+  if (secureContext === undefined || secureContext === null) return undefined;
+  if (secureContext instanceof SslContext) return secureContext;
+  throw invalidArgType('options.secureContext', 'an SslContext', secureContext);
+}

@@ -1,0 +1,460 @@
+import { EventEmitter } from 'node:events';
+import { abortError, invalidArgValue, invalidThis, tlsError } from '../base/coded-error.ts';
+import {
+  optionalBoolean,
+  optionalFunction,
+  optionalInteger,
+  validateObject,
+  validateOneOf,
+  validateTimeout,
+} from '../base/validate.ts';
+import { type Resolvers, withResolvers } from '../base/with-resolvers.ts';
+import { givenPolicy, type VerifyOptions } from '../callbacks/verify-mode.ts';
+import type { SslListeners } from '../connection/events.ts';
+import { type IoPool, nativePool, onPoolClosing } from '../connection/io-pool.ts';
+import { moveToLoop } from '../connection/operations.ts';
+import type { SslOptions } from '../connection/options.ts';
+import { ConnectionSettings, checkListeners } from '../connection/settings.ts';
+import { Ssl } from '../connection/ssl.ts';
+import { connectionOf } from '../connection/state.ts';
+import { contextArgument, readyContext, SslContext } from '../context/context.ts';
+import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
+import type { SslContextOptions } from '../context/options.ts';
+import { checkOnRead } from '../stream/receiver.ts';
+import { TlsSocket, type TlsSocketOptions } from '../stream/tls-socket.ts';
+import { throwLater } from '../transport/dispatch.ts';
+import { Acceptor } from './acceptor.ts';
+import { defaultHandshakeTimeout } from './handshake.ts';
+import { type ListenOptions, placeOf } from './listen.ts';
+import { ServerHandshakes } from './server-handshakes.ts';
+
+export type { ListenOptions };
+
+/** Options of the context, of the sockets, and of the server itself. */
+export interface ServerOptions extends SslContextOptions, TlsSocketOptions {
+  /** A ready context, instead of the options that would make one. */
+  readonly secureContext?: SslContext | undefined;
+  /** Milliseconds for a client to finish its handshake (`ERR_TLS_HANDSHAKE_TIMEOUT`); default 120000. */
+  readonly handshakeTimeout?: number | undefined;
+  /** TCP_NODELAY; default true: records are put together before they are sent. */
+  readonly noDelay?: boolean | undefined;
+  /** SO_KEEPALIVE; default false. */
+  readonly keepAlive?: boolean | undefined;
+  /** Milliseconds. */
+  readonly keepAliveInitialDelay?: number | undefined;
+  /** Connections at a time, in their handshake or after it; those over it are closed at once. Default: no limit. */
+  readonly maxConnections?: number | undefined;
+  /** Connections live on the threads of this pool, balanced; default: on the loop. The server ends with it. */
+  readonly io?: IoPool | undefined;
+  /**
+   * Where a connection lives after its handshake, with {@link ServerOptions.io} alone: `'threads'` (default), or `'loop'`,
+   * which answers small messages sooner and leaves the cost of handshakes to the threads.
+   */
+  readonly data?: 'threads' | 'loop' | undefined;
+  /** See {@link SslOptions.ktls}. */
+  readonly ktls?: SslOptions['ktls'];
+  /** See {@link SslOptions.dynamicRecordSizing}. */
+  readonly dynamicRecordSizing?: SslOptions['dynamicRecordSizing'];
+  /** Listeners that every connection gets before its handshake. */
+  readonly on?: SslListeners | undefined;
+}
+
+/** Events of a {@link Server}. */
+export interface ServerEvents {
+  listening: [];
+  /** After the handshake. */
+  secureConnection: [socket: TlsSocket];
+  /** A handshake failed; the socket is closed afterwards. Never `'error'`: any client can cause it. */
+  tlsClientError: [error: Error, socket: TlsSocket];
+  /** A connection was closed because of maxConnections. */
+  drop: [];
+  /**
+   * Accepting failed for a reason of our own, such as too many open files, which is told once until a connection was
+   * accepted again; or the option `io` was closed, and the server with it (`ERR_TLS_CLOSED`). Without a listener it is a
+   * warning.
+   */
+  error: [error: Error];
+  /** It no longer listens, and its last connection has ended. */
+  close: [];
+}
+
+/** What `address()` tells of a server on TCP. */
+export interface AddressInfo {
+  readonly address: string;
+  readonly family: string;
+  readonly port: number;
+}
+
+/** Settings of each connection. */
+interface Settings {
+  readonly socket: TlsSocketOptions;
+  readonly handshakeTimeout: number | undefined;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+  readonly keepAliveDelay: number;
+  readonly io: IoPool | undefined;
+  readonly dataOnLoop: boolean;
+  readonly ktls: boolean;
+  readonly dynamicRecordSizing: boolean;
+  readonly on: SslListeners | undefined;
+}
+
+function checkData({ data, io }: ServerOptions): void {
+  if (data === undefined || data === null) return;
+  validateOneOf(data, 'options.data', ['threads', 'loop']);
+  if (io !== undefined && io !== null) return;
+  const why = 'has no meaning without "options.io": connections are on the loop from the start then';
+  throw invalidArgValue('options.data', why, data);
+}
+
+function settingsOf(options: ServerOptions): Settings {
+  const { onread, on } = options;
+  checkOnRead(onread);
+  checkListeners(on);
+  nativePool(options.io, 'options.io');
+  checkData(options);
+  return {
+    socket: {
+      allowHalfOpen: optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false),
+      onread,
+      pauseOnConnect: optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false),
+      strictEnd: optionalBoolean(options.strictEnd, 'options.strictEnd', true),
+    },
+    handshakeTimeout: validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout'),
+    noDelay: optionalBoolean(options.noDelay, 'options.noDelay', true),
+    keepAlive: optionalBoolean(options.keepAlive, 'options.keepAlive', false),
+    keepAliveDelay: Math.floor(
+      (optionalInteger(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1) ?? 0) / 1000,
+    ),
+    io: options.io ?? undefined,
+    dataOnLoop: options.data === 'loop',
+    ktls: optionalBoolean(options.ktls, 'options.ktls', false),
+    dynamicRecordSizing: optionalBoolean(options.dynamicRecordSizing, 'options.dynamicRecordSizing', false),
+    on,
+  };
+}
+
+/** What connections are made of. */
+interface Template {
+  readonly context: SslContext;
+  readonly options: SslOptions;
+  readonly shared: ConnectionSettings;
+}
+
+/** Made before the first connection comes: what is wrong with the options is the server's affair, not a client's. */
+function makeTemplate(context: SslContext, settings: Settings, clientPolicy: VerifyOptions): Template {
+  const internals = contextArgument(context, 'context');
+  assertMethodCarries(internals.policy.method, 'stream', 'createServer()');
+  assertMethodSide(internals.policy.method, 'server');
+  const { io, ktls, dynamicRecordSizing, on } = settings;
+  const options: SslOptions = { side: 'server', io, ktls, dynamicRecordSizing, on, ...clientPolicy };
+  return { context, options, shared: new ConnectionSettings(internals, options, {}, true) };
+}
+
+let own: (server: unknown) => Server;
+
+/** Accepts TLS connections. Made by {@link createServer}. */
+export class Server extends EventEmitter<ServerEvents> {
+  /** As the option; may be changed at any time. */
+  maxConnections: number | undefined;
+  readonly #settings: Settings;
+  readonly #connections = new Set<Ssl>();
+  readonly #handshakes: ServerHandshakes;
+  #template: Template;
+  #clientPolicy: VerifyOptions;
+  #acceptor: Acceptor | null = null;
+  /** close() has been called. */
+  #closing: Resolvers<void> | null = null;
+  #referenced = true;
+  #detach: (() => void) | undefined;
+
+  /** @internal */
+  constructor(options: ServerOptions, onConnection?: (socket: TlsSocket) => void) {
+    super();
+    validateObject(options, 'options');
+    this.#settings = settingsOf(options);
+    this.#handshakes = new ServerHandshakes(
+      {
+        succeeded: ssl => (this.#settings.dataOnLoop ? void this.#moveToLoop(ssl) : this.#handOut(ssl)),
+        failed: (ssl, error) => this.#handshakeFailed(ssl, error),
+      },
+      this.#settings.handshakeTimeout,
+    );
+    this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
+    this.#clientPolicy = givenPolicy(options);
+    const context = readyContext(options) ?? new SslContext(options);
+    this.#template = makeTemplate(context, this.#settings, this.#clientPolicy);
+    if (optionalFunction(onConnection, 'onConnection') !== undefined)
+      this.on('secureConnection', onConnection as () => void);
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @throws Error with the code of the system call: `EADDRINUSE`, `EACCES`; `ERR_TLS_SERVER_LISTENING` if it listens,
+   * `ERR_TLS_SERVER_CLOSING` while close() waits for connections, `ERR_TLS_CLOSED` if the option `io` was closed
+   */
+  async listen(options: ListenOptions = {}): Promise<this> {
+    const server = own(this);
+    if (server.#acceptor !== null) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server listens already');
+    if (server.#closing !== null && server.#connections.size > 0) {
+      throw tlsError('ERR_TLS_SERVER_CLOSING', 'the server waits for its last connection to end: await close() first');
+    }
+    const acceptor = new Acceptor({
+      accepted: fd => server.#accepted(fd),
+      failed: error => server.#acceptFailed(error),
+    });
+    server.#acceptor = acceptor;
+    server.#closing = null;
+    try {
+      const place = await placeOf(options);
+      if (place.signal?.aborted) throw abortError(place.signal);
+      if (server.#acceptor !== acceptor) throw tlsError('ERR_TLS_CLOSED', 'the server was closed before it listened');
+      nativePool(server.#settings.io, 'options.io');
+      acceptor.listen(place);
+      if (!server.#referenced) acceptor.unref();
+      server.#closeOn(place.signal);
+    } catch (error) {
+      acceptor.close();
+      if (server.#acceptor === acceptor) server.#acceptor = null;
+      throw error;
+    }
+    server.emit('listening');
+    return this;
+  }
+
+  #closeOn(signal: AbortSignal | undefined): void {
+    const onAbort = (): void => void this.close();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const { io } = this.#settings;
+    const forget = io && onPoolClosing(io, () => this.#closeWithPool());
+    this.#detach = () => {
+      signal?.removeEventListener('abort', onAbort);
+      forget?.();
+    };
+  }
+
+  /** Whoever came now could only be turned away. */
+  #closeWithPool(): void {
+    const message = 'The server no longer listens, because its IoPool was closed: close the server first';
+    process.nextTick(() => this.#acceptFailed(tlsError('ERR_TLS_CLOSED', message)));
+    void this.close();
+  }
+
+  /** Whether it accepts connections. */
+  get listening(): boolean {
+    return own(this).#acceptor?.address() != null;
+  }
+
+  /** Where it listens: address and port, or the path; null if it does not. */
+  address(): AddressInfo | string | null {
+    return own(this).#acceptor?.address() ?? null;
+  }
+
+  /** Connections that are open, in their handshake or after it. */
+  get connections(): number {
+    return own(this).#connections.size;
+  }
+
+  /** As net.Server's. */
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    const { size } = own(this).#connections;
+    process.nextTick(callback, null, size);
+    return this;
+  }
+
+  /**
+   * Certificates and policy for connections to come: those that there are keep theirs. What createServer() was told of
+   * `requestCert`, `rejectUnauthorized` and `verifyMode` holds on, unless the new options have their own; a ready context has none.
+   */
+  setSecureContext(options: SslContextOptions | SslContext): void {
+    const server = own(this);
+    if (options instanceof SslContext) {
+      server.#template = makeTemplate(options, server.#settings, server.#clientPolicy);
+      return;
+    }
+    validateObject(options, 'options');
+    const given = givenPolicy(options);
+    // Two ways to say the same: the new way replaces the old one as a whole.
+    const otherWords = Object.keys(given).length > 0 && ('verifyMode' in given || 'verifyMode' in server.#clientPolicy);
+    const policy = otherWords ? given : { ...server.#clientPolicy, ...given };
+    server.#template = makeTemplate(new SslContext({ ...options, ...policy }), server.#settings, policy);
+    server.#clientPolicy = policy;
+  }
+
+  /** Stops listening at once; resolves when the last connection has ended. Idempotent. */
+  async close(): Promise<void> {
+    const server = own(this);
+    server.#acceptor?.close();
+    server.#acceptor = null;
+    server.#detach?.();
+    if (server.#closing === null) {
+      server.#closing = withResolvers();
+      server.#closeIfIdle();
+    }
+    return server.#closing.promise;
+  }
+
+  /** Destroys all connections, also those in their handshake. */
+  closeAllConnections(): void {
+    for (const ssl of [...own(this).#connections]) ssl.close();
+  }
+
+  /** Closes the server and all its connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const server = own(this);
+    const closed = server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+
+  /** Listening keeps the process running again. */
+  ref(): this {
+    const server = own(this);
+    server.#referenced = true;
+    server.#acceptor?.ref();
+    return this;
+  }
+
+  /** Listening no longer keeps the process running. */
+  unref(): this {
+    const server = own(this);
+    server.#referenced = false;
+    server.#acceptor?.unref();
+    return this;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // A connection's way
+
+  #accepted(fd: number): void {
+    if (this.maxConnections !== undefined && this.#connections.size >= this.maxConnections) {
+      this.#acceptor?.refuse(fd);
+      this.emit('drop');
+      return;
+    }
+    const ssl = this.#makeSsl(fd);
+    if (ssl !== undefined) this.#handshakes.begin(ssl);
+  }
+
+  /** Whatever fails, the descriptor is closed, and no client's arrival is an uncaught exception. */
+  #makeSsl(fd: number): Ssl | undefined {
+    let ssl: Ssl;
+    try {
+      const { context, options, shared } = this.#template;
+      ssl = new Ssl(context, options, shared);
+    } catch (error) {
+      this.#acceptor?.refuse(fd);
+      this.#acceptFailed(error);
+      return undefined;
+    }
+    return this.#takeOver(ssl, fd) ? ssl : undefined;
+  }
+
+  /** The client may be gone already: then there is nobody to tell, and nothing to keep. */
+  #takeOver(ssl: Ssl, fd: number): boolean {
+    const { noDelay, keepAlive, keepAliveDelay } = this.#settings;
+    const connection = connectionOf(ssl);
+    try {
+      ssl.setFd(fd, { close: true });
+    } catch {
+      ssl.close();
+      this.#acceptor?.refuse(fd);
+      return false;
+    }
+    try {
+      if (noDelay) connection.native.setNoDelay(true);
+      if (keepAlive) connection.native.setKeepAlive(true, keepAliveDelay);
+    } catch {
+      ssl.close();
+      return false;
+    }
+    this.#connections.add(ssl);
+    connection.ended = this.#ended;
+    return true;
+  }
+
+  async #moveToLoop(ssl: Ssl): Promise<void> {
+    try {
+      await moveToLoop(connectionOf(ssl));
+    } catch (error) {
+      this.#handshakeFailed(ssl, error as Error);
+      return;
+    }
+    this.#handOut(ssl);
+  }
+
+  #handshakeFailed(ssl: Ssl, error: Error): void {
+    // Closed by the server's own wish, or by a user's.
+    if (ssl.closed && (error as NodeJS.ErrnoException).code === 'ERR_TLS_CLOSED') return;
+    try {
+      const socket = new TlsSocket(ssl, { pauseOnConnect: true });
+      // The error is told once, below.
+      socket.on('error', () => undefined);
+      this.emit('tlsClientError', error, socket);
+      socket.destroy();
+    } catch (thrown) {
+      throwLater(thrown);
+    } finally {
+      ssl.close();
+    }
+  }
+
+  #handOut(ssl: Ssl): void {
+    if (ssl.closed) return;
+    let socket: TlsSocket;
+    try {
+      socket = new TlsSocket(ssl, this.#settings.socket);
+    } catch (error) {
+      // Such as from the function onread.buffer: the server's fault, not the client's.
+      ssl.close();
+      this.#safely(() => this.#acceptFailed(error));
+      return;
+    }
+    this.#safely(() => void this.emit('secureConnection', socket));
+  }
+
+  /** A handler that throws is an uncaught exception, as in node, and not a rejection that nobody caught. */
+  #safely(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+
+  /** @param thrown - anything, where users' code throws it */
+  #acceptFailed(thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(`A connection was not accepted: ${String(thrown)}`);
+    if (this.listenerCount('error') > 0) this.emit('error', error);
+    else process.emitWarning(error);
+  }
+
+  /** One for all connections. */
+  readonly #ended = (ssl: object): void => {
+    this.#connections.delete(ssl as Ssl);
+    this.#closeIfIdle();
+  };
+
+  #closeIfIdle(): void {
+    if (this.#closing === null || this.#connections.size > 0) return;
+    this.#closing.resolve();
+    process.nextTick(() => this.emit('close'));
+  }
+
+  static {
+    own = server => {
+      if (typeof server !== 'object' || server === null || !(#settings in server)) throw invalidThis('Server');
+      return server;
+    };
+  }
+}
+
+/**
+ * Makes a TLS server; `await server.listen({ port })` starts it.
+ *
+ * @param onConnection - called with each connection after its handshake (event `'secureConnection'`)
+ */
+export function createServer(options: ServerOptions, onConnection?: (socket: TlsSocket) => void): Server {
+  return new Server(options, onConnection);
+}
