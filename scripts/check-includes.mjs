@@ -1,5 +1,5 @@
 // The layers of the contract: native includes point downwards only (binding -> io -> engine -> openssl), napi.h and
-// uv.h stay where they belong, and no part of lib/ imports in a circle.
+// uv.h stay where they belong, a folder of lib/ imports from those before it, and no file in a circle.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,6 +8,24 @@ import { isMain, root } from './run.mjs';
 import { filesBelow } from './stamps.mjs';
 
 const layers = ['openssl', 'engine', 'io', 'binding', 'addon'];
+
+/** What lies in lib/. Each imports from itself and from those before it, for types too. */
+export const libraryFolders = [
+  'native',
+  'base',
+  'errors',
+  'library',
+  'callbacks',
+  'session',
+  'context',
+  'transport',
+  'connection',
+  'filters',
+  'stream',
+  'endpoint',
+  'dtls',
+  'index.ts',
+];
 
 /** Headers of others, and the lowest layer that may have them. @type {[RegExp, string][]} */
 const restricted = [
@@ -57,14 +75,33 @@ export function includeProblems(file, text) {
 }
 
 /**
- * The modules that a TypeScript file imports for their values; types vanish and may point anywhere.
+ * The modules of ours that a TypeScript file names: for values, for types, to add to their declarations.
  * @param {string} file
  * @param {string} text
  * @returns {string[]}
  */
 export function importedFiles(file, text) {
-  const pattern = /^\s*(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s+)?['"](\.[^'"]+)['"]/gm;
-  return [...text.matchAll(pattern)].map(([, target = '']) => path.posix.join(path.posix.dirname(file), target));
+  const statement = /^\s*(?:(?:import|export)\s+(?:[^'";]*?\bfrom\s+)?|declare\s+module\s+)['"](\.[^'"]+)['"]/gm;
+  const expression = /\bimport\s*\(\s*['"](\.[^'"]+)['"]/g;
+  const targets = [...text.matchAll(statement), ...text.matchAll(expression)];
+  return targets.map(([, target = '']) => path.posix.join(path.posix.dirname(file), target));
+}
+
+/**
+ * What is wrong with the imports of one file of lib/.
+ * @param {string} file  as lib/base/validate.ts
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function importProblems(file, text) {
+  const placeOf = (/** @type {string} */ name) => libraryFolders.indexOf(name.split('/')[1] ?? '');
+  const place = placeOf(file);
+  if (place < 0) return [`${file}: lib/ has no such folder; scripts/check-includes.mjs lists them in their order`];
+  return importedFiles(file, text).flatMap(target => {
+    if (target === 'types/binding.d.ts') return [];
+    if (!target.startsWith('lib/')) return [`${file}: ${target} is outside of lib/`];
+    return placeOf(target) > place ? [`${file}: must not import ${target}, whose folder comes later`] : [];
+  });
 }
 
 /**
@@ -122,6 +159,7 @@ export function checkIncludes() {
   const graph = new Map(library.map(file => [file, importedFiles(file, read(file))]));
   const circle = findCircle(graph);
   if (circle) problems.push(`imports in a circle: ${circle.join(' -> ')}`);
+  problems.push(...library.flatMap(file => importProblems(file, read(file))));
   problems.push(...library.flatMap(file => loaderProblems(file, read(file))));
 
   for (const problem of problems) console.error(`    ${problem}`);

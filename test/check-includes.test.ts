@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { findCircle, importedFiles, includeProblems } from '#scripts/check-includes.mjs';
+import { findCircle, importedFiles, importProblems, includeProblems } from '#scripts/check-includes.mjs';
 
 describe('check-includes', () => {
   const allowed: [string, string][] = [
@@ -29,7 +29,7 @@ describe('check-includes', () => {
     it(`finds ${text.trim()} in ${file}`, () => assert.equal(includeProblems(file, text).length, 1));
   }
 
-  it('reads the imports that remain at run time', () => {
+  it('reads imports, those of types too', () => {
     const text = `import a from './a.ts';
       import { b, type B } from '../b.ts';
       import type { C } from './c.ts';
@@ -39,14 +39,53 @@ describe('check-includes', () => {
         f,
       } from './f.ts';
       import './g.ts';
+      declare module './h.ts' {}
+      let i: import('./i.ts').I;
       import fs from 'node:fs';`;
     assert.deepEqual(importedFiles('lib/x/y.ts', text), [
       'lib/x/a.ts',
       'lib/b.ts',
+      'lib/x/c.ts',
       'lib/x/d.ts',
+      'lib/x/e.ts',
       'lib/x/f.ts',
       'lib/x/g.ts',
+      'lib/x/h.ts',
+      'lib/x/i.ts',
     ]);
+  });
+
+  it('lets a file of lib/ import from its folder and from those before it', () => {
+    const text = `import { a } from './a.ts';
+      import type { B } from '../base/b.ts';
+      import type { C } from '../../types/binding.d.ts';`;
+    assert.deepEqual(importProblems('lib/session/x.ts', text), []);
+    assert.deepEqual(importProblems('lib/index.ts', "export { c } from './dtls/c.ts';"), []);
+  });
+
+  const upward: [string, string][] = [
+    ['lib/base/a.ts', "import { b } from '../session/b.ts';"],
+    ['lib/base/a.ts', "import type { B } from '../session/b.ts';"],
+    ['lib/base/a.ts', "export type { B } from '../session/b.ts';"],
+    ['lib/base/a.ts', "let b: import('../session/b.ts').B;"],
+    ['lib/base/a.ts', "declare module '../session/b.ts' {}"],
+    ['lib/dtls/a.ts', "import { b } from '../index.ts';"],
+    ['lib/base/a.ts', "import { b } from '../../scripts/b.mjs';"],
+    ['lib/a.ts', ''],
+    ['lib/misc/a.ts', ''],
+  ];
+  for (const [file, text] of upward) {
+    it(`finds ${text || 'that nothing has a place'} in ${file}`, () =>
+      assert.equal(importProblems(file, text).length, 1));
+  }
+
+  it('finds a circle of types', () => {
+    const files = {
+      'lib/base/a.ts': "import type { B } from './b.ts';",
+      'lib/base/b.ts': "import { a } from './a.ts';",
+    };
+    const graph = new Map(Object.entries(files).map(([file, text]) => [file, importedFiles(file, text)]));
+    assert.deepEqual(findCircle(graph), ['lib/base/a.ts', 'lib/base/b.ts', 'lib/base/a.ts']);
   });
 
   it('finds a circle, and none in a diamond', () => {
