@@ -93,7 +93,7 @@ function makeCertificates(folder, { node = process.execPath, env = {} }) {
 
 /**
  * Some files, also on I/O threads where that is due.
- * @param {string[]} files  as test/sockets/http.test.ts
+ * @param {string[]} files  as test/sockets/stream/http.test.ts
  * @param {Where} [where]
  */
 export async function runSuites(files, { node, env } = {}) {

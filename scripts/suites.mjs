@@ -31,7 +31,7 @@ const kinds = [
   { folder: 'alone', together: 1, alone: true },
 ];
 
-/** @param {string} file  as test/sockets/http.test.ts */
+/** @param {string} file  as test/sockets/stream/http.test.ts */
 function kindOf(file) {
   const folder = file.split('/').slice(1, -1)[0] ?? '';
   return kinds.find(kind => kind.folder === folder) ?? kinds.find(kind => kind.folder === '');
@@ -49,7 +49,7 @@ function divide(files, together) {
 
 /**
  * The processes that run these files, in the order in which they start.
- * @param {string[]} files  as test/sockets/http.test.ts
+ * @param {string[]} files  as test/sockets/stream/http.test.ts
  * @returns {{ beside: Job[], alone: Job[] }}
  */
 export function plan(files) {

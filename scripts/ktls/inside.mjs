@@ -7,7 +7,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import process from 'node:process';
 
 const [repository = '.', nativeTests = '-', command = process.execPath, ...prefix] = process.argv.slice(2);
-const tests = ['dist-test/sockets/ktls.test.js', 'dist-test/sockets/send-file.test.js'];
+const tests = ['dist-test/sockets/connection/ktls.test.js', 'dist-test/sockets/connection/send-file.test.js'];
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const countsFile = '/run/test-counts.json';
 process.chdir(repository);

@@ -1,0 +1,114 @@
+// The native surface with arguments that lib/ never gives: an error with a code, never the end of the process.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { nodeScript, packageFolder } from '../../support/child.ts';
+import { within } from '../../support/wait.ts';
+
+const loading = `
+  import 'system-tls';
+  import { binding } from ${JSON.stringify(join(packageFolder, 'dist/native/load-binding.js'))};`;
+
+/** What the text of a module prints, which must end by itself and well. */
+async function printed(source: string, args: readonly string[] = []): Promise<string> {
+  const child = nodeScript(loading + source, { args });
+  const exit = await within(child.exited, 'the end of the child');
+  assert.deepEqual(exit, { code: 0, signal: null }, child.output.slice(-2000));
+  return child.output;
+}
+
+/** Calls everything there is with anything there is, by seed; prints what was called last if that is its end. */
+const anything = `
+  import { writeSync } from 'node:fs';
+  let state = Number(process.argv[1]);
+  const below = count => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % count;
+  };
+  const pick = list => list[below(list.length)];
+  const values = [
+    undefined, null, true, false, 0, 1, -1, 1.5, NaN, Infinity, 2 ** 31 - 1, -(2 ** 31), 2 ** 32 - 1, 2 ** 53 - 1, 5n,
+    '', 'x', '\\0', '.', 'a'.repeat(70000), new Uint8Array(0), new Uint8Array(80), Buffer.alloc(100000, 255),
+    new DataView(new ArrayBuffer(3)), [], [1], [new Uint8Array(3)], {}, () => {}, Symbol('x'),
+  ];
+  const options = [
+    'side', 'dtls', 'minVersion', 'maxVersion', 'ca', 'caFile', 'caPath', 'crl', 'crlCheck', 'clientCa', 'cipherList',
+    'ciphersuites', 'sigalgs', 'groups', 'dhparam', 'alpn', 'sessionIdContext', 'sessionPolicy', 'sessionTimeout',
+    'ticketKeys', 'ticketCount', 'verifyMode', 'verifyContinue', 'verifyDepth', 'secureOptions', 'securityLevel', 'server',
+    'servername', 'verifyHost', 'ktls', 'asks', 'mtu', 'outMark', 'readAhead', 'keyUpdateLimit', 'renegotiationLimit',
+    'renegotiationWindow', 'address', 'port', 'path', 'backlog', 'localAddress', 'localPort', 'cert', 'key', 'pfx',
+    'certUri', 'keyUri',
+  ];
+  const plain = { minVersion: 0, maxVersion: 0, systemCa: false, verifyMode: 0, verifyContinue: false, secureOptions: 0 };
+  const made = [new binding.NativeContext(plain), new binding.NativeContext({ ...plain, dtls: true })];
+  const pool = new binding.NativeIoPool(9000, 1);
+  let id = 9001;
+  for (const context of [...made])
+    for (const server of [true, false])
+      for (const on of [undefined, pool]) made.push(new binding.NativeConnection(context, id++, { server }, on));
+  const pair = binding.NativeBio.pair(1000);
+  made[2].setBio(pair[0], pair[0]);
+  made.push(...pair, binding.NativeBio.memory());
+  const argument = () => {
+    const kind = below(10);
+    if (kind < 5) return pick(values);
+    if (kind < 7) return Object.fromEntries(Array.from({ length: 3 }, () => [pick(options), pick(values)]));
+    return kind < 8 ? pick(made) : below(1000);
+  };
+  // Descriptors are the process's own, and a listener would keep a port.
+  const left = ['setFd', 'setDispatch', 'connectDatagram', 'NativeFile', 'listen', 'refuse', 'stop', 'loadProvider'];
+  const functions = Object.keys(binding).filter(name => !left.includes(name) && typeof binding[name] === 'function');
+  const members = object => Object.getOwnPropertyNames(object).filter(name => !left.includes(name) && name !== 'constructor');
+  function random() {
+    const args = Array.from({ length: below(6) }, argument);
+    if (below(3) > 0) {
+      const name = pick(functions);
+      const type = binding[name];
+      if (!name.startsWith('Native')) return [name, () => type(...args)];
+      // Each of its threads costs memory.
+      if (name === 'NativeIoPool' && typeof args[1] === 'number' && args[1] > 2 && args[1] <= 256) args[1] = 2;
+      const statics = members(type).filter(each => typeof type[each] === 'function' && each !== 'prototype');
+      const method = pick([undefined, ...statics]);
+      return method === undefined ? ['new ' + name, () => new type(...args)] : [name + '.' + method, () => type[method](...args)];
+    }
+    const object = pick(made);
+    const prototype = Object.getPrototypeOf(object);
+    const name = pick(members(prototype));
+    if (name === undefined || (name === 'close' && below(20) > 0)) return ['nothing', () => {}];
+    const { get } = Object.getOwnPropertyDescriptor(prototype, name);
+    return [prototype.constructor.name + '.' + name, () => (get === undefined ? object[name](...args) : object[name])];
+  }
+  for (let call = 0; call < 4000; call++) {
+    const [label, act] = random();
+    writeSync(1, label + '\\n');
+    try {
+      const result = act();
+      if (made.length < 60 && /^Native(?!IoPool)/.test(result?.constructor?.name)) made.push(result);
+    } catch (error) {
+      if (typeof error.code !== 'string' && !/convert|Symbol|iterable/.test(error.message)) throw error;
+    }
+    if (call % 50 === 0) await new Promise(setImmediate);
+  }
+  process.exit(0);`;
+
+describe('native code given anything', () => {
+  it('refuses a pool without threads, or with more than there can be', async () => {
+    const text = await printed(`
+      for (const threads of [0, 257, 100000, 1431655766, 2 ** 32 - 1, -1, 2 ** 32, 1.5, NaN, '1', undefined]) {
+        try {
+          new binding.NativeIoPool(9000, threads);
+          console.log('made', threads);
+        } catch (error) {
+          console.log(error.code);
+        }
+      }
+      new binding.NativeIoPool(9001, 1).stop();
+      console.log('one');`);
+    const range = Array.from({ length: 5 }, () => 'ERR_OUT_OF_RANGE');
+    const type = Array.from({ length: 6 }, () => 'ERR_INVALID_ARG_TYPE');
+    assert.deepEqual(text.trim().split('\n'), [...range, ...type, 'one']);
+  });
+
+  for (const seed of [1, 2, 3]) {
+    it(`goes on, seed ${seed}`, async () => void (await printed(anything, [String(seed)])));
+  }
+});
