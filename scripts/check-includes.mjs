@@ -1,11 +1,13 @@
 // The layers of the contract: native includes point downwards only (binding -> io -> engine -> openssl), napi.h and
-// uv.h stay where they belong, a folder of lib/ imports from those before it, and no file in a circle.
+// uv.h stay where they belong, a folder of lib/ imports from those before it, and no file in a circle. Tests see the package as
+// its users do.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { isMain, root } from './run.mjs';
 import { filesBelow } from './stamps.mjs';
+import { howFolders } from './suites.mjs';
 
 const layers = ['openssl', 'engine', 'io', 'binding', 'addon'];
 
@@ -104,6 +106,35 @@ export function importProblems(file, text) {
   });
 }
 
+/** What tests are about, beside what the folders of lib/ are: their second folders. */
+const testSubjects = ['peers', 'process', 'endings', 'examples', 'docs', 'scripts', 'internals'];
+
+/**
+ * What is wrong with the place of one file of test/, or with what it imports there.
+ * @param {string} file  as test/sockets/stream/http.test.ts
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function testProblems(file, text) {
+  const [, how = '', what = '', ...name] = file.split('/');
+  const placed =
+    howFolders.includes(how) &&
+    (testSubjects.includes(what) || (libraryFolders.includes(what) && what !== 'index.ts')) &&
+    name.length === 1;
+  const problems = [];
+  if (file.endsWith('.test.ts') && !placed) {
+    problems.push(`${file}: is not in test/<how it runs>/<what it is about>/, see CONTRIBUTING.md`);
+  }
+  // Everything else can be run on an installed package.
+  if (/['"`](#dist|dist)\//.test(text) && !(placed && what === 'internals')) {
+    problems.push(`${file}: only tests in test/*/internals/ look into dist/`);
+  }
+  if (/['"]#scripts\//.test(text) && !(placed && what === 'scripts')) {
+    problems.push(`${file}: only tests in test/*/scripts/ import scripts`);
+  }
+  return problems;
+}
+
 /**
  * The first circle among the imports, as a list of files that ends where it began.
  * @param {Map<string, string[]>} graph
@@ -161,6 +192,8 @@ export function checkIncludes() {
   if (circle) problems.push(`imports in a circle: ${circle.join(' -> ')}`);
   problems.push(...library.flatMap(file => importProblems(file, read(file))));
   problems.push(...library.flatMap(file => loaderProblems(file, read(file))));
+  const tests = filesBelow(['test']).filter(file => file.endsWith('.ts'));
+  problems.push(...tests.flatMap(file => testProblems(file, read(file))));
 
   for (const problem of problems) console.error(`    ${problem}`);
   return problems.length === 0;

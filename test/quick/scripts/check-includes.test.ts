@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { findCircle, importedFiles, importProblems, includeProblems } from '#scripts/check-includes.mjs';
+import { findCircle, importedFiles, importProblems, includeProblems, testProblems } from '#scripts/check-includes.mjs';
 
 describe('check-includes', () => {
   const allowed: [string, string][] = [
@@ -77,6 +77,34 @@ describe('check-includes', () => {
   for (const [file, text] of upward) {
     it(`finds ${text || 'that nothing has a place'} in ${file}`, () =>
       assert.equal(importProblems(file, text).length, 1));
+  }
+
+  // In pieces, since the check reads this file too.
+  const dist = 'dist';
+  const internal = `import { binding } from '#${dist}/native/load-binding.js';`;
+  const script = "import { plan } from '#scripts/suites.mjs';";
+  const tests: [string, string][] = [
+    ['test/quick/session/a.test.ts', "import { Ssl } from 'system-tls';"],
+    ['test/slow-sockets/peers/a.test.ts', ''],
+    ['test/slow/internals/a.test.ts', internal],
+    ['test/quick/scripts/a.test.ts', script],
+    ['test/support/a.ts', "import { Ssl } from 'system-tls';"],
+  ];
+  for (const [file, text] of tests) it(`takes ${file}`, () => assert.deepEqual(testProblems(file, text), []));
+
+  const misplaced: [string, string][] = [
+    ['test/a.test.ts', ''],
+    ['test/session/a.test.ts', ''],
+    ['test/quick/a.test.ts', ''],
+    ['test/quick/sessions/a.test.ts', ''],
+    ['test/quick/session/more/a.test.ts', ''],
+    ['test/quick/session/a.test.ts', internal],
+    ['test/quick/session/a.test.ts', `join(packageFolder, '${dist}/native/load-binding.js')`],
+    ['test/support/a.ts', internal],
+    ['test/quick/session/a.test.ts', script],
+  ];
+  for (const [file, text] of misplaced) {
+    it(`does not take ${file}${text && ` with ${text}`}`, () => assert.equal(testProblems(file, text).length, 1));
   }
 
   it('finds a circle of types', () => {

@@ -18,20 +18,20 @@ describe('the plan of the test run', () => {
     assert.ok(files.length > 60 && filesOf(true).length > 15, 'the search finds what there is');
   });
 
-  it('takes a file in a folder that it does not know, and in one within a folder that it knows', () => {
-    const { beside } = plan(['test/new/folder/a.test.ts', 'test/sockets/folder/b.test.ts']);
+  it('takes a file in a folder that it does not know, or in none', () => {
+    const { beside } = plan(['test/new/folder/a.test.ts', 'test/a.test.ts', 'test/sockets/folder/b.test.ts']);
     assert.deepEqual(
       beside.map(({ files, threads }) => [files, threads]),
       [
         [['test/sockets/folder/b.test.ts'], true],
         [['test/sockets/folder/b.test.ts'], false],
-        [['test/new/folder/a.test.ts'], false],
+        [['test/new/folder/a.test.ts', 'test/a.test.ts'], false],
       ],
     );
   });
 
   it('keeps apart what has to be alone', () => {
-    const { beside, alone } = plan(['test/alone/a.test.ts', 'test/alone/b.test.ts', 'test/c.test.ts']);
+    const { beside, alone } = plan(['test/alone/x/a.test.ts', 'test/alone/x/b.test.ts', 'test/quick/x/c.test.ts']);
     assert.deepEqual(
       [beside, alone].map(list => list.map(job => job.files.length)),
       [[1], [1, 1]],
