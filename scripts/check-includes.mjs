@@ -129,8 +129,8 @@ export function testProblems(file, text) {
   if (/['"`](#dist|dist)\//.test(text) && !(placed && what === 'internals')) {
     problems.push(`${file}: only tests in test/*/internals/ look into dist/`);
   }
-  if (/['"]#scripts\//.test(text) && !(placed && what === 'scripts')) {
-    problems.push(`${file}: only tests in test/*/scripts/ import scripts`);
+  if (/['"]#scripts\//.test(text) && !(placed && ['scripts', 'docs'].includes(what))) {
+    problems.push(`${file}: only tests in test/*/scripts/ and test/*/docs/ import scripts`);
   }
   return problems;
 }
