@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { ConnectOptions, ServerOptions, Ssl, SslSession, TlsSocket } from 'system-tls';
 import { IoPool } from 'system-tls';
-import { certificates } from '../support/certificates.ts';
-import { codes } from '../support/codes.ts';
-import { rejected, thrown } from '../support/errors.ts';
-import { connectTo, pool, socketPair, startServer } from '../support/sockets.ts';
-import { until, within } from '../support/wait.ts';
+import { certificates } from '../../support/certificates.ts';
+import { codes } from '../../support/codes.ts';
+import { rejected, thrown } from '../../support/errors.ts';
+import { connectTo, pool, socketPair, startServer } from '../../support/sockets.ts';
+import { until, within } from '../../support/wait.ts';
 
 const [tls12, tls13] = (['TLSv1.2', 'TLSv1.3'] as const).map(version => ({
   minVersion: version,
