@@ -1,6 +1,6 @@
 // Child processes: what they print, what they are told, how they end.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -118,12 +118,13 @@ function findPackage(folder: string): string {
   } catch {
     // Not here.
   }
+  if (existsSync(join(folder, 'node_modules/system-tls'))) return folder;
   const parent = dirname(folder);
-  if (parent === folder) throw new Error('the tests are not inside the package');
+  if (parent === folder) throw new Error('the tests are neither inside the package nor beside an installed one');
   return findPackage(parent);
 }
 
-/** Where package.json is: a script that runs there may import 'system-tls'. */
+/** The repository, or where the package is installed: a script that runs there may import 'system-tls'. */
 export const packageFolder = findPackage(dirname(fileURLToPath(import.meta.url)));
 
 export interface ScriptOptions extends ChildOptions {

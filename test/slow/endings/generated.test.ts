@@ -1,16 +1,16 @@
 // A sample of the generated endings; npm run test:endings draws more. See docs/endings.md.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { axisNames, type Case, caseOf, everyCase, isSensible, lineOf } from '../../endings/axes.ts';
 import { allPairs, missingPairs } from '../../endings/pairs.ts';
 import { randomFrom, shuffle } from '../../endings/random.ts';
-import { Child, packageFolder } from '../../support/child.ts';
+import { Child } from '../../support/child.ts';
 import { within } from '../../support/wait.ts';
 
 const product = [...everyCase()];
 
 function endings(...args: readonly string[]): Child {
-  const program = join(packageFolder, 'dist-test/endings/main.js');
+  const program = fileURLToPath(new URL('../../endings/main.js', import.meta.url));
   return new Child(process.execPath, ['--expose-gc', '--enable-source-maps', program, ...args]);
 }
 
