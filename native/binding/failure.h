@@ -10,8 +10,8 @@ namespace system_tls::binding {
 // The NativeFailure of types/binding.d.ts. Null when nothing can run any more.
 napi_value failure_to_object(napi_env env, const openssl::Failure& failure);
 
-// The Error that lib/errors/errors.ts makes of it; before setDispatch(), a plain one with the code and the message. Null: the
-// factory itself threw, and that exception is pending.
+// The Error that lib/errors/errors.ts makes of it; before setDispatch(), a plain one with the code and the message.
+// Null: the factory itself threw, and that exception is pending.
 napi_value failure_to_error(napi_env env, const openssl::Failure& failure);
 
 // Always null, so that a callback can return it.
