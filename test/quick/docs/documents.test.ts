@@ -11,7 +11,12 @@ import { Child, packageFolder } from '../../support/child.ts';
 
 const read = (file: string): string => readFileSync(join(packageFolder, file), 'utf8');
 
-const documents = ['README.md', ...readdirSync(join(packageFolder, 'docs')).map(file => `docs/${file}`)];
+const pages = (folder: string): string[] =>
+  readdirSync(join(packageFolder, folder), { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.md'))
+    .map(file => join(folder, file));
+
+const documents = ['README.md', 'CONTRIBUTING.md', ...pages('docs'), ...pages('bench/results')];
 
 interface Block {
   /** `README-2` */
