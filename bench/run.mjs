@@ -1,4 +1,5 @@
 // npm run bench [-- NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--openssl PREFIX-OR-VERSION] [--no-results]
+// npm run bench -- --page: measures nothing; writes the tables in docs/performance.md again, from bench/results.
 //
 // NAME is a group (bulk-receive, bulk-send, echo, handshake, verify, https, memory, key-update) or the beginning of a job's name.
 // Contestants take turns, A B C A B C ..., so that what disturbs the machine disturbs all of them.
@@ -16,6 +17,7 @@ import { findPeers } from './harness/contestants.mjs';
 import { label } from './harness/jobs.mjs';
 import { describeMachine } from './harness/machine.mjs';
 import { measure } from './harness/measure.mjs';
+import { writePage } from './harness/page.mjs';
 import { jobTable, Progress, targetTable } from './harness/report.mjs';
 import { judge } from './harness/targets.mjs';
 import { build, floor, folder, load } from './native/build.mjs';
@@ -139,7 +141,8 @@ async function writeResults(jobs, args, { results, libraries }, judged, machine,
   mkdirSync(path.dirname(base), { recursive: true });
   writeFileSync(`${base}.json`, `${JSON.stringify(all, roundNumbers, 2)}\n`);
   writeFileSync(`${base}.svg`, `${drawChart(jobs, results, title)}\n`);
-  console.log(`\nWritten: ${path.relative(process.cwd(), base)}.json and .svg`);
+  writePage();
+  console.log(`\nWritten: ${path.relative(process.cwd(), base)}.json and .svg, and the tables in docs/performance.md`);
 }
 
 /** @param {string} _key @param {unknown} value */
@@ -149,6 +152,10 @@ function roundNumbers(_key, value) {
 
 await runMain(async () => {
   const args = readArguments();
+  if (args.page) {
+    writePage();
+    return 0;
+  }
   await setup();
   if (npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: here, quiet: true }) !== 0) return 1;
   build();

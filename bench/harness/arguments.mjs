@@ -5,7 +5,7 @@ import { Stop } from '../../scripts/run.mjs';
 import { selectJobs } from './jobs.mjs';
 
 const usage =
-  'Usage: npm run bench -- [NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--openssl PREFIX-OR-VERSION] [--no-results]';
+  'Usage: npm run bench -- [NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--openssl PREFIX-OR-VERSION] [--no-results] [--page]';
 
 /**
  * @param {string} what
@@ -27,6 +27,7 @@ function parse() {
         only: { type: 'string' },
         openssl: { type: 'string' },
         'no-results': { type: 'boolean', default: false },
+        page: { type: 'boolean', default: false },
       },
     });
   } catch (error) {
@@ -82,5 +83,5 @@ export function readArguments() {
     threads: count('threads', values.threads),
   };
   const jobs = withPeers(jobsOf(positionals), values.only?.split(','));
-  return { ...numbers, jobs, openssl: values.openssl, write: !values['no-results'] };
+  return { ...numbers, jobs, openssl: values.openssl, write: !values['no-results'], page: values.page };
 }
