@@ -32,7 +32,7 @@ export type {
 export { Ssl } from './connection/ssl.ts';
 export type { CipherInfo, KtlsInfo } from './connection/state.ts';
 export type { AlpnProtocols } from './context/alpn.ts';
-export { SslContext } from './context/context.ts';
+export { type OnServerName, SslContext, type SslContextOptions } from './context/context.ts';
 export type {
   CertificateOption,
   CredentialOptions,
@@ -42,7 +42,7 @@ export type {
   PfxOption,
 } from './context/credentials.ts';
 export type { TlsMethod } from './context/methods.ts';
-export type { ClientRenegotiation, SslContextOptions } from './context/options.ts';
+export type { ClientRenegotiation, OwnContextOptions } from './context/options.ts';
 export type { LockedInput, Passphrase, PassphraseCallback } from './context/passphrase.ts';
 export type { TlsVersion } from './context/versions.ts';
 export { type ConnectDtlsOptions, connectDtls } from './dtls/connect.ts';

@@ -16,6 +16,7 @@
 #include "binding/io_pool.h"
 #include "binding/listener.h"
 #include "binding/openssl_info.h"
+#include "binding/server_names.h"
 #include "binding/session.h"
 #include "binding/startup.h"
 
@@ -43,6 +44,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!binding::define_io_pool(env, exports)) return exports;
   if (!binding::define_file(env, exports)) return exports;
   if (!binding::define_shared_options(env, exports)) return exports;
+  if (!binding::define_server_names(env, exports)) return exports;
   if (!binding::define_connection(env, exports)) return exports;
   if (!binding::define_listener(env, exports)) return exports;
   if (!binding::define_datagram_socket(env, exports)) return exports;

@@ -169,6 +169,8 @@ export declare class NativeContext {
   readonly ciphers: readonly string[];
   /** SSL_CTX_get_security_level(3). */
   readonly securityLevel: number;
+  /** SSL_CTX_get_tlsext_ticket_keys(3): a secret. */
+  ticketKeys(): Buffer;
   /** DER of the certificate that SSL_CTX_get0_certificate(3) gives, or null. */
   certificate(): Buffer | null;
 }
@@ -266,6 +268,8 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly dynamicRecordSizing?: boolean;
   /** DTLS: bytes of one datagram (SSL_set_mtu(3)); absent: what the transport says. */
   readonly mtu?: number;
+  /** Servers: other contexts by name. */
+  readonly serverNames?: NativeServerNames;
   /** DTLS: the first ClientHello carries a cookie that was checked already (DTLSv1_listen(3)). */
   readonly cookieVerified?: boolean;
   /** Ciphertext bytes waiting to be sent from which writes wait. */
@@ -277,6 +281,26 @@ export interface NativeConnectionOptions extends NativeCredentials {
   /** Renegotiations that a client may start in `renegotiationWindow` milliseconds. */
   readonly renegotiationLimit?: number;
   readonly renegotiationWindow?: number;
+}
+
+/** What a server's connection is switched to: a context, and its verification (verifyMode, verifyContinue, asks, sessionPolicy). */
+export interface NativeContextChoice {
+  readonly context: NativeContext;
+  readonly options: NativeSharedOptions;
+  /** Positive. */
+  readonly tag: number;
+}
+
+/** Immutable; any number of connections look in it, on any thread. */
+export declare class NativeServerNames {
+  constructor(options: {
+    /** `pattern`: in lower case, without a dot at its end; `*.` in front stands for one label. */
+    readonly names: readonly (NativeContextChoice & { readonly pattern: string })[];
+    /** Whoever sends another name is a Question. */
+    readonly asks: boolean;
+    /** Whoever sends another name is refused with unrecognized_name. */
+    readonly rejects: boolean;
+  });
 }
 
 /** The same for many connections, read once. */
@@ -365,6 +389,8 @@ export declare class NativeConnection {
   readonly renegotiatePending: boolean;
   /** Completed ones. */
   readonly renegotiations: number;
+  /** NativeContextChoice.tag of the context in use; 0: the one that it began with. */
+  readonly contextTag: number;
   /** Adds SSL_SENT_SHUTDOWN 1, SSL_RECEIVED_SHUTDOWN 2. */
   setShutdown(state: number): Status;
   /** A mask of the same. */
@@ -376,10 +402,9 @@ export declare class NativeConnection {
   /**
    * Answers a Question. One that is not open any more is ignored.
    *
-   * @param result - QuestionKind.Verify: X509_V_...; X509_V_OK (0) accepts
-   * @param failed - nobody could decide: the failure of the connection names the question; `result` is an error
+   * @param failed - nobody could decide: the failure of the connection names the question; `answer` is a refusal
    */
-  answer(question: number, result: number, failed: boolean): void;
+  answer(question: number, kind: QuestionKind, answer: NativeAnswer, failed: boolean): void;
   /** SSL_free and, if owned, close(2). Idempotent. No event follows. */
   close(): void;
   readonly closed: boolean;
@@ -549,7 +574,7 @@ export interface EventKindValues {
   readonly Accepted: 14;
   /** On a listener. a: payload (NativeFailure), accept(2) failed in a way that lasts (EMFILE); once until it gives a connection. */
   readonly AcceptFailed: 15;
-  /** The handshake waits for answer(). a: question, b: QuestionKind, c: payload (NativeVerifyReport) */
+  /** The handshake waits for answer(). a: question, b: QuestionKind, c: payload, as the kind says */
   readonly Question: 16;
   /** a: payload (NativeFailure). The transport takes nothing more; comes once, before what has to send fails. */
   readonly SendingFailed: 17;
@@ -559,10 +584,13 @@ export interface EventKindValues {
 export type EventKind = EventKindValues[keyof EventKindValues];
 
 export interface QuestionKindValues {
-  /** The peer's certificates. */
+  /** The peer's certificates: NativeVerifyReport. The answer is X509_V_...; X509_V_OK (0) accepts. */
   readonly Verify: 1;
+  /** A name that the client sends and NativeServerNames does not have: string. The answer is a choice, 0 for none, or an alert. */
+  readonly ServerName: 2;
 }
 export type QuestionKind = QuestionKindValues[keyof QuestionKindValues];
+export type NativeAnswer = number | NativeContextChoice;
 
 /** What X509_verify_cert(3) found. */
 export interface NativeVerifyReport {
@@ -611,6 +639,7 @@ export interface Binding {
   readonly NativeContext: typeof NativeContext;
   readonly NativeSession: typeof NativeSession;
   readonly NativeSharedOptions: typeof NativeSharedOptions;
+  readonly NativeServerNames: typeof NativeServerNames;
   readonly NativeBio: typeof NativeBio;
   readonly NativeConnection: typeof NativeConnection;
   readonly NativeFile: typeof NativeFile;

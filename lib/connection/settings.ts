@@ -57,7 +57,7 @@ export class ConnectionSettings {
   constructor(
     { policy, trusted }: ContextInternals,
     options: SslOptions,
-    internal: Pick<NativeConnectionOptions, 'cookieVerified'> = {},
+    internal: Pick<NativeConnectionOptions, 'cookieVerified' | 'serverNames'> = {},
     shared = false,
   ) {
     validateObject(options, 'options');

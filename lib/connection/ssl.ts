@@ -1,13 +1,20 @@
 import type { Socket } from 'node:dgram';
 import type { FileHandle } from 'node:fs/promises';
-import type { NativeSession, NativeVerifyReport } from '../../types/binding.d.ts';
+import type {
+  NativeAnswer,
+  NativeSession,
+  NativeVerifyReport,
+  QuestionKind as QuestionKindType,
+} from '../../types/binding.d.ts';
 import { invalidArgValue } from '../base/coded-error.ts';
+import { isThenable } from '../base/thenable.ts';
 import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from '../base/validate.ts';
 import { listenersChanged } from '../base/watched-emitter.ts';
 import { decide } from '../callbacks/verifier.ts';
 import {
   assertCanWait,
   assertDecides,
+  givenPolicy,
   type VerifyOptions,
   type VerifyPolicy,
   verifyContinue,
@@ -15,7 +22,7 @@ import {
   verifyPolicy,
 } from '../callbacks/verify-mode.ts';
 import { cipherLists } from '../context/ciphers.ts';
-import { contextArgument, type SslContext } from '../context/context.ts';
+import { type ContextInternals, contextArgument, type SslContext } from '../context/context.ts';
 import {
   type CertificateOption,
   type CredentialOptions,
@@ -24,7 +31,7 @@ import {
 } from '../context/credentials.ts';
 import { assertMethodCarries } from '../context/methods.ts';
 import type { Passphrase } from '../context/passphrase.ts';
-import { ReadStatus, verifyFailed } from '../native/constants.ts';
+import { QuestionKind, ReadStatus, verifyFailed } from '../native/constants.ts';
 import {
   assertSessionFits,
   originAtLevel,
@@ -37,7 +44,14 @@ import { makeSession, SslSession, sessionArgument } from '../session/session.ts'
 import { type Bio, bioArgument } from '../transport/bio.ts';
 import { assertNoTransport, assertSide, claimBios } from '../transport/checks.ts';
 import { type DatagramPeer, useDatagramSocket } from '../transport/datagram-socket.ts';
-import { type Connection, onClosed, onFailed, onInform, onVerify, type Sink } from '../transport/native-connection.ts';
+import {
+  type Connection,
+  onClosed,
+  onFailed,
+  onInform,
+  onQuestion,
+  type Sink,
+} from '../transport/native-connection.ts';
 import type { SslListeners } from './events.ts';
 import { informed, observeMask } from './inform.ts';
 import { nativePool } from './io-pool.ts';
@@ -55,6 +69,7 @@ import type {
   SslOptions,
 } from './options.ts';
 import { checkFilePart, openFile, sendFilePart } from './send-file.ts';
+import { type Choice, namesOfContext, type ServerNames } from './server-names.ts';
 import { ConnectionSettings, sessionPolicy } from './settings.ts';
 import { connectionOf, SslState, shutdownFlags } from './state.ts';
 
@@ -95,6 +110,11 @@ const updateTypes: ReadonlyMap<unknown, number> = new Map<unknown, number>([
  */
 export class Ssl extends SslState implements Sink {
   readonly #context: SslContext;
+  readonly #names: ServerNames | undefined;
+  /** What the function onServerName gave. */
+  #given: Choice | undefined;
+  /** The context, by its tag, whose verification #origins tells: a change of contexts brings another. */
+  #verifiesUnder = 0;
   readonly #verify: VerifyPolicy;
   /** Of sessions that are made here. */
   readonly #origins: SessionOrigins;
@@ -106,12 +126,14 @@ export class Ssl extends SslState implements Sink {
    * SSL_new(3).
    *
    * @param shared - internal: what these options come to with this context
+   * @param names - internal, with `shared`: what it may be switched to
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; Error `ERR_TLS_WRONG_SIDE` if the context's method
    * is for the other side; what is wrong with an own certificate or key, as the constructor of {@link SslContext}
    */
-  constructor(context: SslContext, options: SslOptions, shared?: ConnectionSettings) {
+  constructor(context: SslContext, options: SslOptions, shared?: ConnectionSettings, names?: ServerNames) {
     const internals = contextArgument(context, 'context');
-    const settings = shared ?? new ConnectionSettings(internals, options);
+    const known = shared === undefined ? ownNames(internals, options) : names;
+    const settings = shared ?? new ConnectionSettings(internals, options, known && { serverNames: known.native });
     const pool = nativePool(options.io, 'options.io');
     super(internals.native, settings, pool);
     const connection = connectionOf(this);
@@ -119,16 +141,23 @@ export class Ssl extends SslState implements Sink {
     connection.sink = this;
     connection.peerName = settings.host ?? '';
     this.#context = context;
+    this.#names = known;
     this.#verify = settings.verify;
     this.#origins = new SessionOrigins(settings.origin);
     addListeners(this, settings.on);
     if (options.session !== undefined && options.session !== null) this.setSession(options.session);
   }
 
-  /** The context that it was made with. */
+  /** The context in use: the one that it was made with, or that of the name that the client sent. SSL_get_SSL_CTX(3). */
   get context(): SslContext {
-    connectionOf(this);
-    return this.#context;
+    return this.#choice(connectionOf(this))?.context ?? this.#context;
+  }
+
+  /** What the context has been switched to, if it has. */
+  #choice({ closed, native }: Connection): Choice | undefined {
+    const tag = this.#names === undefined || closed ? 0 : native.contextTag;
+    if (tag === 0) return undefined;
+    return this.#given?.native.tag === tag ? this.#given : this.#names?.withTag(tag);
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -457,8 +486,9 @@ export class Ssl extends SslState implements Sink {
   setVerify(options: VerifyOptions): void {
     const connection = connectionOf(this);
     validateObject(options, 'options');
-    const policy = verifyPolicy(options, this.#verify);
     connection.assertAlive();
+    const choice = this.#choice(connection);
+    const policy = verifyPolicy(options, choice?.verify ?? this.#verify);
     const { server, native } = connection;
     const resumes = !native.established || native.sessionReused;
     assertDecides(server, policy);
@@ -469,7 +499,7 @@ export class Ssl extends SslState implements Sink {
       throw policyMismatch();
     }
     const changes = this.#origins.differs(origin);
-    const shared = contextArgument(this.#context, 'context').policy.verify.verifier;
+    const shared = contextArgument(choice?.context ?? this.#context, 'context').policy.verify.verifier;
     connection.started(
       native.setVerify(
         verifyMode(server, policy),
@@ -479,6 +509,7 @@ export class Ssl extends SslState implements Sink {
         changes ? this.#origins.next : undefined,
       ),
     );
+    this.#verifiesUnder = choice?.native.tag ?? 0;
     if (resumes && this.#resumed !== undefined) this.#origins.resumed = origin;
     if (changes) this.#origins.change(origin);
     else this.#origins.keep(origin);
@@ -621,9 +652,27 @@ export class Ssl extends SslState implements Sink {
   }
 
   /** @internal */
-  [onVerify](report: NativeVerifyReport): number | PromiseLike<number> {
-    const { verifier } = this.#origins.current;
-    return verifier === null ? verifyFailed : decide(verifier, report, { ssl: this }, connectionOf(this).description);
+  [onQuestion](kind: QuestionKindType, subject: unknown): NativeAnswer | PromiseLike<NativeAnswer> {
+    return kind === QuestionKind.Verify ? this.#decide(subject as NativeVerifyReport) : this.#name(subject as string);
+  }
+
+  #decide(report: NativeVerifyReport): number | PromiseLike<number> {
+    const connection = connectionOf(this);
+    const choice = this.#choice(connection);
+    const own = choice === undefined || choice.native.tag === this.#verifiesUnder;
+    const { verifier } = own ? this.#origins.current : choice.verify;
+    return verifier === null ? verifyFailed : decide(verifier, report, { ssl: this }, connection.description);
+  }
+
+  #name(name: string): NativeAnswer | PromiseLike<NativeAnswer> {
+    const { description } = connectionOf(this);
+    const take = (answer: Choice | number): NativeAnswer => {
+      if (typeof answer === 'number') return answer;
+      this.#given = answer;
+      return answer.native;
+    };
+    const answer = this.#names?.ask(name, { ssl: this }, description) ?? 0;
+    return isThenable(answer) ? answer.then(take) : take(answer);
   }
 
   #emitClose(error: Error | null): void {
@@ -644,6 +693,11 @@ function useCredentials(ssl: Ssl, options: CredentialOptions, name: keyof Creden
   const credentials = nativeCredentials(options);
   if (Object.keys(credentials).length === 0) throw invalidArgValue(name, 'must not be empty', options[name]);
   connection.started(connection.native.useCredentials(credentials));
+}
+
+function ownNames(internals: ContextInternals, options: SslOptions): ServerNames | undefined {
+  const serves = internals.names !== undefined && options?.side === 'server';
+  return serves ? namesOfContext(internals, givenPolicy(options)) : undefined;
 }
 
 function addListeners(ssl: Ssl, listeners: SslListeners | undefined): void {

@@ -2,13 +2,54 @@ import { X509Certificate } from 'node:crypto';
 import type { NativeContext } from '../../types/binding.d.ts';
 import { invalidArgType, invalidThis } from '../base/coded-error.ts';
 import { validateObject } from '../base/validate.ts';
+import type { CallbackRequest } from '../callbacks/request.ts';
 import { binding } from '../native/load-binding.ts';
 import { idContext, type Trusted, trustDigest } from '../session/policy.ts';
 import { lockedCredentials } from './credentials.ts';
-import { type ContextPolicy, contextPolicy, nativeContextOptions, type SslContextOptions } from './options.ts';
+import { type ContextPolicy, contextPolicy, nativeContextOptions, type OwnContextOptions } from './options.ts';
 import { askAhead, passphraseOption } from './passphrase.ts';
+import { inheritable, type Named, type Names, namesOf, ownOptions } from './server-names.ts';
 
 let internals: (context: unknown, argument?: string) => ContextInternals;
+
+/**
+ * Chooses a context for a name that {@link SslContextOptions.serverNames} does not have, now or later; null or undefined: the
+ * name is not known here.
+ *
+ * @param name - in lower case, without a dot at its end
+ */
+export type OnServerName = (
+  name: string,
+  request: CallbackRequest,
+) => SslContext | null | undefined | PromiseLike<SslContext | null | undefined>;
+
+/**
+ * Options that node:tls has too have its names and meaning. Absent ones take the safe default: certificates are
+ * verified, TLS 1.2 is the oldest version, clients may not renegotiate.
+ */
+export interface SslContextOptions extends OwnContextOptions {
+  /**
+   * Servers: other contexts, by the name that a client sends (SNI): SSL_CTX_set_client_hello_cb(3), SSL_set_SSL_CTX(3).
+   * `'a.example'`, or `'*.b.example'` for one label in front; an exact name goes first, and letters are equal in upper
+   * and lower case. Options are those of this context, without its certificates, and with what is given here: `{ cert, key }` has the
+   * same versions, ciphers, trust and verification. A ready context has its own. A name is no secret and no proof: a
+   * context that asks for less is there for every client.
+   *
+   * Who sends no name gets this context. Sessions are resumed under the name that they were made with; ticket keys and
+   * the cache of sessions are those of this context. The name of a renegotiation must be that of the first handshake.
+   */
+  readonly serverNames?: Readonly<Record<string, SslContext | OwnContextOptions>> | undefined;
+  /** Servers: asked about names that {@link serverNames} does not have. The handshake waits, within its timeout. */
+  readonly onServerName?: OnServerName | undefined;
+  /**
+   * Servers: what a client gets that sends a name which nobody knows: `'default'`, this context, or `'reject'`, the alert
+   * unrecognized_name (RFC 6066 section 3; `ERR_TLS_UNRECOGNIZED_NAME` here).
+   */
+  readonly unknownServerName?: 'default' | 'reject' | undefined;
+}
+
+/** @internal */
+export type ContextNames = Names<SslContext, OnServerName>;
 
 /** @internal */
 export interface ContextInternals {
@@ -16,6 +57,8 @@ export interface ContextInternals {
   readonly policy: ContextPolicy;
   /** What sessions remember of it. */
   readonly trusted: Trusted;
+  /** Undefined: it serves whatever name a client sends. */
+  readonly names: ContextNames | undefined;
 }
 
 /**
@@ -48,7 +91,10 @@ export class SslContext {
     const nativeOptions = nativeContextOptions(options, policy);
     const digest = trustDigest(nativeOptions);
     const native = new binding.NativeContext({ ...nativeOptions, ...idContext(nativeOptions, digest, policy.verify) });
-    this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel } };
+    const names: ContextNames | undefined = namesOf(options, (value, option) =>
+      namedContext(value, inheritable(options), option),
+    );
+    this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel }, names };
   }
 
   /**
@@ -79,6 +125,12 @@ export class SslContext {
 /** @internal The native part and the policy of a context; throws for what is none. */
 export function contextArgument(context: unknown, name: string): ContextInternals {
   return internals(context, name);
+}
+
+/** @internal A value of {@link SslContextOptions.serverNames}. */
+export function namedContext(value: unknown, inherited: object, option: string): Named<SslContext> {
+  if (value instanceof SslContext) return { context: value, ready: true };
+  return { context: new SslContext(ownOptions(value, inherited, option)), ready: false };
 }
 
 /** @internal Option secureContext: a ready context, or undefined. */

@@ -34,11 +34,8 @@ export interface ClientRenegotiation {
   readonly window?: number | undefined;
 }
 
-/**
- * Options that node:tls has too have its names and meaning. Absent ones take the safe default: certificates are
- * verified, TLS 1.2 is the oldest version, clients may not renegotiate.
- */
-export interface SslContextOptions extends CredentialOptions, TrustOptions, VerifierOptions {
+/** What a context is by itself: the options of an SslContext without those that name other contexts. */
+export interface OwnContextOptions extends CredentialOptions, TrustOptions, VerifierOptions {
   /**
    * OpenSSL's names, divided by colons; those that begin with `TLS_` are for TLS 1.3. A list without any of them leaves
    * TLS 1.3 out, unless `minVersion` insists on it, and a list of nothing else leaves all older versions out. (Of the
@@ -121,6 +118,8 @@ export interface ContextPolicy {
   /** Absent: a client may not start one. */
   readonly renegotiation: { readonly limit: number /** Milliseconds. */; readonly window: number } | undefined;
   readonly keyUpdateLimit: number | undefined;
+  /** It names groups of its own. */
+  readonly namesGroups: boolean;
 }
 
 const maxInt32 = 2 ** 31 - 1;
@@ -128,7 +127,7 @@ const sessionIdContextLength = 32;
 
 const defaultRenegotiation = { limit: 3, window: 600 };
 
-function renegotiationPolicy(value: SslContextOptions['clientRenegotiation']): ContextPolicy['renegotiation'] {
+function renegotiationPolicy(value: OwnContextOptions['clientRenegotiation']): ContextPolicy['renegotiation'] {
   if (value === undefined || value === null || value === false) return undefined;
   if (value !== true && (typeof value !== 'object' || Array.isArray(value))) {
     throw invalidArgType('options.clientRenegotiation', 'a boolean or an object { limit, window }', value);
@@ -139,7 +138,7 @@ function renegotiationPolicy(value: SslContextOptions['clientRenegotiation']): C
   return { limit, window: window * 1000 };
 }
 
-export function contextPolicy(options: SslContextOptions): ContextPolicy {
+export function contextPolicy(options: OwnContextOptions): ContextPolicy {
   validateObject(options, 'options');
   const verify = verifyPolicy(options);
   const method = methodOf(options.method);
@@ -149,6 +148,7 @@ export function contextPolicy(options: SslContextOptions): ContextPolicy {
     method,
     renegotiation: renegotiationPolicy(options.clientRenegotiation),
     keyUpdateLimit: optionalInteger(options.keyUpdateLimit, 'options.keyUpdateLimit', 1, maxInt32),
+    namesGroups: groups(options.ecdhCurve) !== undefined,
   };
 }
 
@@ -182,7 +182,7 @@ function sessionIdContext(value: unknown): Uint8Array | undefined {
   return bytes;
 }
 
-function refuseWhatIsMissing(options: SslContextOptions & Record<string, unknown>): void {
+function refuseWhatIsMissing(options: OwnContextOptions & Record<string, unknown>): void {
   refuseSecureProtocol(options['secureProtocol']);
   for (const name of ['clientCertEngine', 'privateKeyEngine', 'privateKeyIdentifier']) {
     if (options[name] === undefined || options[name] === null) continue;
@@ -193,8 +193,8 @@ function refuseWhatIsMissing(options: SslContextOptions & Record<string, unknown
   }
 }
 
-export function nativeContextOptions(options: SslContextOptions, policy: ContextPolicy): NativeContextOptions {
-  refuseWhatIsMissing(options as SslContextOptions & Record<string, unknown>);
+export function nativeContextOptions(options: OwnContextOptions, policy: ContextPolicy): NativeContextOptions {
+  refuseWhatIsMissing(options as OwnContextOptions & Record<string, unknown>);
   const { versions, ...ciphers } = splitCiphers(options.ciphers, versionRange(options, policy.method));
   return {
     ...(policy.method.side !== undefined && { side: policy.method.side }),

@@ -9,23 +9,22 @@ import {
   validateTimeout,
 } from '../base/validate.ts';
 import { type Resolvers, withResolvers } from '../base/with-resolvers.ts';
-import { givenPolicy, type VerifyOptions } from '../callbacks/verify-mode.ts';
 import type { SslListeners } from '../connection/events.ts';
 import { type IoPool, nativePool, onPoolClosing } from '../connection/io-pool.ts';
 import { moveToLoop } from '../connection/operations.ts';
 import type { SslOptions } from '../connection/options.ts';
-import { ConnectionSettings, checkListeners } from '../connection/settings.ts';
+import { checkListeners } from '../connection/settings.ts';
 import { Ssl } from '../connection/ssl.ts';
 import { connectionOf } from '../connection/state.ts';
-import { contextArgument, readyContext, SslContext } from '../context/context.ts';
-import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
-import type { SslContextOptions } from '../context/options.ts';
+import type { SslContext, SslContextOptions } from '../context/context.ts';
+import type { OwnContextOptions } from '../context/options.ts';
 import { checkOnRead } from '../stream/receiver.ts';
 import { TlsSocket, type TlsSocketOptions } from '../stream/tls-socket.ts';
 import { throwLater } from '../transport/dispatch.ts';
 import { Acceptor } from './acceptor.ts';
 import { defaultHandshakeTimeout } from './handshake.ts';
 import { type ListenOptions, placeOf } from './listen.ts';
+import { ServerContexts } from './server-contexts.ts';
 import { ServerHandshakes } from './server-handshakes.ts';
 
 export type { ListenOptions };
@@ -134,23 +133,6 @@ function settingsOf(options: ServerOptions): Settings {
   };
 }
 
-/** What connections are made of. */
-interface Template {
-  readonly context: SslContext;
-  readonly options: SslOptions;
-  readonly shared: ConnectionSettings;
-}
-
-/** Made before the first connection comes: what is wrong with the options is the server's affair, not a client's. */
-function makeTemplate(context: SslContext, settings: Settings, clientPolicy: VerifyOptions): Template {
-  const internals = contextArgument(context, 'context');
-  assertMethodCarries(internals.policy.method, 'stream', 'createServer()');
-  assertMethodSide(internals.policy.method, 'server');
-  const { io, ktls, dynamicRecordSizing, on } = settings;
-  const options: SslOptions = { side: 'server', io, ktls, dynamicRecordSizing, on, ...clientPolicy };
-  return { context, options, shared: new ConnectionSettings(internals, options, {}, true) };
-}
-
 let own: (server: unknown) => Server;
 
 /** Accepts TLS connections. Made by {@link createServer}. */
@@ -160,8 +142,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #settings: Settings;
   readonly #connections = new Set<Ssl>();
   readonly #handshakes: ServerHandshakes;
-  #template: Template;
-  #clientPolicy: VerifyOptions;
+  readonly #contexts: ServerContexts;
   #acceptor: Acceptor | null = null;
   /** close() has been called. */
   #closing: Resolvers<void> | null = null;
@@ -181,9 +162,8 @@ export class Server extends EventEmitter<ServerEvents> {
       this.#settings.handshakeTimeout,
     );
     this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
-    this.#clientPolicy = givenPolicy(options);
-    const context = readyContext(options) ?? new SslContext(options);
-    this.#template = makeTemplate(context, this.#settings, this.#clientPolicy);
+    const { io, ktls, dynamicRecordSizing, on } = this.#settings;
+    this.#contexts = new ServerContexts(options, { io, ktls, dynamicRecordSizing, on });
     if (optionalFunction(onConnection, 'onConnection') !== undefined)
       this.on('secureConnection', onConnection as () => void);
   }
@@ -265,21 +245,28 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /**
    * Certificates and policy for connections to come: those that there are keep theirs. What createServer() was told of
-   * `requestCert`, `rejectUnauthorized` and `verifyMode` holds on, unless the new options have their own; a ready context has none.
+   * `requestCert`, `rejectUnauthorized` and `verifyMode` holds on, unless the new options have their own; a ready context
+   * has none. Names stay, and are added to by those of the new options. Ticket keys stay too, unless the new options have
+   * some; a ready context has its own.
    */
   setSecureContext(options: SslContextOptions | SslContext): void {
-    const server = own(this);
-    if (options instanceof SslContext) {
-      server.#template = makeTemplate(options, server.#settings, server.#clientPolicy);
-      return;
-    }
-    validateObject(options, 'options');
-    const given = givenPolicy(options);
-    // Two ways to say the same: the new way replaces the old one as a whole.
-    const otherWords = Object.keys(given).length > 0 && ('verifyMode' in given || 'verifyMode' in server.#clientPolicy);
-    const policy = otherWords ? given : { ...server.#clientPolicy, ...given };
-    server.#template = makeTemplate(new SslContext({ ...options, ...policy }), server.#settings, policy);
-    server.#clientPolicy = policy;
+    own(this).#contexts.replace(options);
+  }
+
+  /**
+   * A context for a name, as in {@link SslContextOptions.serverNames}, for connections to come; takes the place of one that is
+   * there. Connections that there are keep theirs.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` for what is no name, or for a context that cannot take the place of the
+   * first one; what is wrong with the options, as the constructor of {@link SslContext}
+   */
+  addServerName(name: string, context: SslContext | OwnContextOptions): void {
+    own(this).#contexts.addName(name, context);
+  }
+
+  /** Whether there was such a name: it is for connections to come what any other name is. */
+  removeServerName(name: string): boolean {
+    return own(this).#contexts.removeName(name);
   }
 
   /** Stops listening at once; resolves when the last connection has ended. Idempotent. */
@@ -341,8 +328,8 @@ export class Server extends EventEmitter<ServerEvents> {
   #makeSsl(fd: number): Ssl | undefined {
     let ssl: Ssl;
     try {
-      const { context, options, shared } = this.#template;
-      ssl = new Ssl(context, options, shared);
+      const { context, options, shared, names } = this.#contexts.template;
+      ssl = new Ssl(context, options, shared, names);
     } catch (error) {
       this.#acceptor?.refuse(fd);
       this.#acceptFailed(error);

@@ -184,7 +184,10 @@ export function withAlert(error: Error, failure: NativeFailure): Error {
  * @param where - the connection or object that failed, for the message
  */
 export function toError(failure: NativeFailure, where = ''): Error {
-  if (failure.code !== undefined && failure.code !== '') return toNamedError(failure, failure.code, where);
+  if (failure.code !== undefined && failure.code !== '') {
+    const named = toNamedError(failure, failure.code, where);
+    return failure.alert === undefined ? named : withAlert(named, failure);
+  }
   if (failure.errno !== undefined && failure.errno !== 0 && failure.errors.length === 0) {
     return toSystemError(failure, failure.errno, where);
   }

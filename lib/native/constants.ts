@@ -1,4 +1,4 @@
-import type { EventKindValues, ObserveValues, StatusValues } from '../../types/binding.d.ts';
+import type { EventKindValues, ObserveValues, QuestionKindValues, StatusValues } from '../../types/binding.d.ts';
 
 export const Status: StatusValues = { Pending: 0, Done: 1, Failed: 2 };
 
@@ -31,8 +31,13 @@ export const EventKind: EventKindValues = {
 
 export const Observe: ObserveValues = { Session: 1, Keylog: 2, Message: 4, Info: 8 };
 
+export const QuestionKind: QuestionKindValues = { Verify: 1, ServerName: 2 };
+
 /** X509_V_ERR_UNSPECIFIED, of which OpenSSL makes the alert internal_error: nobody could decide. */
 export const verifyFailed = 1;
+
+/** TLS1_AD_INTERNAL_ERROR. */
+export const internalError = 80;
 
 /** SSL_VERIFY_... of <openssl/ssl.h>. */
 export const VerifyMode = { None: 0, Peer: 1, FailIfNoPeerCertificate: 2, ClientOnce: 4, PostHandshake: 8 } as const;

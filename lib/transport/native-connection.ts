@@ -3,20 +3,22 @@
 import { AsyncResource } from 'node:async_hooks';
 import type {
   NativeAddress,
+  NativeAnswer,
   NativeConnection,
   NativeConnectionOptions,
   NativeContext,
   NativeFailure,
   NativeIoPool,
   NativeSharedOptions,
-  NativeVerifyReport,
+  QuestionKind as QuestionKindType,
   Status as StatusType,
 } from '../../types/binding.d.ts';
 import { hostAndPort } from '../base/address.ts';
 import { closedError, detachedTarget, tlsError } from '../base/coded-error.ts';
 import { copyBytes } from '../base/copy-bytes.ts';
+import { isThenable } from '../base/thenable.ts';
 import { toError, withAlert } from '../errors/errors.ts';
-import { EventKind, Status, verifyFailed } from '../native/constants.ts';
+import { EventKind, internalError, QuestionKind, Status, verifyFailed } from '../native/constants.ts';
 import { binding } from '../native/load-binding.ts';
 import {
   batchHas,
@@ -49,8 +51,8 @@ export const onFailed = Symbol('onFailed');
 export const onClosed = Symbol('onClosed');
 /** `(kind, a, b, c)`: all events that only inform. */
 export const onInform = Symbol('onInform');
-/** `(report)`: decides what a handshake waits for: X509_V_..., now or later. What it throws ends the connection. */
-export const onVerify = Symbol('onVerify');
+/** `(kind, subject)`: the answer that a handshake waits for, now or later. What it throws ends the connection. */
+export const onQuestion = Symbol('onQuestion');
 /** `(bytes, offset, length)`: `bytes` must be copied. An offset of -1: the read buffer was filled. */
 export const onData = Symbol('onData');
 /** `()`: the peer's close_notify. */
@@ -66,7 +68,7 @@ interface Told {
 /** Who is told what belongs to no single operation. */
 export interface Sink extends Told {
   [onInform](kind: number, a: number, b: number, c: number): void;
-  [onVerify](report: NativeVerifyReport): number | PromiseLike<number>;
+  [onQuestion](kind: QuestionKindType, subject: unknown): NativeAnswer | PromiseLike<NativeAnswer>;
 }
 
 /** Who reads all that comes, without asking for each piece. */
@@ -82,6 +84,17 @@ export const onForward = Symbol('onForward');
 export interface Forwarder {
   [onForward](name: string, args: readonly unknown[]): void;
 }
+
+interface Question {
+  readonly id: number;
+  readonly kind: QuestionKindType;
+}
+
+/** What is answered where nobody could decide. */
+const refusals: Readonly<Record<QuestionKindType, number>> = {
+  [QuestionKind.Verify]: verifyFailed,
+  [QuestionKind.ServerName]: internalError,
+};
 
 /** What a connection is made with. */
 export interface ConnectionParameters {
@@ -341,7 +354,7 @@ export class Connection implements DispatchTarget {
         this.flow?.[onSendingFailed](this.#suspect(binding.payload(a) as NativeFailure));
         break;
       case EventKind.Question:
-        this.#ask(a, binding.payload(c) as NativeVerifyReport);
+        this.#ask({ id: a, kind: b as QuestionKindType }, binding.payload(c));
         break;
       case EventKind.Failed:
         this.#fail(this.#suspect(binding.payload(a) as NativeFailure));
@@ -367,23 +380,24 @@ export class Connection implements DispatchTarget {
   }
 
   /** The answer may come at once, or when nobody waits for it any more. */
-  #ask(question: number, report: NativeVerifyReport): void {
+  #ask(question: Question, subject: unknown): void {
+    const { id, kind } = question;
     const refuse = (error: unknown): void => {
-      this.#refusal = { question, error: error as Error };
-      this.#answer(question, verifyFailed, true);
+      this.#refusal = { question: id, error: error as Error };
+      this.#answer(question, refusals[kind], true);
     };
     try {
-      const result = this.sink?.[onVerify](report) ?? verifyFailed;
-      if (typeof result === 'number') this.#answer(question, result, false);
-      else result.then(later => this.#answer(question, later, false), refuse);
+      const answer = this.sink?.[onQuestion](kind, subject) ?? refusals[kind];
+      if (isThenable(answer)) answer.then(later => this.#answer(question, later, false), refuse);
+      else this.#answer(question, answer, false);
     } catch (error) {
       refuse(error);
     }
   }
 
-  #answer(question: number, result: number, failed: boolean): void {
+  #answer({ id, kind }: Question, answer: NativeAnswer, failed: boolean): void {
     if (this.#closed || this.#error !== null) return;
-    this.native.answer(question, result, failed);
+    this.native.answer(id, kind, answer, failed);
     this.noteEvents();
   }
 

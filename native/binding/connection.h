@@ -22,10 +22,7 @@ class ConnectionHandle {
 
   static std::unique_ptr<ConnectionHandle> construct(const Call& call);
   ConnectionHandle(std::shared_ptr<const openssl::Context> context, std::shared_ptr<ChannelAccess> access, bool dtls)
-      : context_(std::move(context)),
-        access_(std::move(access)),
-        dtls_(dtls),
-        quiet_shutdown_(SSL_CTX_get_quiet_shutdown(context_->get()) != 0) {}
+      : context_(std::move(context)), access_(std::move(access)), dtls_(dtls) {}
   // A finalizer: nothing here runs JavaScript.
   ~ConnectionHandle() { access_->drop(); }
 
@@ -93,6 +90,7 @@ class ConnectionHandle {
   napi_value key_update_type(const Call& call);
   napi_value renegotiate_pending(const Call& call);
   napi_value renegotiations(const Call& call);
+  napi_value context_tag(const Call& call);
   napi_value shutdown_state(const Call& call);
   napi_value quiet_shutdown(const Call& call);
   napi_value buffered_amount(const Call& call);
@@ -134,8 +132,8 @@ class ConnectionHandle {
   std::shared_ptr<ChannelAccess> access_;
   openssl::FailurePtr failure_;
   const bool dtls_;
-  // Nobody else sets it.
-  bool quiet_shutdown_;
+  // As it was set here.
+  std::optional<bool> quiet_shutdown_;
   // On an I/O thread: noted when the descriptor was given.
   bool has_socket_ = false;
   std::unique_ptr<const io::Address> local_address_;

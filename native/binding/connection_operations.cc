@@ -7,6 +7,7 @@
 #include "binding/connection_options.h"
 #include "binding/failure.h"
 #include "binding/io_pool.h"
+#include "binding/questions.h"
 #include "io/fd_poll.h"
 #include "io/socket.h"
 #include "openssl/identity.h"
@@ -211,11 +212,14 @@ napi_value ConnectionHandle::cancel(const Call& call) {
 // Whoever answers too late is told nothing: the handshake has ended otherwise.
 napi_value ConnectionHandle::answer(const Call& call) {
   engine::QuestionId id = 0;
+  std::int32_t kind = 0;
   engine::Answer answer;
-  if (!call.read(0, "question", id) || !call.read(1, "result", answer.result)) return nullptr;
-  if (!call.read(2, "failed", answer.failed)) return nullptr;
+  if (!call.read(0, "question", id) || !call.read(1, "kind", kind) || !read_answer(call, 2, kind, answer))
+    return nullptr;
+  if (!call.read(3, "failed", answer.failed)) return nullptr;
   if (access_->closed()) return undefined(call.env);
-  access_->run([id, answer](io::Channel& channel) { channel.answer(id, answer); });
+  access_->run(
+      [id, answer = std::move(answer)](io::Channel& channel) mutable { channel.answer(id, std::move(answer)); });
   return undefined(call.env);
 }
 

@@ -2,6 +2,7 @@
 
 #include "binding/credentials.h"
 #include "binding/options_reader.h"
+#include "binding/server_names.h"
 
 namespace system_tls::binding {
 
@@ -28,6 +29,11 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
       .read("renegotiationWindow", window);
   engine.limits.renegotiation_window = std::chrono::milliseconds(window);
   read_credentials(reader, options.credentials);
+  if (napi_value names = reader.get("serverNames")) {
+    const auto* handle = unwrap<ServerNamesHandle>(env, names);
+    if (handle == nullptr) return reader.reject("serverNames", "an instance of NativeServerNames"), false;
+    engine.names = handle->names();
+  }
   return reader.ok();
 }
 

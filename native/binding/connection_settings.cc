@@ -53,11 +53,11 @@ FailurePtr separate_sessions(SSL* ssl, const Verification& wanted) {
 
 FailurePtr set_verification(engine::Connection& connection, const Verification& wanted) {
   if (connection.suspended()) return engine::Connection::suspended_failure();
-  const bool asked = connection.asking();
-  if (!connection.set_asking(wanted.asks)) return engine::Connection::cannot_ask();
+  const bool asked = connection.may_ask(engine::kAskVerification);
+  if (!connection.set_may_ask(engine::kAskVerification, wanted.asks)) return engine::Connection::cannot_ask();
   if (connection.server()) {
     if (FailurePtr failure = separate_sessions(connection.ssl(), wanted)) {
-      connection.set_asking(asked);
+      connection.set_may_ask(engine::kAskVerification, asked);
       return failure;
     }
   }

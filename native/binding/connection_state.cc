@@ -166,7 +166,13 @@ napi_value ConnectionHandle::renegotiations(const Call& call) {
 
 napi_value ConnectionHandle::shutdown_state(const Call& call) { return to_js(call.env, access_->gauges().shutdown); }
 
-napi_value ConnectionHandle::quiet_shutdown(const Call& call) { return to_js(call.env, quiet_shutdown_); }
+napi_value ConnectionHandle::quiet_shutdown(const Call& call) {
+  return to_js(call.env, quiet_shutdown_ ? *quiet_shutdown_ : access_->negotiated()->quiet_shutdown);
+}
+
+napi_value ConnectionHandle::context_tag(const Call& call) {
+  return to_js(call.env, access_->negotiated()->context_tag);
+}
 
 napi_value ConnectionHandle::buffered_amount(const Call& call) { return to_js(call.env, access_->gauges().out); }
 
@@ -213,6 +219,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       getter<&Self::key_update_type>("keyUpdateType"),
       getter<&Self::renegotiate_pending>("renegotiatePending"),
       getter<&Self::renegotiations>("renegotiations"),
+      getter<&Self::context_tag>("contextTag"),
       getter<&Self::shutdown_state>("shutdownState"),
       getter<&Self::quiet_shutdown>("quietShutdown"),
       getter<&Self::buffered_amount>("bufferedAmount"),

@@ -108,6 +108,10 @@ napi_value ContextHandle::security_level(const Call& call) {
   return to_js(call.env, SSL_CTX_get_security_level(context_->get()));
 }
 
+napi_value ContextHandle::ticket_keys(const Call& call) {
+  return to_js(call.env, openssl::ByteView(context_->ticket_keys()));
+}
+
 napi_value ContextHandle::certificate(const Call& call) { return bytes_or_null(call.env, context_->certificate()); }
 
 bool define_context(napi_env env, napi_value exports) {
@@ -115,6 +119,7 @@ bool define_context(napi_env env, napi_value exports) {
                                      {
                                          getter<&ContextHandle::ciphers>("ciphers"),
                                          getter<&ContextHandle::security_level>("securityLevel"),
+                                         method<&ContextHandle::ticket_keys>("ticketKeys"),
                                          method<&ContextHandle::certificate>("certificate"),
                                      });
 }

@@ -25,6 +25,7 @@ class ContextHandle {
 
   napi_value ciphers(const Call& call);
   napi_value security_level(const Call& call);
+  napi_value ticket_keys(const Call& call);
   napi_value certificate(const Call& call);
 
  private:

@@ -8,6 +8,7 @@
 
 #include "binding/failure.h"
 #include "binding/lent_bytes.h"
+#include "binding/questions.h"
 #include "binding/session.h"
 
 namespace system_tls::binding {
@@ -62,34 +63,12 @@ napi_value message_to_js(napi_env env, const io::MessagePayload& message) {
   return object;
 }
 
-// Flat, since there may be many: see NativeVerifyReport.
-napi_value report_to_js(napi_env env, const openssl::VerifyReport& report) {
-  napi_value object = nullptr;
-  napi_value certificates = nullptr;
-  napi_value findings = nullptr;
-  if (napi_create_object(env, &object) != napi_ok || napi_create_array(env, &certificates) != napi_ok ||
-      napi_create_array(env, &findings) != napi_ok) {
-    return nullptr;
-  }
-  std::uint32_t index = 0;
-  for (const openssl::Bytes& der : report.certificates) napi_set_element(env, certificates, index++, to_js(env, der));
-  index = 0;
-  for (const openssl::VerifyFinding& finding : report.findings) {
-    for (const int number : {finding.certificate, finding.depth, finding.error}) {
-      napi_set_element(env, findings, index++, to_js(env, number));
-    }
-  }
-  set_property(env, object, "certificates", certificates);
-  set_property(env, object, "chainLength", to_js(env, report.chain_length));
-  set_property(env, object, "findings", findings);
-  return object;
-}
-
 napi_value payload_to_js(napi_env env, io::Payload& payload) {
   if (auto* failure = std::get_if<openssl::FailurePtr>(&payload)) return failure_to_object(env, **failure);
   if (auto* line = std::get_if<std::string>(&payload)) return to_js(env, *line);
   if (auto* message = std::get_if<io::MessagePayload>(&payload)) return message_to_js(env, *message);
-  if (auto* report = std::get_if<openssl::VerifyReport>(&payload)) return report_to_js(env, *report);
+  if (auto* subject = std::get_if<std::shared_ptr<const engine::Subject>>(&payload))
+    return question_to_js(env, **subject);
   if (auto* bytes = std::get_if<openssl::Bytes>(&payload)) return to_js(env, openssl::ByteView(*bytes));
   auto& session = std::get<openssl::SessionPtr>(payload);
   return session ? session_to_js(env, std::make_shared<const openssl::Session>(std::move(session))) : null(env);

@@ -13,7 +13,18 @@ class Delivery;
 class HandleRegistry;
 
 // The classes that this addon wraps; each has one constructor per environment.
-enum class ClassId : std::size_t { Context, Session, Bio, Connection, SharedOptions, Listener, IoPool, File, Count };
+enum class ClassId : std::size_t {
+  Context,
+  Session,
+  Bio,
+  Connection,
+  SharedOptions,
+  Listener,
+  IoPool,
+  File,
+  ServerNames,
+  Count
+};
 
 class Environment {
  public:

@@ -7,9 +7,10 @@
 
 #include <utility>
 
+#include "engine/callbacks/server_names.h"
 #include "engine/enc_bio.h"
-#include "engine/inquiry.h"
 #include "engine/job.h"
+#include "engine/suspension.h"
 #include "openssl/verification.h"
 
 namespace system_tls::engine {
@@ -89,10 +90,11 @@ std::unique_ptr<Connection> Connection::create(openssl::SslPtr ssl, const Connec
   // One reference serves both directions (SSL_set_bio(3)).
   BIO* both = bio.release();
   SSL_set_bio(connection->ssl(), both, both);
-  if (options.asks && !connection->set_asking(true)) {
+  if (options.asks && !connection->set_may_ask(kAskVerification, true)) {
     failure = cannot_ask();
     return nullptr;
   }
+  if (options.names) connection->use_names(options.names);
   return connection;
 }
 
@@ -176,9 +178,9 @@ Connection::Step Connection::step() {
 
 Connection::Step Connection::drive_handshake() {
   if (dtls_ && dtls_->listening) return listen();
-  if (inquiry_) inquiry_->call = Inquiry::Call::none;
+  if (suspension_) suspension_->call = Suspension::Call::none;
   ERR_clear_error();
-  const JobMode mode(ssl_.get(), inquiry_ && server_ && (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0);
+  const JobMode mode(ssl_.get(), may_pause());
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) {
     handshake_complete();
@@ -186,7 +188,7 @@ Connection::Step Connection::drive_handshake() {
   }
   const int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_WANT_READ) return Step::blocked;
-  if (suspended_by(error, false)) return suspension();
+  if (suspended_by(error, false)) return step_after_suspension();
   fail(failure_after(result, "The TLS handshake failed"));
   return Step::progress;
 }
@@ -235,7 +237,7 @@ FailurePtr Connection::check_resumption() const {
     return failure;
   }
   // Where the application decides, it may have accepted another name, and the session was accepted for that host.
-  if (verify_host_.empty() || asking() ||
+  if (verify_host_.empty() || may_ask(kAskVerification) ||
       (certificate != nullptr && certificate_names_host(certificate, verify_host_))) {
     return nullptr;
   }
@@ -260,7 +262,12 @@ FailurePtr Connection::failure_after(int result, const char* during) {
   // A warning (close_notify, say) explains no failure.
   if (last_alert_.level == SSL3_AL_FATAL) failure->alert = last_alert_;
   if (verification_failed(failure->errors)) failure->verify_result = SSL_get_verify_result(ssl_.get());
-  if (inquiry_) failure->question = inquiry_->failed;
+  if (suspension_) failure->question = suspension_->failed();
+  if (naming_ && naming_->refused) {
+    failure->code = "ERR_TLS_UNRECOGNIZED_NAME";
+    failure->message = naming_->refusal();
+    return failure;
+  }
   failure->message = std::string(during) + " (" + (server_ ? "server" : "client") + ", state '" +
                      SSL_state_string_long(ssl_.get()) + "')";
   return failure;

@@ -20,12 +20,19 @@
 #include "engine/operation.h"
 #include "engine/question.h"
 #include "engine/record_sizing.h"
+#include "openssl/bytes.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
 
 namespace system_tls::engine {
 
-struct Inquiry;
+class Suspension;
+struct Naming;
+struct ContextChoice;
+class ServerNames;
+
+// What a connection may have to ask the application: a mask.
+enum Asks : std::uint32_t { kAskVerification = 1, kAskServerName = 2 };
 
 struct Limits {
   std::size_t out_mark = 64 * 1024;
@@ -45,6 +52,8 @@ struct ConnectionOptions {
   bool verify_continue = false;
   // Verification is the application's to decide: the event `question`.
   bool asks = false;
+  // Servers: other contexts, by the name that the client sends. Null: none.
+  std::shared_ptr<const ServerNames> names;
   // Servers: what, beside the mode, sessions of this connection must have in common. Empty: what the context says.
   openssl::Bytes session_policy;
   int verify_depth = -1;  // -1: the context's
@@ -159,10 +168,11 @@ class Connection {
   bool input_over() const { return close_notify_received_ || enc_.in.eof_seen(); }
 
   // Questions. False: it is not open (any more), and nothing has happened.
-  bool answer(QuestionId id, const Answer& answer);
-  bool asking() const { return inquiry_ != nullptr; }
+  bool answer(QuestionId id, Answer answer);
+  // `kind`: of Asks.
+  bool may_ask(std::uint32_t kind) const { return (may_ask_ & kind) != 0; }
   // False: not now, or (a server) not on this platform.
-  bool set_asking(bool on);
+  bool set_may_ask(std::uint32_t kind, bool on);
   // A call of OpenSSL's was left unfinished: nothing else may touch the SSL, but what only looks.
   bool suspended() const;
   // In an ASYNC job, which is bound to its thread, or waiting for one.
@@ -184,8 +194,18 @@ class Connection {
   static Connection* from(const SSL* ssl);
   void on_keylog(const char* line);
   void on_session(SSL_SESSION* session);
-  int on_verify(X509_STORE_CTX* store);
   bool cookie_verified() const { return dtls_ && dtls_->cookie_verified; }
+
+  // For the callbacks that may wait: engine/callbacks. Null: this connection asks nothing.
+  Suspension* suspension() const { return suspension_.get(); }
+  // Inside a callback of OpenSSL's: an event of `question`, whose answer suspension() will have.
+  void ask(std::shared_ptr<Subject> subject);
+  // Null: it has no names to choose a context by.
+  Naming* naming() const { return naming_.get(); }
+  // False: what verifies there cannot wait on this platform.
+  bool context_switched(const ContextChoice& choice);
+  // ContextChoice::tag of the context in use; 0: the one that it began with.
+  std::int32_t context_tag() const;
 
  private:
   static constexpr int kFatalAlert = 2;  // SSL3_AL_FATAL
@@ -209,14 +229,12 @@ class Connection {
   void tell_failure();
   Step run_unsendable(const Operation& operation);
 
-  // asking.cc
+  // suspension.cc
   bool waits_for_answer() const;
-  void ask(Question question);
-  int verify_by_retry(X509_STORE_CTX* store);
-  int verify_in_job(X509_STORE_CTX* store);
-  int conclude_verification(X509_STORE_CTX* store);
+  bool may_pause() const;
+  void use_names(std::shared_ptr<const ServerNames> names);
   bool suspended_by(int error, bool reading);
-  Step suspension() const;
+  Step step_after_suspension() const;
   Step step_suspended();
   Step resume();
   bool read_may_ask() const;
@@ -321,8 +339,9 @@ class Connection {
   // Clear bytes that arrived while an operation waited for the peer and nobody read.
   ByteQueue read_ahead_;
 
-  // Null: this connection asks nothing.
-  std::unique_ptr<Inquiry> inquiry_;
+  std::uint32_t may_ask_ = 0;
+  std::unique_ptr<Suspension> suspension_;
+  std::unique_ptr<Naming> naming_;
 
   struct Dtls {
     // Of what was read ahead: a read gives one message, or the rest of one.

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "engine/callbacks/server_names.h"
+#include "engine/callbacks/verification.h"
 #include "engine/connection.h"
 
 namespace system_tls::engine {
@@ -19,8 +21,20 @@ int new_session(SSL* ssl, SSL_SESSION* session) {
 
 std::optional<int> verify(const SSL* ssl, X509_STORE_CTX* store) {
   Connection* connection = Connection::from(ssl);
-  if (connection == nullptr || !connection->asking()) return std::nullopt;
-  return connection->on_verify(store);
+  if (connection == nullptr || !connection->may_ask(kAskVerification)) return std::nullopt;
+  return verify_by_asking(*connection, store);
+}
+
+int client_hello(SSL* ssl, int* alert, void*) {
+  Connection* connection = Connection::from(ssl);
+  if (connection == nullptr || connection->naming() == nullptr) return SSL_CLIENT_HELLO_SUCCESS;
+  return choose_context(*connection, alert);
+}
+
+// RFC 6066 section 3: a server acknowledges a name that it has used. The context was chosen before.
+int server_name(SSL* ssl, int*, void*) {
+  const Connection* connection = Connection::from(ssl);
+  return connection != nullptr && connection->context_tag() != 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 // Who made the cookie has checked it, before there was a connection.
@@ -31,6 +45,8 @@ int verify_cookie(SSL* ssl, const unsigned char*, unsigned int) {
 
 }  // namespace
 
-openssl::ContextHooks context_hooks() { return {keylog, new_session, verify, verify_cookie}; }
+openssl::ContextHooks context_hooks() {
+  return {keylog, new_session, verify, verify_cookie, client_hello, server_name};
+}
 
 }  // namespace system_tls::engine

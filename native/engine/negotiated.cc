@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/callbacks/server_names.h"
 #include "engine/connection.h"
 #include "openssl/encoding.h"
 
@@ -31,9 +32,11 @@ std::optional<std::string> alpn_of(const SSL* ssl) {
   return std::string(reinterpret_cast<const char*>(name), size);
 }
 
-std::optional<std::string> servername_of(const SSL* ssl) {
-  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  return name == nullptr ? std::nullopt : std::optional<std::string>(name);
+// OpenSSL forgets a name that no context was chosen for, if a session was resumed.
+std::optional<std::string> servername_of(const Connection& connection) {
+  if (const char* name = SSL_get_servername(connection.ssl(), TLSEXT_NAMETYPE_host_name)) return name;
+  const Naming* naming = connection.naming();
+  return naming == nullptr || naming->name.empty() ? std::nullopt : std::optional(naming->name);
 }
 
 Negotiated::Finished finished_of(const SSL* ssl, std::size_t (*get)(const SSL*, void*, std::size_t)) {
@@ -63,11 +66,13 @@ Negotiated negotiated_by(const Connection& connection) {
   }
   result.cipher = SSL_get_current_cipher(ssl);
   result.alpn = alpn_of(ssl);
-  result.servername = servername_of(ssl);
+  result.servername = servername_of(connection);
   result.session_reused = SSL_session_reused(ssl) != 0;
   result.security_level = SSL_get_security_level(ssl);
   result.verify_result = SSL_get_verify_result(ssl);
   result.renegotiations = connection.renegotiations();
+  result.quiet_shutdown = SSL_get_quiet_shutdown(ssl) != 0;
+  result.context_tag = connection.context_tag();
   result.peer_certificate = reference(SSL_get0_peer_certificate(ssl));
   result.peer_chain = reference(SSL_get_peer_cert_chain(ssl));
   result.certificate = reference(SSL_get_certificate(ssl));

@@ -1,33 +1,54 @@
 // What OpenSSL asks in the middle of a handshake and only the application can answer, perhaps much later.
 //
-// The handshake waits meanwhile: by OpenSSL's own retry code where the callback has one (a client's verification,
-// SSL_set_retry_verify(3)), else by pausing the ASYNC job in which the call runs (ASYNC_start_job(3)). JavaScript never
-// runs on OpenSSL's stack, not even for an answer that is there at once.
+// The handshake waits meanwhile: by OpenSSL's own retry code where the callback has one
+// (SSL_CTX_set_client_hello_cb(3), SSL_set_retry_verify(3)), else by pausing the ASYNC job in which the call runs
+// (ASYNC_start_job(3)). JavaScript never runs on OpenSSL's stack, not even for an answer that is there at once.
+//
+// Nothing here knows the kinds of questions: each has a file in engine/callbacks, and one in binding/questions.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 
-#include "openssl/verify_report.h"
+#include <openssl/ssl.h>
 
 namespace system_tls::engine {
 
 // Unique on a connection, never 0.
 using QuestionId = std::uint32_t;
 
-struct Question {
+// What is asked about.
+class Subject {
+ public:
   // The numbers of QuestionKind in types/binding.d.ts.
-  enum class Kind : std::int32_t { verify = 1 };
+  explicit Subject(std::int32_t kind) : kind_(kind) {}
+  virtual ~Subject() = default;
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
 
+  std::int32_t kind() const { return kind_; }
+
+ private:
+  const std::int32_t kind_;
+};
+
+struct Question {
   QuestionId id = 0;
-  Kind kind = Kind::verify;
-  openssl::VerifyReport report;
+  std::shared_ptr<const Subject> subject;
 };
 
 struct Answer {
+  // Runs on OpenSSL's stack, in the callback that asked, which knows what the result stands for.
+  std::function<int(SSL*)> result;
   // Nobody could decide: the handshake fails, and its failure names the question.
   bool failed = false;
-  // Kind::verify: X509_V_..., X509_V_OK accepts.
-  int result = 0;
+  // What is asked after this answer may wait in a job.
+  bool may_pause = false;
+
+  static Answer of(int result, bool failed = false) {
+    return {[result](SSL*) { return result; }, failed, false};
+  }
 };
 
 }  // namespace system_tls::engine

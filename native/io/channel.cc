@@ -86,8 +86,8 @@ engine::Connection::Cancelled Channel::cancel(OperationId id) {
   return cancelled;
 }
 
-bool Channel::answer(engine::QuestionId id, const engine::Answer& answer) {
-  const bool taken = connection_->answer(id, answer);
+bool Channel::answer(engine::QuestionId id, engine::Answer answer) {
+  const bool taken = connection_->answer(id, std::move(answer));
   pump();
   return taken;
 }

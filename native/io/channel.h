@@ -86,7 +86,7 @@ class Channel : public engine::Events,
   bool write_now(std::span<const std::uint8_t> clear, std::size_t& taken);
   engine::Connection::Cancelled cancel(engine::OperationId id);
   // False: nobody asks (any more).
-  bool answer(engine::QuestionId id, const engine::Answer& answer);
+  bool answer(engine::QuestionId id, engine::Answer answer);
   // The outcome of an export for operation `id`; null failure: the bytes.
   void exported(engine::OperationId id, openssl::Bytes material, openssl::FailurePtr failure);
   void start_flow();

@@ -140,8 +140,8 @@ void Channel::show_gauges() {
 }
 
 void Channel::question(const engine::Question& question) {
-  const std::int32_t index = payload(question.report);
-  record(EventKind::question, static_cast<std::int32_t>(question.id), static_cast<std::int32_t>(question.kind), index);
+  const std::int32_t index = payload(question.subject);
+  record(EventKind::question, static_cast<std::int32_t>(question.id), question.subject->kind(), index);
 }
 
 void Channel::sending_failed(FailurePtr failure) {

@@ -9,10 +9,10 @@
 #include <variant>
 #include <vector>
 
+#include "engine/question.h"
 #include "openssl/bytes.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
-#include "openssl/verify_report.h"
 
 namespace system_tls::io {
 
@@ -56,7 +56,7 @@ struct MessagePayload {
 };
 
 using Payload = std::variant<openssl::FailurePtr, openssl::SessionPtr, std::string, MessagePayload,
-                             openssl::VerifyReport, openssl::Bytes>;
+                             std::shared_ptr<const engine::Subject>, openssl::Bytes>;
 
 // Memory for clear bytes, which the receiver of the events can see; `id` is the receiver's name for it.
 struct Slab {

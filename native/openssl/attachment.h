@@ -4,6 +4,8 @@
 
 #include <openssl/ssl.h>
 
+#include <string>
+
 #include "openssl/bytes.h"
 #include "openssl/context.h"
 
@@ -15,6 +17,8 @@ struct Attachment {
   Bytes alpn;
   // SSL_CTX_set_session_id_context(3), which OpenSSL does not give back.
   Bytes session_id_context;
+  // SSL_CTX_set1_groups_list(3), likewise. Empty: the library's own.
+  std::string groups;
 };
 
 // False: out of memory.

@@ -65,10 +65,13 @@ const SSL_METHOD* method_for(Sides sides, bool dtls) {
 }
 
 FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const ContextHooks& hooks) {
-  if (!attach(context, Attachment{hooks, {}, {}})) return openssl_failure("the context cannot be made");
+  if (!attach(context, Attachment{hooks, {}, {}, options.groups.value_or(std::string())}))
+    return openssl_failure("the context cannot be made");
   Attachment& attachment = *attachment_of(context);
   apply_modes(context);
   if (options.dtls) SSL_CTX_set_cookie_verify_cb(context, hooks.verify_cookie);
+  SSL_CTX_set_client_hello_cb(context, hooks.client_hello, nullptr);
+  SSL_CTX_set_tlsext_servername_callback(context, hooks.server_name);
   if (FailurePtr failure = apply_options(context, options)) return failure;
   // Before any certificate, since the security level judges them.
   if (FailurePtr failure = apply_negotiation(context, options, attachment)) return failure;
@@ -95,6 +98,12 @@ std::vector<std::string> Context::ciphers() const {
     names.emplace_back(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, index)));
   }
   return names;
+}
+
+SecretBytes Context::ticket_keys() const {
+  SecretBytes keys(static_cast<std::size_t>(SSL_CTX_get_tlsext_ticket_keys(get(), nullptr, 0)));
+  SSL_CTX_get_tlsext_ticket_keys(get(), keys.data(), static_cast<long>(keys.size()));
+  return keys;
 }
 
 Bytes Context::certificate() const { return to_der_bytes(SSL_CTX_get0_certificate(get())); }

@@ -24,6 +24,10 @@ struct ContextHooks {
   std::optional<int> (*verify)(const SSL* ssl, X509_STORE_CTX* store) = nullptr;
   // SSL_CTX_set_cookie_verify_cb(3), for DTLS: 1 if the ClientHello carries the right one.
   int (*verify_cookie)(SSL* ssl, const unsigned char* cookie, unsigned int size) = nullptr;
+  // SSL_CTX_set_client_hello_cb(3), SSL_CTX_set_tlsext_servername_callback(3). The same on every context: after a
+  // change of contexts OpenSSL goes on with those of the other.
+  int (*client_hello)(SSL* ssl, int* alert, void* argument) = nullptr;
+  int (*server_name)(SSL* ssl, int* alert, void* argument) = nullptr;
 };
 
 class Context;
@@ -46,6 +50,8 @@ class Context {
 
   // SSL_CTX_get_ciphers(3), by OpenSSL's names.
   std::vector<std::string> ciphers() const;
+  // SSL_CTX_get_tlsext_ticket_keys(3).
+  SecretBytes ticket_keys() const;
   // SSL_CTX_get0_certificate(3) as DER; empty if there is none.
   Bytes certificate() const;
 

@@ -4,6 +4,8 @@
 #include <openssl/x509_vfy.h>
 
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "openssl/attachment.h"
 #include "openssl/resumption.h"
@@ -71,6 +73,18 @@ int session_policy_index() noexcept {
   return index;
 }
 
+void free_scope(void*, void* scope, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<std::string*>(scope); }
+
+int session_scope_index() noexcept {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_scope);
+  return index;
+}
+
+// Null: the context's own.
+std::string* session_scope_of(const SSL* ssl) {
+  return static_cast<std::string*>(SSL_get_ex_data(ssl, session_scope_index()));
+}
+
 // The number itself is what OpenSSL keeps and copies: nothing is to be freed.
 // NOLINTNEXTLINE(performance-no-int-to-ptr)
 void* as_pointer(int number) { return reinterpret_cast<void*>(static_cast<std::intptr_t>(number)); }
@@ -117,13 +131,25 @@ void mark_session_of(const SSL* ssl, SSL_SESSION* session) {
 
 void use_verify_hook(SSL_CTX* context) { SSL_CTX_set_cert_verify_callback(context, verify_peer, nullptr); }
 
+bool scope_sessions(SSL* ssl, std::string_view scope) {
+  if (std::string* present = session_scope_of(ssl)) {
+    *present = scope;
+    return true;
+  }
+  auto made = std::make_unique<std::string>(scope);
+  if (SSL_set_ex_data(ssl, session_scope_index(), made.get()) != 1) return false;
+  made.release();
+  return true;
+}
+
 bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy) {
   if (resumes_nothing(ssl)) return true;
-  SSL_CTX* context = initial_context(ssl);
+  SSL_CTX* context = SSL_get_SSL_CTX(ssl);
   const Attachment* attachment = attachment_of(context);
   if (attachment == nullptr) return true;
+  const std::string* scope = session_scope_of(ssl);
   const int depth = SSL_get_verify_depth(ssl);
-  const bool as_context = policy.empty() && depth == SSL_CTX_get_verify_depth(context) &&
+  const bool as_context = scope == nullptr && policy.empty() && depth == SSL_CTX_get_verify_depth(context) &&
                           mode == SSL_CTX_get_verify_mode(context) &&
                           go_on == (SSL_CTX_get_verify_callback(context) == continue_verification);
   if (as_context) return !has_id_context(ssl) || use_id_context(ssl, attachment->session_id_context);
@@ -131,6 +157,7 @@ bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy) {
   name.push_back(static_cast<std::uint8_t>(mode));
   name.push_back(go_on ? 1 : 0);
   for (int shift = 0; shift < 32; shift += 8) name.push_back(static_cast<std::uint8_t>(depth >> shift));
+  if (scope != nullptr) name.insert(name.end(), scope->c_str(), scope->c_str() + scope->size() + 1);
   name.insert(name.end(), policy.begin(), policy.end());
   std::uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;

@@ -3,6 +3,8 @@
 
 #include <openssl/ssl.h>
 
+#include <string_view>
+
 #include "openssl/bytes.h"
 
 namespace system_tls::openssl {
@@ -19,6 +21,8 @@ bool goes_on_unverified(const SSL* ssl);
 // tells them apart, empty if it is the context's. Not during a handshake, whose peer may have been verified already.
 // False: out of memory.
 bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy);
+// The same, for what separate_sessions() does from now on: sessions of another scope are kept apart.
+bool scope_sessions(SSL* ssl, std::string_view scope);
 
 // Under which policy a client's session was verified: a number that the owner gives. OpenSSL copies it with the
 // session, into the tickets of TLS 1.3 too.

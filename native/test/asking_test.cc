@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/callbacks/verification.h"
 #include "engine/job.h"
 #include "test/check.h"
 #include "test/peers.h"
@@ -20,8 +21,8 @@ using engine::QuestionId;
 using Kind = engine::Operation::Kind;
 
 constexpr int kVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-constexpr Answer kAccept{false, X509_V_OK};
-constexpr Answer kRevoked{false, X509_V_ERR_CERT_REVOKED};
+const Answer kAccept = Answer::of(X509_V_OK);
+const Answer kRevoked = Answer::of(X509_V_ERR_CERT_REVOKED);
 
 enum class Asker { client, server };
 constexpr Asker kAskers[] = {Asker::client, Asker::server};
@@ -35,7 +36,7 @@ struct AskingPair : Pair {
 
   bool ask(Asker asker) {
     if (asker == Asker::server) SSL_set_verify(server.connection->ssl(), SSL_VERIFY_PEER, nullptr);
-    return end(asker).connection->set_asking(true);
+    return end(asker).connection->set_may_ask(engine::kAskVerification, true);
   }
   // A handshake that stands still at the question of `asker`.
   bool wait(Asker asker) {
@@ -64,7 +65,7 @@ const Register kAnswered("a callback that waits: answered, on either side", [] {
       CHECK(pair.wait(asker));
       End& end = pair.end(asker);
       CHECK(end.connection->uses_job() == (asker == Asker::server));
-      CHECK(end.events.questions[0].report.chain_length == 1);
+      CHECK(static_cast<const engine::VerificationSubject&>(*end.events.questions[0].subject).report.chain_length == 1);
       // Nothing but the answer makes it go on.
       end.connection->advance();
       pair.pump();
@@ -119,7 +120,7 @@ const Register kFailed("a callback that fails: the failure names its question", 
     AskingPair pair(TLS1_3_VERSION);
     CHECK(pair.wait(asker));
     const QuestionId id = question_of(pair.end(asker));
-    CHECK(answer(pair.end(asker), {true, X509_V_ERR_APPLICATION_VERIFICATION}));
+    CHECK(answer(pair.end(asker), Answer::of(X509_V_ERR_APPLICATION_VERIFICATION, true)));
     pair.pump();
     CHECK(pair.end(asker).events.failure->question == id);
     CHECK(pair.end(asker).events.failed_count == 1);
@@ -181,7 +182,7 @@ const Register kMeanwhile("a callback that waits: what is started meanwhile wait
                               const OperationId read = end.read();
                               CHECK(end.connection->write_now({reinterpret_cast<const std::uint8_t*>("x"), 1}) == 0);
                               CHECK(end.connection->cancel(cancelled) == engine::Connection::Cancelled::withdrawn);
-                              CHECK(!end.connection->set_asking(false) && end.connection->asking());
+                              CHECK(!end.connection->set_may_ask(engine::kAskVerification, false) && end.connection->may_ask(engine::kAskVerification));
                               CHECK(end.connection->schedule_key_update(SSL_KEY_UPDATE_REQUESTED) != nullptr);
                               CHECK(end.connection->schedule_renegotiate(true) != nullptr);
                               CHECK(end.connection->set_shutdown(SSL_SENT_SHUTDOWN) != nullptr);
@@ -261,7 +262,7 @@ struct ReadingPair : AskingPair {
 
   bool wait_in_read() {
     SSL_set_post_handshake_auth(client.connection->ssl(), 1);
-    if (!server.connection->set_asking(true) || !handshake()) return false;
+    if (!server.connection->set_may_ask(engine::kAskVerification, true) || !handshake()) return false;
     reading = server.read();
     client.connection->start_flow();
     asked = server.start(Kind::client_certificate, true);

@@ -384,7 +384,7 @@ void let_ends_ask(const Pairs& pairs, Owner& owner, std::function<void(const Rem
   for (const Remote& end : pairs.ends) {
     end.post([](io::Channel& there) {
       SSL_set_verify(there.connection()->ssl(), SSL_VERIFY_PEER, nullptr);
-      there.connection()->set_asking(true);
+      there.connection()->set_may_ask(engine::kAskVerification, true);
     });
   }
   owner.on_question = [&pairs, answer = std::move(answer)](std::int32_t id, engine::QuestionId question) {
@@ -401,7 +401,7 @@ const Register kAsking("I/O threads: questions are answered from elsewhere, twic
     const auto answer = [&](const Remote& end, engine::QuestionId question) {
       for (int time = 0; time < 2; ++time) {
         end.post([&, question](io::Channel& there) {
-          ++(there.answer(question, {false, X509_V_OK}) ? taken : refused);
+          ++(there.answer(question, engine::Answer::of(X509_V_OK)) ? taken : refused);
         });
       }
     };
@@ -434,7 +434,7 @@ const Register kAskingTorn("I/O threads stopped while questions wait, or are bei
       if (kind == 0) return;
       if (kind == 1) end.post([](io::Channel& there) { there.close(); });
       end.post([question, kind](io::Channel& there) {
-        there.answer(question, {false, kind == 2 ? X509_V_ERR_CERT_REVOKED : X509_V_OK});
+        there.answer(question, engine::Answer::of(kind == 2 ? X509_V_ERR_CERT_REVOKED : X509_V_OK));
       });
     };
     const Pairs pairs = make_pairs(*pool, after % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, 4, true);

@@ -85,7 +85,7 @@ struct End {
   engine::OperationId read(std::size_t max = 1 << 20);
 };
 
-// `asking`: its contexts are those of let_ask(), and each end may be set_asking().
+// `asking`: its contexts are those of let_ask(), and each end may be set_may_ask().
 struct Pair {
   engine::ChunkPool pool;
   Contexts contexts;

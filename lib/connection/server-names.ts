@@ -1,0 +1,145 @@
+// The contexts that a server's connections may be switched to, as native code has them, and the question for more.
+import type { NativeContextChoice, NativeServerNames } from '../../types/binding.d.ts';
+import { invalidArgValue, invalidReturnValue, tlsError } from '../base/coded-error.ts';
+import { isThenable } from '../base/thenable.ts';
+import type { CallbackRequest } from '../callbacks/request.ts';
+import type { VerifyOptions, VerifyPolicy } from '../callbacks/verify-mode.ts';
+import { type ContextInternals, type ContextNames, contextArgument, SslContext } from '../context/context.ts';
+import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
+import type { Named } from '../context/server-names.ts';
+import { binding } from '../native/load-binding.ts';
+import { ConnectionSettings } from './settings.ts';
+
+/** A context with the policy that it brings along. */
+export interface Choice {
+  readonly context: SslContext;
+  readonly verify: VerifyPolicy;
+  readonly native: NativeContextChoice;
+}
+
+/** Alert unrecognized_name: RFC 6066 section 3. */
+const unrecognizedName = 112;
+/** The context stays the one that the connection began with. */
+const firstContext = 0;
+
+/** Of this environment: a number stands for one choice. */
+let lastTag = 0;
+
+/** Makes a choice of each context, once. */
+export class Choices {
+  readonly #base: ContextInternals;
+  readonly #policy: VerifyOptions;
+  readonly #known = new WeakMap<Named<SslContext>, Choice>();
+
+  /**
+   * @param base - of the context that connections begin with
+   * @param policy - what whoever makes the connections says of verification: it holds for contexts that are ready too
+   */
+  constructor(base: ContextInternals, policy: VerifyOptions) {
+    assertMethodCarries(base.policy.method, 'stream', 'the option serverNames');
+    this.#base = base;
+    this.#policy = policy;
+  }
+
+  /** @throws Error for a context that cannot take the place of the first one */
+  of(named: Named<SslContext>, option: string): Choice {
+    let choice = this.#known.get(named);
+    if (choice === undefined) {
+      choice = this.#make(named, option);
+      this.#known.set(named, choice);
+    }
+    return choice;
+  }
+
+  #make({ context, ready }: Named<SslContext>, option: string): Choice {
+    const internals = contextArgument(context, option);
+    const { method, namesGroups } = internals.policy;
+    assertMethodCarries(method, 'stream', option);
+    assertMethodSide(method, 'server');
+    if (internals.names !== undefined) {
+      throw invalidArgValue(option, 'has names of its own: names are looked up once', context);
+    }
+    // What SSL_set1_groups_list(3) has set on a connection cannot be taken back.
+    if (this.#base.policy.namesGroups && !namesGroups) {
+      throw invalidArgValue(option, 'must have the option ecdhCurve, since the context that it replaces has', context);
+    }
+    const settings = new ConnectionSettings(internals, { side: 'server', ...(ready && this.#policy) }, {}, true);
+    const options = settings.native as NativeContextChoice['options'];
+    return { context, verify: settings.verify, native: { context: internals.native, options, tag: ++lastTag } };
+  }
+}
+
+export class ServerNames {
+  readonly native: NativeServerNames;
+  readonly #choices: Choices;
+  readonly #names: ContextNames;
+  readonly #byTag = new Map<number, Choice>();
+  /** Contexts that the function gave: the same one is the same choice. */
+  readonly #given = new WeakMap<SslContext, Named<SslContext>>();
+
+  /** @throws Error for a context that cannot take the place of the first one */
+  constructor(choices: Choices, names: ContextNames) {
+    this.#choices = choices;
+    this.#names = names;
+    const entries = [...names.contexts].map(([pattern, named]) => {
+      const choice = choices.of(named, `options.serverNames['${pattern}']`);
+      this.#byTag.set(choice.native.tag, choice);
+      return { pattern, ...choice.native };
+    });
+    const { ask, rejects } = names;
+    this.native = new binding.NativeServerNames({ names: entries, asks: ask !== null, rejects });
+  }
+
+  /** Of the option serverNames. */
+  withTag(tag: number): Choice | undefined {
+    return this.#byTag.get(tag);
+  }
+
+  /**
+   * What the function says of a name: the choice, or the alert to send; 0: none, and the context stays.
+   *
+   * @param where - the connection, for messages
+   */
+  ask(name: string, request: CallbackRequest, where: string): Choice | number | Promise<Choice | number> {
+    const failed = (error: unknown): Error => {
+      const reason = error instanceof Error ? error.message : String(error);
+      const message = `${where}: the function onServerName failed for '${name}': ${reason}`;
+      return tlsError('ERR_TLS_SERVER_NAME_CALLBACK', message, { cause: error });
+    };
+    let answer: unknown;
+    try {
+      answer = this.#names.ask?.(name, request);
+      if (!isThenable(answer)) return this.#answered(answer);
+    } catch (error) {
+      throw failed(error);
+    }
+    return new Promise(resolve => resolve(answer))
+      .then(value => this.#answered(value))
+      .catch(error => {
+        throw failed(error);
+      });
+  }
+
+  #answered(answer: unknown): Choice | number {
+    if (answer === undefined || answer === null) return this.#names.rejects ? unrecognizedName : firstContext;
+    if (!(answer instanceof SslContext)) throw invalidReturnValue('onServerName', 'an SslContext, or null', answer);
+    const named = this.#given.get(answer) ?? { context: answer, ready: true };
+    this.#given.set(answer, named);
+    return this.#choices.of(named, 'the context of onServerName');
+  }
+}
+
+/** Of the connections of a context that say nothing about verification: nearly all. */
+const known = new WeakMap<ContextInternals, ServerNames>();
+
+/** The names of a context, for connections that are made one by one. */
+export function namesOfContext(internals: ContextInternals, policy: VerifyOptions): ServerNames | undefined {
+  if (internals.names === undefined) return undefined;
+  if (Object.keys(policy).length > 0) return new ServerNames(new Choices(internals, policy), internals.names);
+  let names = known.get(internals);
+  if (names === undefined) {
+    names = new ServerNames(new Choices(internals, policy), internals.names);
+    known.set(internals, names);
+  }
+  return names;
+}

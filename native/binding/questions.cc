@@ -1,0 +1,46 @@
+#include "binding/questions.h"
+
+#include <array>
+
+#include "binding/questions/server_name.h"
+#include "binding/questions/verification.h"
+#include "engine/callbacks/server_names.h"
+#include "engine/callbacks/verification.h"
+
+namespace system_tls::binding {
+
+namespace {
+
+struct Kind {
+  std::int32_t number;
+  napi_value (*to_js)(napi_env env, const engine::Subject& subject);
+  bool (*read_answer)(const Call& call, std::size_t index, engine::Answer& answer);
+};
+
+constexpr std::array kKinds{
+    Kind{engine::VerificationSubject::kKind, verification_to_js, read_verification_answer},
+    Kind{engine::ServerNameSubject::kKind, server_name_to_js, read_server_name_answer},
+};
+
+const Kind* kind_of(std::int32_t number) {
+  for (const Kind& kind : kKinds) {
+    if (kind.number == number) return &kind;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+napi_value question_to_js(napi_env env, const engine::Subject& subject) {
+  const Kind* kind = kind_of(subject.kind());
+  return kind == nullptr ? null(env) : kind->to_js(env, subject);
+}
+
+bool read_answer(const Call& call, std::size_t index, std::int32_t number, engine::Answer& answer) {
+  const Kind* kind = kind_of(number);
+  if (kind != nullptr) return kind->read_answer(call, index, answer);
+  call.reject("kind", "one of QuestionKind");
+  return false;
+}
+
+}  // namespace system_tls::binding

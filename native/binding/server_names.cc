@@ -1,0 +1,47 @@
+#include "binding/server_names.h"
+
+#include <string>
+
+#include "binding/connection_options.h"
+#include "binding/context.h"
+#include "binding/options_reader.h"
+
+namespace system_tls::binding {
+
+namespace {
+
+bool read_choice(napi_env env, OptionsReader& reader, engine::ContextChoice& choice) {
+  const auto* context = unwrap<ContextHandle>(env, reader.get("context"));
+  if (context == nullptr) return reader.reject("context", "an instance of NativeContext"), false;
+  const auto* options = unwrap<SharedOptionsHandle>(env, reader.get("options"));
+  if (options == nullptr) return reader.reject("options", "an instance of NativeSharedOptions"), false;
+  reader.read("tag", choice.tag);
+  const engine::ConnectionOptions& engine = options->options().engine;
+  choice.context = context->context();
+  choice.policy = {engine.verify_mode, engine.verify_continue, engine.session_policy};
+  choice.asks = engine.asks;
+  return reader.ok();
+}
+
+}  // namespace
+
+bool read_context_choice(napi_env env, napi_value object, const char* path, engine::ContextChoice& choice) {
+  OptionsReader reader(env, object, path);
+  return reader.ok() && read_choice(env, reader, choice);
+}
+
+std::unique_ptr<ServerNamesHandle> ServerNamesHandle::construct(const Call& call) {
+  auto names = std::make_shared<engine::ServerNames>();
+  OptionsReader reader(call.env, call[0], "options");
+  reader.read("asks", names->asks).read("rejects", names->rejects).objects("names", [&](OptionsReader& entry) {
+    std::string pattern;
+    engine::ContextChoice choice;
+    entry.read("pattern", pattern);
+    if (read_choice(call.env, entry, choice)) names->add(pattern, std::move(choice));
+  });
+  return reader.ok() ? std::make_unique<ServerNamesHandle>(std::move(names)) : nullptr;
+}
+
+bool define_server_names(napi_env env, napi_value exports) { return define_class<ServerNamesHandle>(env, exports, {}); }
+
+}  // namespace system_tls::binding

@@ -1,0 +1,158 @@
+#include "engine/callbacks/server_names.h"
+
+#include <openssl/tls1.h>
+
+#include <algorithm>
+
+#include "engine/connection.h"
+#include "engine/job.h"
+#include "engine/suspension.h"
+#include "openssl/bytes.h"
+
+namespace system_tls::engine {
+
+namespace {
+
+constexpr int kGoOn = 0;
+
+char lower(char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter; }
+
+bool in_host_names(char letter) {
+  return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-' || letter == '_' ||
+         letter == '.';
+}
+
+// RFC 6066 section 3: no literal addresses. Those of IPv6 have colons, which no name has.
+bool is_ipv4(std::string_view name) {
+  return std::all_of(name.begin(), name.end(),
+                     [](char letter) { return letter == '.' || (letter >= '0' && letter <= '9'); });
+}
+
+bool is_host_name(std::string_view name) {
+  constexpr std::size_t kLongest = 253;
+  if (name.empty() || name.size() > kLongest || name.front() == '.' || name.find("..") != std::string_view::npos) {
+    return false;
+  }
+  return std::all_of(name.begin(), name.end(), in_host_names) && !is_ipv4(name);
+}
+
+std::string normalized(openssl::ByteView bytes) {
+  std::string name(bytes.begin(), bytes.end());
+  std::transform(name.begin(), name.end(), name.begin(), lower);
+  if (!name.empty() && name.back() == '.') name.pop_back();
+  return is_host_name(name) ? name : std::string();
+}
+
+std::size_t two_bytes(openssl::ByteView bytes) { return std::size_t{bytes[0]} << 8 | bytes[1]; }
+
+// RFC 6066 section 3: a list of one entry, whose type is 0.
+std::optional<openssl::ByteView> only_entry(openssl::ByteView list) {
+  constexpr std::size_t kHeader = 5;
+  if (list.size() < kHeader || two_bytes(list) != list.size() - 2 || list[2] != TLSEXT_NAMETYPE_host_name) {
+    return std::nullopt;
+  }
+  if (two_bytes(list.subspan(3)) != list.size() - kHeader) return std::nullopt;
+  return list.subspan(kHeader);
+}
+
+int refuse(Naming& naming, int* alert) {
+  naming.refused = true;
+  *alert = SSL_AD_UNRECOGNIZED_NAME;
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
+int decide(Naming& naming, int result, int* alert) {
+  naming.decided = true;
+  if (result == kGoOn) return SSL_CLIENT_HELLO_SUCCESS;
+  if (result == SSL_AD_UNRECOGNIZED_NAME) return refuse(naming, alert);
+  *alert = result;
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
+// What was verified, and for whom, holds for the name of the first handshake.
+int check_renegotiation(Naming& naming, SSL* ssl, int* alert) {
+  const std::string name = hello_server_name(ssl).value_or(std::string());
+  naming.renegotiated = true;
+  return name == naming.name ? SSL_CLIENT_HELLO_SUCCESS : refuse(naming, alert);
+}
+
+}  // namespace
+
+void ServerNames::add(const std::string& pattern, ContextChoice choice) {
+  may_pause_ |= choice.asks;
+  const bool wildcard = pattern.starts_with("*.");
+  (wildcard ? wildcard_ : exact_).insert_or_assign(wildcard ? pattern.substr(2) : pattern, std::move(choice));
+}
+
+const ContextChoice* ServerNames::find(std::string_view name) const {
+  if (const auto found = exact_.find(std::string(name)); found != exact_.end()) return &found->second;
+  const std::size_t dot = name.find('.');
+  if (dot == std::string_view::npos) return nullptr;
+  const auto found = wildcard_.find(std::string(name.substr(dot + 1)));
+  return found == wildcard_.end() ? nullptr : &found->second;
+}
+
+std::optional<std::string> hello_server_name(SSL* ssl) {
+  const unsigned char* data = nullptr;
+  std::size_t size = 0;
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) != 1) return std::nullopt;
+  const std::optional<openssl::ByteView> entry = only_entry({data, size});
+  return entry ? std::optional(normalized(*entry)) : std::nullopt;
+}
+
+int switch_context(SSL* ssl, const ContextChoice& choice) {
+  Connection& connection = *Connection::from(ssl);
+  const bool switched = openssl::switch_context(ssl, *choice.context, choice.policy, connection.naming()->name);
+  return switched && connection.context_switched(choice) ? kGoOn : SSL_AD_INTERNAL_ERROR;
+}
+
+int choose_context(Connection& connection, int* alert) {
+  Naming& naming = *connection.naming();
+  SSL* ssl = connection.ssl();
+  if (connection.established()) return check_renegotiation(naming, ssl, alert);
+  if (naming.decided) return SSL_CLIENT_HELLO_SUCCESS;
+  Suspension& suspension = *connection.suspension();
+  if (suspension.abandoned()) return decide(naming, SSL_AD_INTERNAL_ERROR, alert);
+  if (suspension.answered()) return decide(naming, suspension.take(ssl), alert);
+  const std::optional<std::string> name = hello_server_name(ssl);
+  if (!name) return decide(naming, kGoOn, alert);
+  naming.name = *name;
+  if (const ContextChoice* choice = naming.names->find(*name)) {
+    return decide(naming, switch_context(ssl, *choice), alert);
+  }
+  if (naming.names->asks && !name->empty()) {
+    connection.ask(std::make_shared<ServerNameSubject>(*name));
+    return SSL_CLIENT_HELLO_RETRY;
+  }
+  return decide(naming, naming.names->rejects ? SSL_AD_UNRECOGNIZED_NAME : kGoOn, alert);
+}
+
+std::string Naming::refusal() const {
+  if (renegotiated) {
+    return "The client renegotiated under another server name than that of its first handshake" +
+           (name.empty() ? std::string() : ", '" + name + "'");
+  }
+  if (name.empty()) return "The client sent a server name that is no name of a host, and unknown ones are refused";
+  return "The client asked for the server name '" + name + "', which this server does not have";
+}
+
+void Connection::use_names(std::shared_ptr<const ServerNames> names) {
+  set_may_ask(kAskServerName, true);
+  suspension_->may_pause = names->may_pause() && jobs_available();
+  naming_ = std::make_unique<Naming>();
+  naming_->names = std::move(names);
+}
+
+// On OpenSSL's stack, between the first look at a ClientHello and everything that follows from it: nothing waits,
+// although the call that is being repeated counts as left unfinished until it returns.
+bool Connection::context_switched(const ContextChoice& choice) {
+  if (choice.asks && !jobs_available()) return false;
+  may_ask_ = choice.asks ? may_ask_ | kAskVerification : may_ask_ & ~std::uint32_t{kAskVerification};
+  naming_->tag = choice.tag;
+  if ((observe_ & kObserveKeylog) != 0) openssl::start_keylog(ssl_.get());
+  return true;
+}
+
+std::int32_t Connection::context_tag() const { return naming_ ? naming_->tag : 0; }
+
+}  // namespace system_tls::engine

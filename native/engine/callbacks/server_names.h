@@ -1,0 +1,87 @@
+// The context of a server's connection by the name that its client sends (SNI): SSL_CTX_set_client_hello_cb(3).
+//
+// The context is changed there and nowhere later: the version is not chosen yet, and OpenSSL has not looked for a
+// session to resume. The names that are known are looked up at once, on the thread of the connection; for others a
+// function of the application's may be asked, by the callback's own retry.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "engine/question.h"
+#include "openssl/context.h"
+#include "openssl/context_switch.h"
+
+namespace system_tls::engine {
+
+class Connection;
+
+// What a connection is switched to.
+struct ContextChoice {
+  std::shared_ptr<const openssl::Context> context;
+  openssl::ConnectionPolicy policy;
+  // Verification is the application's to decide.
+  bool asks = false;
+  // The owner's name for it, never 0.
+  std::int32_t tag = 0;
+};
+
+// Immutable: connections of several threads look in it.
+class ServerNames {
+ public:
+  // `pattern`: a name in lower case, without a dot at its end; "*." in front stands for one label.
+  void add(const std::string& pattern, ContextChoice choice);
+
+  // Whoever has other names is asked about (by a question), or sent away with unrecognized_name.
+  bool asks = false;
+  bool rejects = false;
+
+  // Of a name in the same form. Null: there is none.
+  const ContextChoice* find(std::string_view name) const;
+  // One of them may verify in a job.
+  bool may_pause() const { return may_pause_; }
+
+ private:
+  std::unordered_map<std::string, ContextChoice> exact_;
+  std::unordered_map<std::string, ContextChoice> wildcard_;  // by what follows "*."
+  bool may_pause_ = false;
+};
+
+// An answer's result is 0 (go on), or the alert to send. It has switched the context, or left it.
+class ServerNameSubject : public Subject {
+ public:
+  static constexpr std::int32_t kKind = 2;
+  explicit ServerNameSubject(std::string asked) : Subject(kKind), name(std::move(asked)) {}
+
+  const std::string name;
+};
+
+// Of one connection.
+struct Naming {
+  std::shared_ptr<const ServerNames> names;
+  // As the first ClientHello has it; empty: it has none.
+  std::string name;
+  // The first ClientHello was answered: a second one, behind a HelloRetryRequest or in a renegotiation, changes
+  // nothing.
+  bool decided = false;
+  bool refused = false;
+  bool renegotiated = false;
+  std::string refusal() const;
+  // 0: the connection has the context that it began with.
+  std::int32_t tag = 0;
+};
+
+// As SSL_CTX_set_client_hello_cb(3) wants it.
+int choose_context(Connection& connection, int* alert);
+// On OpenSSL's stack, in that callback. 0, or an alert. Sessions of another name are not resumed.
+int switch_context(SSL* ssl, const ContextChoice& choice);
+
+// The name in the server_name extension of a ClientHello, in the form of ServerNames. Nothing: there is no such
+// extension, or OpenSSL will refuse it. Empty: what is in it is the name of no host.
+std::optional<std::string> hello_server_name(SSL* ssl);
+
+}  // namespace system_tls::engine

@@ -1,0 +1,58 @@
+#include "engine/callbacks/verification.h"
+
+#include <openssl/async.h>
+
+#include <utility>
+
+#include "engine/connection.h"
+#include "engine/suspension.h"
+
+namespace system_tls::engine {
+
+namespace {
+
+int conclude(Connection& connection, X509_STORE_CTX* store) {
+  Suspension& suspension = *connection.suspension();
+  auto& subject = static_cast<VerificationSubject&>(*suspension.subject());
+  const int result = suspension.take(connection.ssl());
+  if (subject.chain) X509_STORE_CTX_set0_verified_chain(store, subject.chain.release());
+  // Also where an error is overruled: the result would contradict the outcome.
+  X509_STORE_CTX_set_error(store, result);
+  return result == X509_V_OK ? 1 : 0;
+}
+
+int refuse(X509_STORE_CTX* store) {
+  X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
+  return 0;
+}
+
+// Without a job there is no waiting, and what is not answered is refused.
+int wait_in_job(Connection& connection, X509_STORE_CTX* store) {
+  Suspension& suspension = *connection.suspension();
+  while (suspension.waits() && ASYNC_get_current_job() != nullptr && ASYNC_pause_job() == 1) {
+  }
+  if (suspension.answered()) return conclude(connection, store);
+  suspension.close_question();
+  return refuse(store);
+}
+
+}  // namespace
+
+bool verification_may_pause(const Connection& connection) {
+  const bool asks = connection.may_ask(kAskVerification) && connection.server();
+  return asks && (SSL_get_verify_mode(connection.ssl()) & SSL_VERIFY_PEER) != 0;
+}
+
+int verify_by_asking(Connection& connection, X509_STORE_CTX* store) {
+  Suspension& suspension = *connection.suspension();
+  if (suspension.abandoned()) return refuse(store);
+  // A retry: the whole callback is called again.
+  if (suspension.answered()) return conclude(connection, store);
+  auto subject = std::make_shared<VerificationSubject>();
+  if (!openssl::examine(store, subject->report)) return 0;
+  if (!connection.server()) subject->chain.reset(X509_STORE_CTX_get1_chain(store));
+  connection.ask(std::move(subject));
+  return connection.server() ? wait_in_job(connection, store) : SSL_set_retry_verify(connection.ssl());
+}
+
+}  // namespace system_tls::engine

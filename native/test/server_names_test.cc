@@ -1,0 +1,139 @@
+// The context of a server's connection by name: what matches, the question for what does not, and renegotiations, in
+// which no client of the suites over sockets changes its name.
+#include <memory>
+#include <string>
+
+#include "engine/callbacks/server_names.h"
+#include "test/check.h"
+#include "test/peers.h"
+
+namespace system_tls::test {
+namespace {
+
+using engine::Answer;
+using engine::ContextChoice;
+using engine::ServerNames;
+using Kind = engine::Operation::Kind;
+
+// A context of its own for the server, with the same certificate.
+ContextChoice make_choice(int version, std::int32_t tag) {
+  Contexts contexts = make_contexts(version);
+  let_ask(contexts);
+  ContextChoice choice;
+  choice.context = std::make_shared<const openssl::Context>(std::move(contexts.server));
+  choice.tag = tag;
+  return choice;
+}
+
+struct NamedPair : Pair {
+  NamedPair(int version, std::shared_ptr<const ServerNames> names, const char* name) : Pair(version, {}, true) {
+    engine::ConnectionOptions options;
+    options.server = true;
+    options.names = std::move(names);
+    options.limits.renegotiations = 10;
+    openssl::FailurePtr failure;
+    SSL_CTX_set_options(contexts.server.get(), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+    server.connection = engine::Connection::create(openssl::SslPtr(SSL_new(contexts.server.get())), options, pool,
+                                                   server.events, failure);
+    send_name(name);
+  }
+  void send_name(const char* name) { SSL_set_tlsext_host_name(client.connection->ssl(), name); }
+  bool answer(Answer given) { return server.connection->answer(server.events.questions.back().id, std::move(given)); }
+};
+
+const Register kPatterns("server names: exact ones first, and a wildcard for one label", [] {
+  ServerNames names;
+  std::int32_t tag = 0;
+  for (const char* pattern : {"a.example", "*.example", "*.b.example"}) {
+    ContextChoice choice;
+    choice.tag = ++tag;
+    names.add(pattern, choice);
+  }
+  const auto tag_of = [&names](const char* name) {
+    const ContextChoice* found = names.find(name);
+    return found == nullptr ? 0 : found->tag;
+  };
+  CHECK(tag_of("a.example") == 1 && tag_of("c.example") == 2 && tag_of("b.example") == 2);
+  CHECK(tag_of("c.b.example") == 3 && tag_of("d.c.b.example") == 0);
+  CHECK(tag_of("example") == 0 && tag_of("") == 0 && tag_of(".example") == 2 && tag_of("*.example") == 2);
+  return true;
+});
+
+const Register kAsked("server names: a question, answered with a context, with none, with an alert, and with nothing",
+                      [] {
+                        for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+                          const auto names = std::make_shared<ServerNames>();
+                          names->asks = true;
+                          const ContextChoice choice = make_choice(version, 7);
+                          {
+                            NamedPair pair(version, names, "Some.Example.");
+                            pair.handshake();
+                            CHECK(pair.server.connection->suspended() && !pair.server.connection->uses_job());
+                            CHECK(pair.server.events.questions.size() == 1);
+                            const auto& subject = *pair.server.events.questions[0].subject;
+                            CHECK(subject.kind() == engine::ServerNameSubject::kKind);
+                            CHECK(static_cast<const engine::ServerNameSubject&>(subject).name == "some.example");
+                            CHECK(pair.answer({[&choice](SSL* ssl) { return engine::switch_context(ssl, choice); }}));
+                            CHECK(!pair.answer(Answer::of(0)));
+                            pair.pump();
+                            CHECK(pair.server.connection->established() && pair.server.connection->context_tag() == 7);
+                            CHECK(SSL_get_SSL_CTX(pair.server.connection->ssl()) == choice.context->get());
+                          }
+                          {
+                            NamedPair pair(version, names, "some.example");
+                            pair.handshake();
+                            pair.answer(Answer::of(0));
+                            pair.pump();
+                            CHECK(pair.server.connection->established() && pair.server.connection->context_tag() == 0);
+                          }
+                          {
+                            NamedPair pair(version, names, "some.example");
+                            pair.handshake();
+                            pair.answer(Answer::of(SSL_AD_ACCESS_DENIED));
+                            pair.pump();
+                            CHECK(pair.server.events.failed_count == 1 && pair.client.events.failed_count == 1);
+                            CHECK(pair.client.events.failure->alert.description == SSL_AD_ACCESS_DENIED);
+                          }
+                          {
+                            NamedPair pair(version, names, "some.example");
+                            pair.handshake();
+                            pair.server.connection->fail(engine::Connection::suspended_failure());
+                            CHECK(!pair.answer(Answer::of(0)));
+                          }
+                          // Freed while it waits.
+                          NamedPair pair(version, names, "some.example");
+                          pair.handshake();
+                        }
+                        return true;
+                      });
+
+const Register kRenegotiated("server names: a renegotiation keeps its name, and with it its context", [] {
+  for (const bool by_server : {false, true}) {
+    for (const bool same : {true, false}) {
+      const auto names = std::make_shared<ServerNames>();
+      names->add("a.example", make_choice(TLS1_2_VERSION, 1));
+      names->add("b.example", make_choice(TLS1_2_VERSION, 2));
+      NamedPair pair(TLS1_2_VERSION, names, "a.example");
+      SSL_CTX_set_options(const_cast<SSL_CTX*>(names->find("a.example")->context->get()),
+                          SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+      CHECK(pair.handshake() && pair.server.connection->context_tag() == 1);
+      pair.client.read();
+      pair.server.read();
+      pair.send_name(same ? "A.example" : "b.example");
+      (by_server ? pair.server : pair.client).start(Kind::renegotiate);
+      pair.pump();
+      CHECK(pair.server.connection->context_tag() == 1);
+      if (same) {
+        CHECK(pair.server.connection->renegotiations() == 1 && pair.server.events.failed_count == 0);
+      } else {
+        CHECK(pair.server.events.failed_count == 1);
+        CHECK(pair.server.events.failure->code == "ERR_TLS_UNRECOGNIZED_NAME");
+        CHECK(pair.client.events.failure->alert.description == SSL_AD_UNRECOGNIZED_NAME);
+      }
+    }
+  }
+  return true;
+});
+
+}  // namespace
+}  // namespace system_tls::test

@@ -1,0 +1,57 @@
+// A ClientHello of TLS 1.2 made by hand, with whatever a name may be, and what a server says to it.
+import { randomBytes } from 'node:crypto';
+import net from 'node:net';
+import { within } from './wait.ts';
+
+const u8 = (...values: number[]): Buffer => Buffer.from(values);
+const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 0xff]);
+const behindLength = (bytes: Buffer): Buffer => Buffer.concat([u16(bytes.length), bytes]);
+const extension = (type: number, body: Buffer): Buffer => Buffer.concat([u16(type), behindLength(body)]);
+
+/** RFC 6066 section 3: a list of one name of type host_name. */
+export function serverNameList(name: Buffer | string, type = 0): Buffer {
+  return behindLength(Buffer.concat([u8(type), behindLength(Buffer.from(name))]));
+}
+
+/** @param serverName - the body of the extension; absent: none */
+export function clientHello(serverName?: Buffer): Buffer {
+  const ciphers = [0xc02b, 0xc02f, 0xc02c, 0xc030, 0x00ff].map(u16);
+  const extensions = [
+    ...(serverName === undefined ? [] : [extension(0, serverName)]),
+    // x25519 and P-256; uncompressed points; ECDSA and RSA with SHA-256.
+    extension(10, behindLength(Buffer.concat([u16(0x1d), u16(0x17)]))),
+    extension(11, u8(1, 0)),
+    extension(13, behindLength(Buffer.concat([u16(0x0403), u16(0x0804), u16(0x0401)]))),
+  ];
+  const body = Buffer.concat([
+    u16(0x0303),
+    randomBytes(32),
+    u8(0),
+    behindLength(Buffer.concat(ciphers)),
+    u8(1, 0),
+    behindLength(Buffer.concat(extensions)),
+  ]);
+  const message = Buffer.concat([u8(1, 0), u16(body.length), body]);
+  return Buffer.concat([u8(22, 3, 1), behindLength(message)]);
+}
+
+/** `'ServerHello'`, or the number of the alert. */
+export async function answerTo(port: number, hello: Buffer): Promise<'ServerHello' | number> {
+  const socket = net.connect(port, '127.0.0.1');
+  try {
+    socket.write(hello);
+    let got = Buffer.alloc(0);
+    const answer = new Promise<Buffer>((resolve, reject) => {
+      socket.on('data', chunk => {
+        got = Buffer.concat([got, chunk]);
+        if (got.length >= 7) resolve(got);
+      });
+      socket.on('close', () => reject(new Error(`the server closed the connection after ${got.length} bytes`)));
+      socket.on('error', reject);
+    });
+    const bytes = await within(answer, 'an answer');
+    return bytes[0] === 21 ? (bytes[6] as number) : 'ServerHello';
+  } finally {
+    socket.destroy();
+  }
+}
