@@ -42,6 +42,7 @@ import type { finished as Finished } from 'node:stream/promises';
 declare global {
   const connect: typeof api.connect;
   const createServer: typeof api.createServer;
+  const SslContext: typeof api.SslContext;
   const OpenSslError: typeof api.OpenSslError;
   type OpenSslError = api.OpenSslError;
   const finished: typeof Finished;
