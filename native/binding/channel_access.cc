@@ -85,11 +85,11 @@ ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes) {
 
 bool ChannelAccess::move_to_loop(engine::OperationId id) {
   const auto arrive_there = [self = shared_from_this(), id] { self->arrive(id); };
-  moving_ = thread_->post([channel = channel_, delivery = delivery_, arrive_there] {
+  moving_ = thread_->post([channel = channel_, thread = thread_.get(), arrive_there] {
     channel->leave();
     // What was recorded before goes ahead.
     channel->reactor().deliver();
-    delivery->mailbox().post(arrive_there);
+    thread->answer(arrive_there);
   });
   return moving_;
 }

@@ -88,15 +88,10 @@ void IoThread::stop() {
 }
 
 void IoThread::deliver(std::unique_ptr<EventBatch> batch) {
-  const std::shared_ptr<Owner> owner = owner_.lock();
-  if (!owner) return;
-  activity_->enter();
-  const bool sent = owner->mailbox().post([self = shared_from_this(), batch = std::move(batch)]() mutable {
+  answer([self = shared_from_this(), batch = std::move(batch)]() mutable {
     if (const std::shared_ptr<Owner> receiver = self->owner_.lock()) receiver->dispatch(*batch);
     self->give_back(std::move(batch));
-    self->activity_->leave();
   });
-  if (!sent) activity_->leave();
 }
 
 void IoThread::give_back(std::unique_ptr<EventBatch> batch) {

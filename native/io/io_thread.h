@@ -79,8 +79,21 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
     post([this, why = std::move(why), told = std::move(told)]() mutable {
       reactor_->evict(why);
       reactor_->deliver();
-      if (const std::shared_ptr<Owner> owner = owner_.lock()) owner->mailbox().post(std::move(told));
+      answer(std::move(told));
     });
+  }
+  // From this thread: `function` runs on the owner's. Until it has run the owner's loop has something to wait for: what
+  // caused it may be the last thing that keeps the process running.
+  template <typename Function>
+  void answer(Function function) {
+    const std::shared_ptr<Owner> owner = owner_.lock();
+    if (!owner) return;
+    activity_->enter();
+    const bool sent = owner->mailbox().post([activity = activity_, function = std::move(function)]() mutable {
+      function();
+      activity->leave();
+    });
+    if (!sent) activity_->leave();
   }
   // Closes what lives here, and waits for the thread to end.
   void stop();

@@ -46,6 +46,31 @@ describe('a program', () => {
     }
   });
 
+  it('that awaits the end of its IoPool last of all ends when it is through', async () => {
+    const { ca, server } = certificates();
+    const code = `
+      import { readFileSync } from 'node:fs';
+      import { connect, createServer, IoPool } from 'system-tls';
+      const [cert, key, ca] = process.argv.slice(1, 4).map(file => readFileSync(file, 'utf8'));
+      const io = new IoPool({ threads: 1 });
+      const server = createServer({ cert, key, io }, socket => socket.on('error', () => {}).end('bye'));
+      await server.listen({ host: '127.0.0.1' });
+      const { port } = server.address();
+      const socket = await connect({ host: '127.0.0.1', port, servername: 'localhost', ca, io });
+      for await (const chunk of socket) if (String(chunk) !== 'bye') throw new Error('not what was said');
+      await server.close();
+      await io.close();
+      console.log('done');
+    `;
+    const run = () => nodeScript(code, { args: [server.certFile, server.keyFile, ca.certFile] });
+    for (let round = 0; round < 5; round++) {
+      for (const child of [run(), run()]) {
+        assert.deepEqual(await within(child.exited, 'the program to end'), { code: 0, signal: null }, child.output);
+        assert.match(child.output, /done/);
+      }
+    }
+  });
+
   it('that has said its last words ends soon', async () => {
     const { ca, server } = certificates();
     const code = `
