@@ -1,10 +1,11 @@
 // Fills prebuilds/ for this platform: Node-API, stripped, tagged by C library and by OpenSSL's major version. See
 // prebuilds/README.md.
 
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
+import { splitSymbols } from './debug-symbols.mjs';
 import { findOpenssl, thisMachine } from './find-openssl.mjs';
 import { findNodeDirectory } from './node-headers.mjs';
 import { root, runTool, Stop } from './run.mjs';
@@ -29,6 +30,12 @@ function libcTag({ platform, exists }) {
   return [`--tag-libc=${exists('/etc/alpine-release') ? 'musl' : 'glibc'}`];
 }
 
+/** @param {string} folder */
+function binariesIn(folder) {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return files.filter(file => file.endsWith('.node')).map(file => path.join(folder, file));
+}
+
 await runMain(async () => {
   await setup();
   const machine = thisMachine();
@@ -38,10 +45,13 @@ await runMain(async () => {
   try {
     const nodeDirectory = findNodeDirectory(machine, realpathSync(process.execPath));
     const name = `system-tls.openssl${openssl.version.major}`;
-    const args = ['--napi', '--strip', `--name=${name}`, `--target=${process.versions.node}`, ...libcTag(machine)];
-    const env = nodeDirectory ? { npm_config_nodedir: nodeDirectory } : {};
+    const args = ['--napi', `--name=${name}`, `--target=${process.versions.node}`, ...libcTag(machine)];
+    // Functions and lines: what stacks and profiles show.
+    const flags = `${process.env['CXXFLAGS'] ?? ''} -g1`.trim();
+    const env = { CXXFLAGS: flags, ...(nodeDirectory && { npm_config_nodedir: nodeDirectory }) };
     const code = runTool('prebuildify/bin.js', args, { cwd: folder, quiet: true, env });
     if (code !== 0) return code;
+    for (const file of binariesIn(path.join(folder, 'prebuilds'))) splitSymbols(file, machine.platform);
     mkdirSync(path.join(root, 'prebuilds'), { recursive: true });
     cpSync(path.join(folder, 'prebuilds'), path.join(root, 'prebuilds'), { recursive: true });
     console.log(`made prebuilds/${process.platform}-${process.arch}/${name}.*.node`);

@@ -3,6 +3,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -97,6 +98,22 @@ const identify = `const { openssl } = await import('system-tls');
 if (!openssl.isolated) throw new Error('not isolated');
 console.log(openssl.version);`;
 
+/** @param {string} tarball  @param {string} folder */
+function checkSymbols(tarball, folder) {
+  if (spawnSync('tar', ['-xzf', tarball, '-C', folder]).status !== 0) throw new Error('tar failed');
+  const prebuilds = path.join(folder, 'package/prebuilds');
+  const files = readdirSync(prebuilds, { recursive: true, encoding: 'utf8' });
+  const symbols = files.find(file => /\.(debug|dSYM)$/.test(file));
+  if (symbols) throw new Error(`${symbols} is packed`);
+  for (const file of files.filter(name => name.includes('linux') && name.endsWith('.node'))) {
+    const binary = readFileSync(path.join(prebuilds, file));
+    if (binary.includes('.debug_info') || !binary.includes('.gnu_debuglink'))
+      throw new Error(`${file} is not stripped`);
+    if (!existsSync(path.join(root, 'prebuilds', `${file}.debug`)))
+      throw new Error(`the symbols of ${file} are missing`);
+  }
+}
+
 /**
  * @param {string} tarball
  * @param {string} folder
@@ -135,6 +152,7 @@ await runMain(async () => {
         if (spawnSync('/bin/sh', ['-c', `command -v ${tool}`], { env: { PATH } }).status === 0) throw new Error(tool);
       }
     });
+    expect('has stripped binaries, whose symbols are kept outside', () => checkSymbols(tarball, folder));
     installAndUse(tarball, path.join(folder, 'without-scripts'), ['--ignore-scripts'], PATH);
     installAndUse(tarball, path.join(folder, 'with-scripts'), [], PATH);
   } finally {

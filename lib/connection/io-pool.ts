@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { NativeIoPool } from '../../types/binding.d.ts';
 import { invalidArgType, invalidThis, tlsError } from '../base/coded-error.ts';
+import { debug, debugging } from '../base/debug.ts';
 import { validateInteger, validateObject } from '../base/validate.ts';
 import { withResolvers } from '../base/with-resolvers.ts';
 import { EventKind } from '../native/constants.ts';
@@ -70,6 +71,7 @@ export class IoPool {
     this.#closing = makeClosing();
     this.#native = new binding.NativeIoPool(this.#closing.id, threads);
     this.#tracked = track(this.#native);
+    if (debugging) debug('IoPool #%d: %d threads', this.#closing.id, threads);
   }
 
   get threads(): number {
@@ -90,6 +92,7 @@ export class IoPool {
     const pool = own(this);
     if (!pool.#closed) {
       pool.#closed = true;
+      if (debugging) debug('IoPool #%d: closes, with connections %o', pool.#closing.id, pool.connections);
       register(pool.#closing);
       keepAlive(pool.#closing, true);
       pool.#native.close();

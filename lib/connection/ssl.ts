@@ -7,6 +7,7 @@ import type {
   QuestionKind as QuestionKindType,
 } from '../../types/binding.d.ts';
 import { invalidArgValue } from '../base/coded-error.ts';
+import { debug, debugging } from '../base/debug.ts';
 import { isThenable } from '../base/thenable.ts';
 import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from '../base/validate.ts';
 import { listenersChanged } from '../base/watched-emitter.ts';
@@ -139,6 +140,7 @@ export class Ssl extends SslState implements Sink {
     const connection = connectionOf(this);
     connection.pool = pool;
     connection.sink = this;
+    connection.keylog = internals.policy.keylog;
     connection.peerName = settings.host ?? '';
     this.#context = context;
     this.#names = known;
@@ -207,6 +209,7 @@ export class Ssl extends SslState implements Sink {
     assertNoTransport(connection);
     claimBios(connection, from, to);
     connection.native.setBio(from.native, to.native);
+    if (debugging) debug('%s #%d: transport: BIOs', connection.description, connection.id);
     connection.hasTransport = true;
     connection.duplexes = [from.duplex, to.duplex].filter(each => each !== undefined);
     connection.noteEvents();

@@ -1,6 +1,7 @@
 // From the options that users know to what native code takes.
 import type { NativeContextOptions } from '../../types/binding.d.ts';
 import { invalidArgType, invalidArgValue, tlsError } from '../base/coded-error.ts';
+import { type KeylogFile, keylogFile, keylogOfProcess } from '../base/keylog-file.ts';
 import {
   asBytes,
   optionalBoolean,
@@ -107,6 +108,13 @@ export interface OwnContextOptions extends CredentialOptions, TrustOptions, Veri
    * {@link Ssl.quietShutdown}.
    */
   readonly quietShutdown?: boolean | undefined;
+  /**
+   * A file to which the secrets of all connections are appended, in the NSS key log format (RFC 9850); true: the one that the
+   * environment variable SSLKEYLOGFILE names, if it is set, which is ignored otherwise. Whoever reads it can read and forge
+   * the connections: for debugging alone. node's flag `--tls-keylog` does the same for the whole process.
+   * SSL_CTX_set_keylog_callback(3).
+   */
+  readonly keylogFile?: string | true | undefined;
   /** KeyUpdates that a peer may send in a row without data before the connection is closed. */
   readonly keyUpdateLimit?: number | undefined;
 }
@@ -120,6 +128,7 @@ export interface ContextPolicy {
   readonly keyUpdateLimit: number | undefined;
   /** It names groups of its own. */
   readonly namesGroups: boolean;
+  readonly keylog: KeylogFile | null;
 }
 
 const maxInt32 = 2 ** 31 - 1;
@@ -149,7 +158,15 @@ export function contextPolicy(options: OwnContextOptions): ContextPolicy {
     renegotiation: renegotiationPolicy(options.clientRenegotiation),
     keyUpdateLimit: optionalInteger(options.keyUpdateLimit, 'options.keyUpdateLimit', 1, maxInt32),
     namesGroups: groups(options.ecdhCurve) !== undefined,
+    keylog: keylog(options.keylogFile),
   };
+}
+
+function keylog(value: unknown): KeylogFile | null {
+  if (value === undefined || value === null || value === false) return keylogOfProcess();
+  const path = value === true ? process.env['SSLKEYLOGFILE'] : optionalString(value, 'options.keylogFile');
+  if (path === '' && value !== true) throw invalidArgValue('options.keylogFile', 'must not be empty', path);
+  return path ? keylogFile(path) : keylogOfProcess();
 }
 
 /** node:tls takes a name here, or 'auto' for the library's own list. */

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { abortError, invalidArgValue, invalidThis, tlsError } from '../base/coded-error.ts';
+import { debug, debugging } from '../base/debug.ts';
 import {
   optionalBoolean,
   optionalFunction,
@@ -199,6 +200,7 @@ export class Server extends EventEmitter<ServerEvents> {
       if (server.#acceptor === acceptor) server.#acceptor = null;
       throw error;
     }
+    if (debugging) debug('server: listens on %o', server.address());
     server.emit('listening');
     return this;
   }

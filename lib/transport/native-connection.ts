@@ -16,9 +16,11 @@ import type {
 import { hostAndPort } from '../base/address.ts';
 import { closedError, detachedTarget, tlsError } from '../base/coded-error.ts';
 import { copyBytes } from '../base/copy-bytes.ts';
+import { debug, debugging } from '../base/debug.ts';
+import type { KeylogFile } from '../base/keylog-file.ts';
 import { isThenable } from '../base/thenable.ts';
 import { toError, withAlert } from '../errors/errors.ts';
-import { EventKind, internalError, QuestionKind, Status, verifyFailed } from '../native/constants.ts';
+import { EventKind, internalError, Observe, QuestionKind, Status, verifyFailed } from '../native/constants.ts';
 import { binding } from '../native/load-binding.ts';
 import {
   batchHas,
@@ -32,6 +34,7 @@ import {
 } from './dispatch.ts';
 import type { DuplexBio } from './duplex-bio.ts';
 import { PendingOperations } from './pending-operations.ts';
+import { traced } from './trace.ts';
 
 /** An operation that has not ended. Exactly one of the two is called, once. */
 export interface Pending {
@@ -119,6 +122,8 @@ export class Connection implements DispatchTarget {
   forwarder: Forwarder | null = null;
   /** The last chance to ask the native connection for something. */
   beforeClose: (() => void) | null = null;
+  /** Where its secrets go. */
+  #keylog: KeylogFile | null = null;
   /** host:port or the like, for messages, if it is known better than by its address. */
   peerName = '';
   hasTransport = false;
@@ -148,6 +153,10 @@ export class Connection implements DispatchTarget {
     this.server = server;
     this.native = new binding.NativeConnection(context, this.id, native, pool);
     register(this);
+    if (debugging) {
+      this.#log(`made, ${pool === undefined ? 'on the loop' : 'on an I/O thread'}`);
+      this.#observe();
+    }
   }
 
   get closed(): boolean {
@@ -185,6 +194,7 @@ export class Connection implements DispatchTarget {
   /** `sole`: nobody else will use the socket, even if it is not ours to close. */
   setFd(fd: number, close: boolean, sole: boolean): void {
     this.native.setFd(fd, close, sole);
+    if (debugging) this.#log(`transport: descriptor ${fd}`);
     this.hasTransport = true;
     this.noteEvents();
   }
@@ -272,6 +282,7 @@ export class Connection implements DispatchTarget {
   /** Frees everything, at once; what is pending fails with ERR_TLS_CLOSED. */
   close(error: Error | null = null): void {
     if (this.#closed) return;
+    if (debugging) this.#log(`closed${error === null ? '' : `: ${error.message}`}`);
     this.beforeClose?.();
     this.#closed = true;
     this.#flowing = false;
@@ -296,7 +307,23 @@ export class Connection implements DispatchTarget {
     const now = listening ? before | bit : before & ~bit;
     if (who === 'ssl') this.#observedBySsl = now;
     else this.#observedBySocket = now;
-    this.native.observe(this.#observedBySsl | this.#observedBySocket);
+    this.#observe();
+  }
+
+  #observe(): void {
+    const here = (this.#keylog === null ? 0 : Observe.Keylog) | (debugging ? Observe.Info : 0);
+    this.native.observe(this.#observedBySsl | this.#observedBySocket | here);
+  }
+
+  /** To be set before the handshake. */
+  set keylog(file: KeylogFile | null) {
+    this.#keylog = file;
+    if (file !== null) this.#observe();
+  }
+
+  /** Only where `debugging`. */
+  #log(what: string): void {
+    debug('%s #%d: %s', this.description, this.id, what);
   }
 
   /** What the Ssl has emitted. */
@@ -324,6 +351,7 @@ export class Connection implements DispatchTarget {
   }
 
   #route(kind: number, a: number, b: number, c: number, bytes: Uint8Array): void {
+    if (debugging) this.#trace(kind, a, b, c);
     switch (kind) {
       case EventKind.OpDone:
         this.#end(a, c * 2 ** 31 + b);
@@ -346,6 +374,10 @@ export class Connection implements DispatchTarget {
       case EventKind.Exported:
         this.#end(a, binding.payload(b) as Buffer);
         break;
+      case EventKind.Keylog:
+        this.#keylog?.write(binding.payload(a) as string);
+        this.sink?.[onInform](kind, a, b, c);
+        break;
       case EventKind.PeerUpdated:
         this.#peerUpdates?.take(a)?.done(0);
         this.#keep();
@@ -362,6 +394,11 @@ export class Connection implements DispatchTarget {
       default:
         this.sink?.[onInform](kind, a, b, c);
     }
+  }
+
+  #trace(kind: number, a: number, b: number, c: number): void {
+    const line = traced(this.native, kind, a, b, c);
+    if (line !== undefined) this.#log(line);
   }
 
   #endRead(op: number, bytes: Uint8Array, offset: number, length: number): void {

@@ -9,7 +9,7 @@ std::shared_ptr<IoPool> IoPool::open(const std::shared_ptr<IoThread::Owner>& own
   auto pool = std::make_shared<IoPool>();
   const std::size_t each = slabs.size() / threads;
   for (std::size_t index = 0; index < threads; ++index) {
-    auto thread = IoThread::open(owner, slabs.subspan(index * each, each), failure);
+    auto thread = IoThread::open(owner, slabs.subspan(index * each, each), index, failure);
     if (!thread) return nullptr;
     pool->threads_.push_back(std::move(thread));
   }

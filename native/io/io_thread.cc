@@ -1,11 +1,13 @@
 #include "io/io_thread.h"
 
 #include <openssl/crypto.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
+#include <string>
 
 #include "io/fd.h"
 
@@ -27,12 +29,22 @@ int descriptors_for_loop() {
   }
   return 0;
 }
+// Linux has room for fifteen letters.
+void name_this_thread(const std::string& name) {
+#ifdef __APPLE__
+  pthread_setname_np(name.c_str());
+#elif defined(__linux__)
+  pthread_setname_np(pthread_self(), name.c_str());
+#else
+  static_cast<void>(name);
+#endif
+}
 }  // namespace
 
 std::shared_ptr<IoThread> IoThread::open(const std::weak_ptr<Owner>& owner, std::span<const Slab> slabs,
-                                         FailurePtr& failure) {
+                                         std::size_t number, FailurePtr& failure) {
   const std::shared_ptr<Owner> living = owner.lock();
-  std::shared_ptr<IoThread> thread(new IoThread(owner, living->activity()));
+  std::shared_ptr<IoThread> thread(new IoThread(owner, living->activity(), number));
   failure = thread->start(slabs);
   return failure ? nullptr : thread;
 }
@@ -62,6 +74,7 @@ FailurePtr IoThread::start(std::span<const Slab> slabs) {
 
 void IoThread::run_loop(void* self) {
   auto& thread = *static_cast<IoThread*>(self);
+  name_this_thread("system-tls/" + std::to_string(thread.number_));
   // Ends when the last handle is closed: see stop().
   uv_run(&thread.loop_, UV_RUN_DEFAULT);
   // What OpenSSL keeps for each thread; its own exit handler is not there (OPENSSL_INIT_NO_ATEXIT).

@@ -36,8 +36,9 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
   };
 
   // Null: `failure` says why. `slabs` stay valid until stop() has returned.
+  // `number`: of its pool, for the name that debuggers and profilers show.
   static std::shared_ptr<IoThread> open(const std::weak_ptr<Owner>& owner, std::span<const Slab> slabs,
-                                        openssl::FailurePtr& failure);
+                                        std::size_t number, openssl::FailurePtr& failure);
   // The owner's thread.
   ~IoThread() override { stop(); }
 
@@ -123,8 +124,8 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
     bool given_ = false;
   };
 
-  IoThread(std::weak_ptr<Owner> owner, std::shared_ptr<Activity> activity)
-      : owner_(std::move(owner)), activity_(std::move(activity)) {}
+  IoThread(std::weak_ptr<Owner> owner, std::shared_ptr<Activity> activity, std::size_t number)
+      : owner_(std::move(owner)), activity_(std::move(activity)), number_(number) {}
   openssl::FailurePtr start(std::span<const Slab> slabs);
   static void run_loop(void* self);
   // The owner's thread: the batch may be used again.
@@ -132,6 +133,7 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
 
   const std::weak_ptr<Owner> owner_;
   const std::shared_ptr<Activity> activity_;
+  const std::size_t number_;
   uv_loop_t loop_{};
   bool loop_open_ = false;
   bool running_ = false;
