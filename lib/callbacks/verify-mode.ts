@@ -62,7 +62,7 @@ export function verifyPolicy(options: VerifyOptions, otherwise: VerifyPolicy = d
   if (policy.verifier !== null && policy.mode === undefined && !policy.rejectUnauthorized) {
     throw invalidArgValue(
       'options.rejectUnauthorized',
-      `is false, while "${policy.verifier.name}" decides: leave one of them away (${policy.verifier.name}: null); a server to which certificates are optional has verifyMode: 'PEER'`,
+      `is false, while "${policy.verifier.name}" decides: omit one of them (${policy.verifier.name}: null); a server to which certificates are optional has verifyMode: 'PEER'`,
       false,
     );
   }
@@ -91,7 +91,7 @@ function modePolicy(options: VerifyOptions, otherwise: ModePolicy): ModePolicy {
     if (isGiven(requestCert) || isGiven(rejectUnauthorized)) {
       throw invalidArgValue(
         'options.verifyMode',
-        'says it all: leave requestCert and rejectUnauthorized away',
+        'says it all: omit requestCert and rejectUnauthorized',
         verifyMode,
       );
     }
@@ -127,7 +127,7 @@ export function assertCanWait(server: boolean, { verifier }: Pick<VerifyPolicy, 
   if (!server || verifier === null || openssl.features.async) return;
   throw tlsError(
     'ERR_TLS_ASYNC_UNAVAILABLE',
-    `a server cannot wait for "options.${verifier.name}" here: OpenSSL has no ASYNC jobs on this platform (openssl.features.async); leave it away`,
+    `a server cannot wait for "options.${verifier.name}" here: OpenSSL has no ASYNC jobs on this platform (openssl.features.async); omit the option`,
   );
 }
 

@@ -20,8 +20,8 @@ const datagramNumbers: ReadonlyMap<unknown, number> = new Map([
 const reasons: ReadonlyMap<unknown, string> = new Map([
   ['SSLv2', 'SSL 2.0 is broken (RFC 6176) and OpenSSL has not had it since 1.1.0'],
   ['SSLv3', 'SSL 3.0 is broken (RFC 7568) and OpenSSL as systems ship it is built without'],
-  ['SSLv23', 'it was a name for "any version": leave minVersion and maxVersion away'],
-  ['TLS', 'it was a name for "any version": leave minVersion and maxVersion away'],
+  ['SSLv23', 'it was a name for "any version": omit minVersion and maxVersion'],
+  ['TLS', 'it was a name for "any version": omit minVersion and maxVersion'],
 ]);
 
 export const tls12 = 0x303;
@@ -71,7 +71,7 @@ function fixedVersion({ minVersion, maxVersion }: { minVersion?: unknown; maxVer
   throw tlsError(
     'ERR_TLS_PROTOCOL_VERSION_CONFLICT',
     '"options.method" names one version, and minVersion or maxVersion another bound: ' +
-      "leave one of them away; the method 'TLS' takes bounds",
+      "omit one of them; the method 'TLS' takes bounds",
   );
 }
 

@@ -156,7 +156,7 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     const port = optionalInteger(options.port, 'options.port', 0, 65535) ?? 0;
     const host = optionalString(options.host, 'options.host') || '::';
     const ipv6Only = optionalBoolean(options.ipv6Only, 'options.ipv6Only', false);
-    if (server.#accepting) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server listens already');
+    if (server.#accepting) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server is already listening');
     if (server.#closing !== null && server.#peers.size > 0) {
       throw tlsError('ERR_TLS_SERVER_CLOSING', 'the server waits for its last connection to end: await close() first');
     }

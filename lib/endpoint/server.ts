@@ -177,7 +177,7 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   async listen(options: ListenOptions = {}): Promise<this> {
     const server = own(this);
-    if (server.#acceptor !== null) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server listens already');
+    if (server.#acceptor !== null) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server is already listening');
     if (server.#closing !== null && server.#connections.size > 0) {
       throw tlsError('ERR_TLS_SERVER_CLOSING', 'the server waits for its last connection to end: await close() first');
     }

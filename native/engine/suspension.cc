@@ -37,7 +37,7 @@ bool Connection::set_may_ask(std::uint32_t kind, bool on) {
 FailurePtr Connection::cannot_ask() {
   return openssl::named_failure("ERR_TLS_ASYNC_UNAVAILABLE",
                                 "A server's verification cannot wait for JavaScript here: OpenSSL has no ASYNC jobs on "
-                                "this platform (openssl.features.async); leave the option verify away");
+                                "this platform (openssl.features.async); omit the option verify");
 }
 
 FailurePtr Connection::suspended_failure() {
