@@ -89,11 +89,7 @@ function modePolicy(options: VerifyOptions, otherwise: ModePolicy): ModePolicy {
   const { requestCert, rejectUnauthorized, verifyMode } = options;
   if (isGiven(verifyMode)) {
     if (isGiven(requestCert) || isGiven(rejectUnauthorized)) {
-      throw invalidArgValue(
-        'options.verifyMode',
-        'says it all: omit requestCert and rejectUnauthorized',
-        verifyMode,
-      );
+      throw invalidArgValue('options.verifyMode', 'says it all: omit requestCert and rejectUnauthorized', verifyMode);
     }
     const mode = modeOf(verifyMode);
     const peer = (mode & VerifyMode.Peer) !== 0;

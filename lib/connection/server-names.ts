@@ -36,7 +36,6 @@ export class Choices {
    * @param policy - what whoever makes the connections says of verification: it holds for contexts that are ready too
    */
   constructor(base: ContextInternals, policy: VerifyOptions) {
-    assertMethodCarries(base.policy.method, 'stream', 'the option serverNames');
     this.#base = base;
     this.#policy = policy;
   }

@@ -6,6 +6,7 @@ import type { CallbackRequest } from '../callbacks/request.ts';
 import { binding } from '../native/load-binding.ts';
 import { idContext, type Trusted, trustDigest } from '../session/policy.ts';
 import { lockedCredentials } from './credentials.ts';
+import { assertMethodCarries } from './methods.ts';
 import { type ContextPolicy, contextPolicy, nativeContextOptions, type OwnContextOptions } from './options.ts';
 import { askAhead, passphraseOption } from './passphrase.ts';
 import { inheritable, type Named, type Names, namesOf, ownOptions } from './server-names.ts';
@@ -94,6 +95,7 @@ export class SslContext {
     const names: ContextNames | undefined = namesOf(options, (value, option) =>
       namedContext(value, inheritable(options), option),
     );
+    if (names !== undefined) assertMethodCarries(policy.method, 'stream', 'the option serverNames');
     this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel }, names };
   }
 

@@ -4,21 +4,24 @@ import { once } from 'node:events';
 import tls from 'node:tls';
 import {
   type ConnectOptions,
+  createDtlsServer,
   createServer,
   type OnServerName,
   type OpenSslError,
   type ServerOptions,
   SslContext,
   type SslContextOptions,
+  type SslOptions,
   type SslSession,
   type TlsSocket,
 } from 'system-tls';
 import { needsProgram } from '../../support/capabilities.ts';
 import { certificates, type Identity, issue } from '../../support/certificates.ts';
+import { Child } from '../../support/child.ts';
 import { answerTo, clientHello, serverNameList } from '../../support/client-hello.ts';
 import { codes } from '../../support/codes.ts';
 import { rejected, thrown } from '../../support/errors.ts';
-import { tls12, tls13, versions } from '../../support/memory-pair.ts';
+import { makePair, tls12, tls13, versions } from '../../support/memory-pair.ts';
 import { gnutlsClient, opensslClient } from '../../support/peers.ts';
 import { connectTo, pool, type Running, startServer } from '../../support/sockets.ts';
 import { deferred, sleep, until, within } from '../../support/wait.ts';
@@ -280,6 +283,49 @@ describe('the context by server name', () => {
     assert.equal(asked, 1);
   });
 
+  describe('of an Ssl, over BIOs', () => {
+    const servers = (more: SslContextOptions = {}) =>
+      new SslContext({
+        ...pair(certificates().server),
+        serverNames: names() as SslContextOptions['serverNames'],
+        ...more,
+      });
+    const both = (context: SslContext, servername: string, server: Partial<SslOptions> = {}) =>
+      makePair({
+        serverContext: context,
+        client: { rejectUnauthorized: false },
+        clientSsl: { servername },
+        serverSsl: server,
+      });
+
+    for (const transport of ['queues', 'pair'] as const) {
+      it(`through ${transport}: by map and by function, byte by byte`, async () => {
+        const context = servers({ onServerName: async () => contextOf('c') });
+        for (const [name, subject] of [
+          ['a.example', 'CN=a'],
+          ['elsewhere', 'CN=c'],
+        ] as const) {
+          const memory = makePair({
+            serverContext: context,
+            client: { rejectUnauthorized: false },
+            clientSsl: { servername: name },
+            transport,
+          });
+          await memory.handshake({ fragment: 1 });
+          assert.equal(memory.client.peerCertificate?.subject, subject);
+          assert.deepEqual(memory.server.context.certificate?.subject, subject);
+        }
+      });
+    }
+
+    it('what the Ssl says of verification holds for ready contexts', async () => {
+      const context = servers({ serverNames: { 'a.example': contextOf('a', { ca: certificates().ca.cert }) } });
+      const memory = both(context, 'a.example', { requestCert: true });
+      await rejected(memory.handshake(), /./);
+      assert.match(String(memory.server.peerCertificate), /null/);
+    });
+  });
+
   describe('changed while the server runs', () => {
     it('adds, replaces and removes; connections that there are keep theirs', async () => {
       const running = await startServer({ ...tls12, clientRenegotiation: true });
@@ -352,16 +398,45 @@ describe('the context by server name', () => {
       }
     });
 
-    it('gnutls-cli gets the right one', async function () {
+    it('gnutls-cli gets the right one, resumed too', async function () {
       needsProgram(this, 'gnutls-cli');
-      const { port } = await startServer({ serverNames: names() });
+      const { port } = await startServer({ serverNames: names(), onServerName: () => contextOf('c') });
       for (const [name, subject] of [
         ['a.example', 'CN=a'],
         ['w.b.example', 'CN=b'],
+        ['elsewhere', 'CN=c'],
       ] as const) {
-        const peer = gnutlsClient(port, ['--insecure', '--sni-hostname', name]);
+        const peer = gnutlsClient(port, ['--insecure', '--sni-hostname', name, '--resume', '--waitresumption']);
         await peer.printed(new RegExp(`subject .${subject}`));
+        await peer.printed(/This is a resumed session/);
         peer.signal('SIGKILL');
+      }
+    });
+
+    it('curl --resolve gets the right one of three, resumed too', async function () {
+      needsProgram(this, 'curl');
+      const { server, port } = await startServer({
+        serverNames: { 'a.example': pair(identities().a), '*.b.example': pair(identities().b) },
+        onServerName: name => (name === 'c.example' ? contextOf('c') : null),
+        strictEnd: false,
+      });
+      server.on('secureConnection', socket => {
+        const body = `${socket.ssl.context.certificate?.subject} ${socket.ssl.sessionReused ? 'resumed' : 'full'}\n`;
+        socket.on('data', () =>
+          socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`),
+        );
+      });
+      for (const [name, subject] of [
+        ['a.example', 'CN=a'],
+        ['w.b.example', 'CN=b'],
+        ['c.example', 'CN=c'],
+      ] as const) {
+        const url = `https://${name}:${port}/`;
+        const common = ['-sS', '--cacert', certificates().ca.certFile, '--resolve', `${name}:${port}:127.0.0.1`];
+        // Both in one process, which keeps the session.
+        const child = new Child('curl', [...common, url, url]);
+        assert.deepEqual(await within(child.exited, 'curl to end'), { code: 0, signal: null }, child.output);
+        assert.deepEqual(child.output.trim().split('\n'), [`${subject} full`, `${subject} resumed`]);
       }
     });
 
@@ -576,6 +651,12 @@ describe('the context by server name', () => {
       assert.equal(await met(running.port, 'a.example'), 'CN=localhost');
       running.server.addServerName('a.example', pair(identities().a));
       assert.equal(await met(running.port, 'a.example'), 'CN=a');
+    });
+
+    it('with DTLS: refused', () => {
+      thrown(() => new SslContext({ method: 'DTLS', onServerName: () => null }), 'ERR_TLS_DTLS');
+      const dtls = { ...pair(certificates().server), unknownServerName: 'reject' } as const;
+      thrown(() => createDtlsServer(dtls), 'ERR_TLS_DTLS');
     });
 
     it('beside a ready context names have their own options', async () => {
