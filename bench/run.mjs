@@ -1,4 +1,4 @@
-// npm run bench [-- NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--openssl PREFIX-OR-VERSION] [--no-results]
+// npm run bench [-- NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--against CHECKOUT] [--openssl PREFIX-OR-VERSION] [--no-results]
 // npm run bench -- --page: measures nothing; writes the tables in docs/performance.md again, from bench/results.
 //
 // NAME is a group (bulk-receive, bulk-send, echo, handshake, verify, https, memory, key-update) or the beginning of a job's name.
@@ -18,7 +18,7 @@ import { label } from './harness/jobs.mjs';
 import { describeMachine } from './harness/machine.mjs';
 import { measure } from './harness/measure.mjs';
 import { writePage } from './harness/page.mjs';
-import { jobTable, Progress, targetTable } from './harness/report.mjs';
+import { jobTable, Progress, targetTable, versionTable } from './harness/report.mjs';
 import { judge } from './harness/targets.mjs';
 import { build, floor, folder, load } from './native/build.mjs';
 
@@ -161,7 +161,7 @@ await runMain(async () => {
   build();
   const machine = describeMachine();
   const programs = findPrograms(args.openssl);
-  const peers = findPeers(programs, folder);
+  const peers = findPeers(programs, folder, args.against);
   const missing = missingPeers(args.jobs, peers);
   if (missing.length > 0) console.log(`Not on this machine, and left out: ${missing.join(', ')}\n`);
   const jobs = args.jobs;
@@ -171,6 +171,10 @@ await runMain(async () => {
   }
   const certificates = makeCertificates(path.join(folder, 'certificates'));
   const measured = await runAll(jobs, args, peers, { ...args, programs, certificates });
+  if (args.against !== undefined) {
+    console.log(versionTable(jobs, measured.results));
+    return 0;
+  }
   const judged = judge(measured.results);
   console.log(targetTable(judged));
   if (args.write) await writeResults(jobs, args, measured, judged, machine, missing);

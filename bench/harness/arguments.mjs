@@ -1,11 +1,13 @@
 // The command line of the benchmark, checked before anything is built.
 
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Stop } from '../../scripts/run.mjs';
-import { selectJobs } from './jobs.mjs';
+import { beforeOf, selectJobs } from './jobs.mjs';
 
 const usage =
-  'Usage: npm run bench -- [NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--openssl PREFIX-OR-VERSION] [--no-results] [--page]';
+  'Usage: npm run bench -- [NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--against CHECKOUT] [--openssl PREFIX-OR-VERSION] [--no-results] [--page]';
 
 /**
  * @param {string} what
@@ -25,6 +27,7 @@ function parse() {
         seconds: { type: 'string', default: '2' },
         threads: { type: 'string', default: '1' },
         only: { type: 'string' },
+        against: { type: 'string' },
         openssl: { type: 'string' },
         'no-results': { type: 'boolean', default: false },
         page: { type: 'boolean', default: false },
@@ -74,6 +77,18 @@ function withPeers(jobs, only) {
     .filter(({ contestants }) => contestants.length > 0);
 }
 
+/** @param {string | undefined} against  a checkout of another version, with its build */
+function checkout(against) {
+  if (against === undefined) return undefined;
+  const folder = path.resolve(against);
+  const built = ['dist/index.js', 'bench/servers/system-tls.mjs'].every(file => existsSync(path.join(folder, file)));
+  return built ? folder : refuse(`--against must be a checkout in which 'npm run setup' has run; it is '${against}'.`);
+}
+
+/** Whoever is ours takes part in both versions, one after the other. @param {import('./jobs.mjs').Job[]} jobs */
+const inBothVersions = jobs =>
+  jobs.map(job => ({ ...job, contestants: job.contestants.flatMap(each => [each, ...beforeOf(each)]) }));
+
 /** Prints what is wrong, and how it is used, and throws Stop. */
 export function readArguments() {
   const { values, positionals } = parse();
@@ -83,5 +98,14 @@ export function readArguments() {
     threads: count('threads', values.threads),
   };
   const jobs = withPeers(jobsOf(positionals), values.only?.split(','));
-  return { ...numbers, jobs, openssl: values.openssl, write: !values['no-results'], page: values.page };
+  const against = checkout(values.against);
+  return {
+    ...numbers,
+    jobs: against === undefined ? jobs : inBothVersions(jobs),
+    against,
+    openssl: values.openssl,
+    // Results are those of one version.
+    write: !values['no-results'] && against === undefined,
+    page: values.page,
+  };
 }

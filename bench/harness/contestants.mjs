@@ -160,30 +160,35 @@ async function startNginx(given, scratch) {
  * The peers that this machine has: each starts a process for a job.
  * @param {Programs} programs
  * @param {string} scratch
+ * @param {string} [against]  the checkout of another version of ours
  */
-export function findPeers(programs, scratch) {
+export function findPeers(programs, scratch, against) {
   const bun = findBun();
-  const script = (/** @type {string} */ name) => path.join(bench, 'servers', name);
+  const script = (/** @type {string} */ name, folder = bench) => path.join(folder, 'servers', name);
   const flags = (/** @type {Record<string, string>} */ given) => {
     const { mode = '', ...rest } = given;
     return [mode, ...Object.entries(rest).flatMap(([name, value]) => [`--${name}`, value])];
   };
+  /** @param {string} name @param {Record<string, string>} given @param {string} [folder] */
+  const ours = (name, given, folder) => {
+    const args = ['--expose-gc', script('system-tls.mjs', folder), ...flags(given)];
+    return started(new TalkingProcess(name, programs.node, args, programs.env));
+  };
   /** @type {Record<string, (given: Record<string, string>) => Promise<Measured>>} */
   const peers = {
     c: given => started(new TalkingProcess('C', programs.floor, flags(given), programs.env)),
-    'system-tls': given => {
-      const args = ['--expose-gc', script('system-tls.mjs'), ...flags(given)];
-      return started(new TalkingProcess('system-tls', programs.node, args, programs.env));
-    },
-    'system-tls-threads': given => {
-      const args = ['--expose-gc', script('system-tls.mjs'), ...flags(given), '--io', '1'];
-      return started(new TalkingProcess('system-tls on threads', programs.node, args, programs.env));
-    },
+    'system-tls': given => ours('system-tls', given),
+    'system-tls-threads': given => ours('system-tls on threads', { ...given, io: '1' }),
     node: given => {
       const args = ['--expose-gc', script('node-tls.mjs'), ...flags(given)];
       return started(new TalkingProcess('node:tls', process.execPath, args));
     },
   };
+  if (against !== undefined) {
+    const folder = path.join(against, 'bench');
+    peers['before'] = given => ours('before', given, folder);
+    peers['before-threads'] = given => ours('before, on threads', { ...given, io: '1' }, folder);
+  }
   if (bun !== undefined) {
     peers['bun'] = given => started(new TalkingProcess('Bun', bun, [script('bun.mjs'), ...flags(given)]));
   }

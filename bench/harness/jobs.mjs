@@ -27,6 +27,12 @@ export const label = ({ peer, api }) => (api === undefined ? peer : `${peer} ${a
 /** @param {string} peer @param {string[]} apis */
 const each = (peer, ...apis) => apis.map(api => ({ peer, api }));
 
+/** Of another version of ours, with `--against`; none for others. @param {Contestant} contestant @returns {Contestant[]} */
+export const beforeOf = contestant =>
+  contestant.peer.startsWith(ours) ? [{ ...contestant, peer: contestant.peer.replace(ours, before) }] : [];
+const ours = 'system-tls';
+const before = 'before';
+
 const c = { peer: 'c' };
 const bun = { peer: 'bun' };
 const nginx = { peer: 'nginx' };

@@ -1,7 +1,7 @@
 // What a person reads in the terminal.
 
 import process from 'node:process';
-import { label } from './jobs.mjs';
+import { beforeOf, label } from './jobs.mjs';
 import { ratios, spread } from './statistics.mjs';
 
 /** @typedef {import('./jobs.mjs').Job} Job */
@@ -123,4 +123,32 @@ export class Progress {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
     else if (text !== '') process.stderr.write(`${text}\n`);
   }
+}
+
+/**
+ * This version as a ratio to the one before: the median of the rounds, and in brackets the lowest and highest.
+ * @param {Job[]} jobs
+ * @param {Record<string, ByContestant>} results
+ */
+export function versionTable(jobs, results) {
+  const rows = jobs.flatMap(job =>
+    job.contestants.flatMap(contestant => {
+      const [before] = beforeOf(contestant);
+      const now = results[job.name]?.[label(contestant)];
+      const then = before && results[job.name]?.[label(before)];
+      return now && then
+        ? [`| ${job.name} | ${label(contestant)} | ${versionCells(job, now, then).join(' | ')} |`]
+        : [];
+    }),
+  );
+  return ['| work | | this version / before |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** @param {Job} job @param {Record<string, number[]>} now @param {Record<string, number[]>} then */
+function versionCells(job, now, then) {
+  return columns[job.kind].flatMap(([figure, title]) => {
+    if (now[figure] === undefined || then[figure] === undefined) return [];
+    const { median, min, max } = ratios(now[figure], then[figure]);
+    return `${title} ${median.toFixed(3)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
+  });
 }

@@ -19,6 +19,7 @@ const wrong: readonly (readonly [args: string, says: RegExp])[] = [
   ['ecco', /^No job's name begins with 'ecco'\. Names begin with: .*echo/],
   ['echo ecco', /^No job's name begins with 'ecco'/],
   ['echo --only c,nodejs', /^--only: .*'nodejs'\. There are: c, system-tls, node/],
+  ['echo --against /nowhere', /^--against must be a checkout .*'\/nowhere'\.$/],
   ['echo --only c,nginx', /^--only: .*'nginx'\. There are: /],
 ];
 
