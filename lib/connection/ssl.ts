@@ -152,7 +152,8 @@ export class Ssl extends SslState implements Sink {
 
   /** The context in use: the one that it was made with, or that of the name that the client sent. SSL_get_SSL_CTX(3). */
   get context(): SslContext {
-    return this.#choice(connectionOf(this))?.context ?? this.#context;
+    const connection = connectionOf(this);
+    return this.#choice(connection)?.context ?? this.#context;
   }
 
   /** What the context has been switched to, if it has. */

@@ -71,7 +71,6 @@ FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const Cont
   apply_modes(context);
   if (options.dtls) SSL_CTX_set_cookie_verify_cb(context, hooks.verify_cookie);
   SSL_CTX_set_client_hello_cb(context, hooks.client_hello, nullptr);
-  SSL_CTX_set_tlsext_servername_callback(context, hooks.server_name);
   if (FailurePtr failure = apply_options(context, options)) return failure;
   // Before any certificate, since the security level judges them.
   if (FailurePtr failure = apply_negotiation(context, options, attachment)) return failure;

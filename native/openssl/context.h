@@ -24,9 +24,10 @@ struct ContextHooks {
   std::optional<int> (*verify)(const SSL* ssl, X509_STORE_CTX* store) = nullptr;
   // SSL_CTX_set_cookie_verify_cb(3), for DTLS: 1 if the ClientHello carries the right one.
   int (*verify_cookie)(SSL* ssl, const unsigned char* cookie, unsigned int size) = nullptr;
-  // SSL_CTX_set_client_hello_cb(3), SSL_CTX_set_tlsext_servername_callback(3). The same on every context: after a
-  // change of contexts OpenSSL goes on with those of the other.
+  // SSL_CTX_set_client_hello_cb(3): the same on every context, since after a change OpenSSL goes on with that of the
+  // other.
   int (*client_hello)(SSL* ssl, int* alert, void* argument) = nullptr;
+  // SSL_CTX_set_tlsext_servername_callback(3), from acknowledge_names() on.
   int (*server_name)(SSL* ssl, int* alert, void* argument) = nullptr;
 };
 

@@ -41,6 +41,11 @@ bool copy_groups(SSL* ssl, const SSL_CTX* context) {
 
 }  // namespace
 
+void acknowledge_names(SSL_CTX* context) {
+  const Attachment* attachment = attachment_of(context);
+  if (attachment != nullptr) SSL_CTX_set_tlsext_servername_callback(context, attachment->hooks.server_name);
+}
+
 bool switch_context(SSL* ssl, const Context& to, const ConnectionPolicy& policy, std::string_view scope) {
   SSL_CTX* context = to.get();
   if (SSL_set_SSL_CTX(ssl, context) != context) return false;

@@ -23,4 +23,9 @@ struct ConnectionPolicy {
 // certificates. Ticket keys and the cache of sessions stay those of the first context. False: see the error queue.
 bool switch_context(SSL* ssl, const Context& to, const ConnectionPolicy& policy, std::string_view scope);
 
+// A client that sends a name is told that it was used: for the contexts between which names decide, and no others. With
+// such a callback OpenSSL takes every certificate for one that can serve TLS 1.3, where it would fall back to TLS 1.2
+// otherwise (is_tls13_capable() in statem_lib.c). On any thread, as start_keylog().
+void acknowledge_names(SSL_CTX* context);
+
 }  // namespace system_tls::openssl

@@ -62,7 +62,6 @@ void let_ask(const Contexts& contexts) {
     openssl::attach(context, openssl::Attachment{engine::context_hooks(), {}, {}, {}});
     openssl::use_verify_hook(context);
     SSL_CTX_set_client_hello_cb(context, engine::context_hooks().client_hello, nullptr);
-    SSL_CTX_set_tlsext_servername_callback(context, engine::context_hooks().server_name);
   }
   SSL_CTX_use_certificate(contexts.client.get(), SSL_CTX_get0_certificate(contexts.server.get()));
   SSL_CTX_use_PrivateKey(contexts.client.get(), SSL_CTX_get0_privatekey(contexts.server.get()));

@@ -45,9 +45,7 @@ const Register kPatterns("server names: exact ones first, and a wildcard for one
   ServerNames names;
   std::int32_t tag = 0;
   for (const char* pattern : {"a.example", "*.example", "*.b.example"}) {
-    ContextChoice choice;
-    choice.tag = ++tag;
-    names.add(pattern, choice);
+    names.add(pattern, make_choice(TLS1_3_VERSION, ++tag));
   }
   const auto tag_of = [&names](const char* name) {
     const ContextChoice* found = names.find(name);

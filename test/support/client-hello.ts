@@ -35,23 +35,39 @@ export function clientHello(serverName?: Buffer): Buffer {
   return Buffer.concat([u8(22, 3, 1), behindLength(message)]);
 }
 
-/** `'ServerHello'`, or the number of the alert. */
-export async function answerTo(port: number, hello: Buffer): Promise<'ServerHello' | number> {
+async function firstRecord(port: number, hello: Buffer): Promise<Buffer> {
   const socket = net.connect(port, '127.0.0.1');
   try {
     socket.write(hello);
     let got = Buffer.alloc(0);
-    const answer = new Promise<Buffer>((resolve, reject) => {
+    const record = new Promise<Buffer>((resolve, reject) => {
       socket.on('data', chunk => {
         got = Buffer.concat([got, chunk]);
-        if (got.length >= 7) resolve(got);
+        if (got.length >= 5 && got.length >= 5 + got.readUInt16BE(3)) resolve(got.subarray(0, 5 + got.readUInt16BE(3)));
       });
       socket.on('close', () => reject(new Error(`the server closed the connection after ${got.length} bytes`)));
       socket.on('error', reject);
     });
-    const bytes = await within(answer, 'an answer');
-    return bytes[0] === 21 ? (bytes[6] as number) : 'ServerHello';
+    return await within(record, 'an answer');
   } finally {
     socket.destroy();
   }
+}
+
+/** `'ServerHello'`, or the number of the alert. */
+export async function answerTo(port: number, hello: Buffer): Promise<'ServerHello' | number> {
+  const record = await firstRecord(port, hello);
+  return record[0] === 21 ? (record[6] as number) : 'ServerHello';
+}
+
+/** The types of the extensions in the ServerHello. */
+export async function serverExtensions(port: number, hello: Buffer): Promise<number[]> {
+  const record = await firstRecord(port, hello);
+  // Behind the headers of record and message: version, random, session id, cipher, compression.
+  let at = 5 + 4 + 2 + 32;
+  at += 1 + (record[at] ?? 0) + 2 + 1;
+  const end = at + 2 + record.readUInt16BE(at);
+  const types: number[] = [];
+  for (at += 2; at < end; at += 4 + record.readUInt16BE(at + 2)) types.push(record.readUInt16BE(at));
+  return types;
 }

@@ -80,6 +80,7 @@ int check_renegotiation(Naming& naming, SSL* ssl, int* alert) {
 
 void ServerNames::add(const std::string& pattern, ContextChoice choice) {
   may_pause_ |= choice.asks;
+  openssl::acknowledge_names(choice.context->get());
   const bool wildcard = pattern.starts_with("*.");
   (wildcard ? wildcard_ : exact_).insert_or_assign(wildcard ? pattern.substr(2) : pattern, std::move(choice));
 }
@@ -101,6 +102,8 @@ std::optional<std::string> hello_server_name(SSL* ssl) {
 }
 
 int switch_context(SSL* ssl, const ContextChoice& choice) {
+  // Given by the function, perhaps.
+  openssl::acknowledge_names(choice.context->get());
   Connection& connection = *Connection::from(ssl);
   const bool switched = openssl::switch_context(ssl, *choice.context, choice.policy, connection.naming()->name);
   return switched && connection.context_switched(choice) ? kGoOn : SSL_AD_INTERNAL_ERROR;
@@ -138,6 +141,7 @@ std::string Naming::refusal() const {
 
 void Connection::use_names(std::shared_ptr<const ServerNames> names) {
   set_may_ask(kAskServerName, true);
+  openssl::acknowledge_names(SSL_get_SSL_CTX(ssl_.get()));
   suspension_->may_pause = names->may_pause() && jobs_available();
   naming_ = std::make_unique<Naming>();
   naming_->names = std::move(names);

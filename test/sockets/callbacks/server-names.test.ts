@@ -18,7 +18,7 @@ import {
 import { needsProgram } from '../../support/capabilities.ts';
 import { certificates, type Identity, issue } from '../../support/certificates.ts';
 import { Child } from '../../support/child.ts';
-import { answerTo, clientHello, serverNameList } from '../../support/client-hello.ts';
+import { answerTo, clientHello, serverExtensions, serverNameList } from '../../support/client-hello.ts';
 import { codes } from '../../support/codes.ts';
 import { rejected, thrown } from '../../support/errors.ts';
 import { makePair, tls12, tls13, versions } from '../../support/memory-pair.ts';
@@ -271,6 +271,25 @@ describe('the context by server name', () => {
     assert.match((await refusal(port, 'new.example', tls12)).code, /PROTOCOL_VERSION/);
   });
 
+  it('is acknowledged where a name has chosen it, and not elsewhere', async () => {
+    const serverName = 0;
+    const { port } = await startServer({ ...tls12, serverNames: names() });
+    const acknowledged = async (name: string) =>
+      (await serverExtensions(port, clientHello(serverNameList(name)))).includes(serverName);
+    assert.deepEqual([await acknowledged('a.example'), await acknowledged('other')], [true, false]);
+  });
+
+  it('leaves a server without names as it is: a certificate for TLS 1.2 alone is served on TLS 1.2', async () => {
+    const old = issue('sni-old', { key: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:brainpoolP256r1'] });
+    const { port } = await startServer({ cert: old.cert, key: old.key, securityLevel: 0 });
+    const socket = await connectTo(port, {
+      rejectUnauthorized: false,
+      securityLevel: 0,
+      ecdhCurve: 'P-256:brainpoolP256r1',
+    });
+    assert.equal(socket.ssl.version, 'TLSv1.2');
+  });
+
   it('answers a HelloRetryRequest from the context that the first hello chose, and asks once', async () => {
     let asked = 0;
     const context = contextOf('c', { ...tls13, ecdhCurve: 'P-384' });
@@ -385,9 +404,9 @@ describe('the context by server name', () => {
       ] as const) {
         const { port } = await startServer({ ...both, serverNames: names(), onServerName: () => contextOf('c', both) });
         for (const [name, subject] of [
-          ['a.example', 'CN = a'],
-          ['w.b.example', 'CN = b'],
-          ['elsewhere', 'CN = c'],
+          ['a.example', 'CN ?= ?a'],
+          ['w.b.example', 'CN ?= ?b'],
+          ['elsewhere', 'CN ?= ?c'],
         ] as const) {
           // It connects six times, and resumes from the second on.
           const peer = opensslClient(port, [flag, '-servername', name, '-reconnect']);
