@@ -71,7 +71,7 @@ export type { HashedLink, RehashOptions, RehashResult, SkippedFile } from './lib
 export { LoadError } from './native/load-failure.ts';
 export { SslSession } from './session/session.ts';
 export type { OnReadOptions } from './stream/receiver.ts';
+export type { TlsSocketEvents } from './stream/socket-events.ts';
 export { TlsSocket, type TlsSocketOptions } from './stream/tls-socket.ts';
-export type { TlsSocketEvents } from './stream/tls-socket-state.ts';
 export { Bio, type BioDuplexOptions, type BioPairOptions, type BioSocketOptions } from './transport/bio.ts';
 export type { DatagramPeer } from './transport/datagram-socket.ts';

@@ -28,64 +28,40 @@ export function checkOnRead(options: OnReadOptions | undefined): void {
     asTarget(options.buffer, 'options.onread.buffer');
 }
 
-export interface Receiver {
-  /** Whether reading should go on. */
-  receive(bytes: Uint8Array, offset: number, length: number): boolean;
-  /** Came, but was not wanted yet. */
-  readonly holds: boolean;
-  /** Nothing is wanted until {@link release}. */
-  stop(): void;
-  /** Gives out what it holds, as far as it is wanted; whether reading should go on. */
-  release(): boolean;
-}
-
 /**
  * Allocations from 128 KiB on are pages that the system gives and takes back each time, and their faults cost more than
  * the decryption of what goes into them.
  */
 const maxChunk = 32 * 1024;
 
-/** Copies: the memory is used again for the next batch, and a chunk may live for long. */
-export class ChunkReceiver implements Receiver {
-  readonly #stream: Readable;
+type Pusher = Pick<Readable, 'push'>;
 
-  constructor(stream: Readable) {
-    this.#stream = stream;
+/**
+ * Copies: the memory is used again for the next batch, and a chunk may live for long.
+ *
+ * @returns whether reading should go on
+ */
+export function pushCopies(stream: Pusher, bytes: Uint8Array, offset: number, length: number): boolean {
+  if (length <= maxChunk) return pushSafely(stream, copyBytes(bytes, offset, length));
+  let goOn = true;
+  for (let at = 0; at < length; at += maxChunk) {
+    goOn = pushSafely(stream, copyBytes(bytes, offset + at, Math.min(maxChunk, length - at)));
   }
+  return goOn;
+}
 
-  receive(bytes: Uint8Array, offset: number, length: number): boolean {
-    if (length <= maxChunk) return this.#pushSafely(copyBytes(bytes, offset, length));
-    let goOn = true;
-    for (let at = 0; at < length; at += maxChunk) {
-      goOn = this.#pushSafely(copyBytes(bytes, offset + at, Math.min(maxChunk, length - at)));
-    }
-    return goOn;
-  }
-
-  /** The stream buffers. */
-  get holds(): boolean {
-    return false;
-  }
-
-  stop(): void {}
-
-  release(): boolean {
+/** A listener that throws at one piece must not lose the next. */
+function pushSafely(stream: Pusher, chunk: Buffer): boolean {
+  try {
+    return stream.push(chunk);
+  } catch (error) {
+    throwLater(error);
     return true;
-  }
-
-  /** A listener that throws at one piece must not lose the next. */
-  #pushSafely(chunk: Buffer): boolean {
-    try {
-      return this.#stream.push(chunk);
-    } catch (error) {
-      throwLater(error);
-      return true;
-    }
   }
 }
 
 /** For the option `onread`. */
-export function onReadReceiver(connection: Connection, options: OnReadOptions): Receiver {
+export function onReadReceiver(connection: Connection, options: OnReadOptions): HoldingReceiver {
   checkOnRead(options);
   const { buffer } = options;
   return buffer === undefined
@@ -94,7 +70,7 @@ export function onReadReceiver(connection: Connection, options: OnReadOptions): 
 }
 
 /** What was not wanted yet: an I/O thread does not stop in the middle of what it has sent. */
-abstract class HoldingReceiver implements Receiver {
+export abstract class HoldingReceiver {
   protected readonly connection: Connection;
   protected readonly options: OnReadOptions;
   #held: Buffer[] = [];
@@ -105,6 +81,7 @@ abstract class HoldingReceiver implements Receiver {
     this.options = options;
   }
 
+  /** Whether reading should go on. */
   abstract receive(bytes: Uint8Array, offset: number, length: number): boolean;
   /** Gives out as much as is {@link wanted}; how many bytes that were. */
   protected abstract give(bytes: Uint8Array): number;
@@ -129,14 +106,17 @@ abstract class HoldingReceiver implements Receiver {
     return this.wanted;
   }
 
+  /** Came, but was not wanted yet. */
   get holds(): boolean {
     return this.#held.length > 0;
   }
 
+  /** Nothing is wanted until {@link release}. */
   stop(): void {
     this.#stopped = true;
   }
 
+  /** Gives out what it holds, as far as it is wanted; whether reading should go on. */
   release(): boolean {
     this.#stopped = false;
     while (this.wanted) {

@@ -2,8 +2,8 @@
 import { onAbort } from '../base/abort-listeners.ts';
 import { abortError } from '../base/coded-error.ts';
 
-type WriteCallback = (error?: Error | null) => void;
-type Chunk = { readonly chunk: Buffer };
+export type WriteCallback = (error?: Error | null) => void;
+export type Chunk = { readonly chunk: Buffer };
 
 /** What the stream does to write a chunk. */
 type Write = (marker: Buffer, callback: WriteCallback) => void;
