@@ -10,7 +10,7 @@ import { invalidArgValue } from '../base/coded-error.ts';
 import { debug, debugging } from '../base/debug.ts';
 import { isThenable } from '../base/thenable.ts';
 import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from '../base/validate.ts';
-import { listenersChanged } from '../base/watched-emitter.ts';
+import { listenersChanged } from '../base/watch-listeners.ts';
 import { decide } from '../callbacks/verifier.ts';
 import {
   assertCanWait,

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import type { NativeCipher, NativeContext, NativeIoPool } from '../../types/binding.d.ts';
 import { invalidThis } from '../base/coded-error.ts';
 import { asBytes, validateBoolean, validateInteger, validateString } from '../base/validate.ts';
-import { WatchedEmitter } from '../base/watched-emitter.ts';
+import { listenersChanged, watchListeners } from '../base/watch-listeners.ts';
 import { sslLibrary } from '../errors/codes.ts';
 import { makeVerifyResult, toError, type VerifyResult } from '../errors/errors.ts';
 import { Connection, type ConnectionParameters } from '../transport/native-connection.ts';
@@ -50,7 +51,7 @@ const stillInInit = 121;
  * `renegotiatePending`, `state`) after each turn. Cost: a call into native code, below a microsecond; `peerCertificate`,
  * `peerCertificateChain`, `certificate` and `clientCaList` encode what they give each time, some microseconds.
  */
-export abstract class SslState extends WatchedEmitter<SslEvents> {
+export abstract class SslState extends EventEmitter<SslEvents> {
   readonly #connection: Connection;
   #peer: Parsed | undefined;
   #chain: readonly Parsed[] = noChain;
@@ -61,6 +62,7 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
       if (typeof ssl !== 'object' || ssl === null || !(#connection in ssl)) throw invalidThis('Ssl');
       return ssl.#connection;
     };
+    watchListeners(SslState.prototype, connectionOf);
   }
 
   /** @internal */
@@ -68,6 +70,9 @@ export abstract class SslState extends WatchedEmitter<SslEvents> {
     super();
     this.#connection = new Connection(context, parameters, pool);
   }
+
+  /** @internal */
+  abstract [listenersChanged](name: string | symbol, listening: boolean): void;
 
   /** Whether {@link Ssl.close} was called, by whomever. */
   get closed(): boolean {

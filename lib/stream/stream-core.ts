@@ -3,6 +3,7 @@
 import type { Duplex } from 'node:stream';
 import { tlsError } from '../base/coded-error.ts';
 import { optionalBoolean } from '../base/validate.ts';
+import { observeMask } from '../connection/inform.ts';
 import type { Ssl } from '../connection/ssl.ts';
 import { connectionOf } from '../connection/state.ts';
 import { contextArgument } from '../context/context.ts';
@@ -41,7 +42,7 @@ export type CoreStream = WriterOwner['stream'] &
 const disposeTimeout = 2_000;
 
 /** Events of the Ssl that a stream emits too. */
-export const forwarded: ReadonlySet<unknown> = new Set(['keyUpdate', 'renegotiate', 'session', 'keylog']);
+const forwarded: ReadonlySet<unknown> = new Set(['keyUpdate', 'renegotiate', 'session', 'keylog']);
 
 /**
  * Its stream calls, from methods of the same name, `read` (after the base class's), `pause` and `resume` (before it); from
@@ -87,6 +88,11 @@ export class StreamCore implements Flow, Forwarder, WriterOwner {
     if (connection.error !== null) stream.destroy(connection.error);
     else if (connection.closed) stream.destroy();
     if (!paused) stream.read(0);
+  }
+
+  /** To be called by the stream: some events are recorded only while somebody listens. */
+  listenersChanged(name: string | symbol, listening: boolean): void {
+    if (forwarded.has(name)) this.connection.observe('socket', observeMask(name), listening);
   }
 
   [onForward](name: string, args: readonly unknown[]): void {

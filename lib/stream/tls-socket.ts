@@ -10,7 +10,7 @@ import {
   validateInteger,
   validateObject,
 } from '../base/validate.ts';
-import { observeMask } from '../connection/inform.ts';
+import { listenersChanged, watchListeners } from '../base/watch-listeners.ts';
 import type {
   KeyUpdateOptions,
   KeyUpdateResult,
@@ -22,7 +22,7 @@ import type { Ssl } from '../connection/ssl.ts';
 import { Authorization, type Verified } from './authorization.ts';
 import type { OnReadOptions } from './receiver.ts';
 import type { AddListener } from './socket-events.ts';
-import { forwarded, StreamCore } from './stream-core.ts';
+import { StreamCore } from './stream-core.ts';
 import type { Chunk, WriteCallback } from './write-turns.ts';
 
 export interface TlsSocketOptions {
@@ -44,12 +44,6 @@ export interface TlsSocketOptions {
 const maxSeconds = 32767;
 
 let own: (socket: unknown) => TlsSocket;
-let observe: (socket: TlsSocket, name: string | symbol) => void;
-
-/** From the first listener on, a socket's events are recorded: they are few. */
-function observeAdded(this: TlsSocket, name: string | symbol): void {
-  if (forwarded.has(name)) observe(this, name);
-}
 
 /** Unix sockets have no address to tell, as in net.Socket. */
 function internet(address: NativeAddress | null | undefined): NativeAddress | undefined {
@@ -80,11 +74,11 @@ export class TlsSocket extends Duplex {
   #localAddress: NativeAddress | null | undefined;
 
   static {
-    observe = (socket, name) => socket.#core.connection.observe('socket', observeMask(name), true);
     own = socket => {
       if (typeof socket !== 'object' || socket === null || !(#core in socket)) throw invalidThis('TlsSocket');
       return socket;
     };
+    watchListeners(TlsSocket.prototype, own);
   }
 
   /**
@@ -96,7 +90,6 @@ export class TlsSocket extends Duplex {
     const allowHalfOpen = optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false);
     super({ allowHalfOpen, autoDestroy: true, emitClose: true });
     this.#core = new StreamCore(this, ssl, options);
-    super.on('newListener', observeAdded);
     this.#core.attach(optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false));
   }
 
@@ -105,14 +98,9 @@ export class TlsSocket extends Duplex {
     return own(this).#core.ssl;
   }
 
-  /** The hook of this class stays: it is no listener of the user's. */
-  override removeAllListeners(name?: string | symbol): this {
-    own(this);
-    // node tells no name from an undefined one by the number of arguments.
-    if (name === undefined) super.removeAllListeners();
-    else super.removeAllListeners(name);
-    if (!this.listeners('newListener').includes(observeAdded)) super.on('newListener', observeAdded);
-    return this;
+  /** @internal */
+  [listenersChanged](name: string | symbol, listening: boolean): void {
+    this.#core.listenersChanged(name, listening);
   }
 
   // -------------------------------------------------------------------------------------------------------------------

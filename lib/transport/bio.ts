@@ -1,8 +1,9 @@
+import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
 import type { NativeBio } from '../../types/binding.d.ts';
 import { closedError, invalidArgType, invalidThis, tlsError } from '../base/coded-error.ts';
 import { asBytes, optionalBoolean, optionalInteger, validateInteger, validateObject } from '../base/validate.ts';
-import { listenersChanged, WatchedEmitter } from '../base/watched-emitter.ts';
+import { listenersChanged, watchListeners } from '../base/watch-listeners.ts';
 import { binding } from '../native/load-binding.ts';
 import { throwLater } from './dispatch.ts';
 import { DuplexBio, duplexBioSize } from './duplex-bio.ts';
@@ -60,7 +61,7 @@ let isClosed: (bio: Bio) => boolean;
  * read of what was written here. Both are emitted from a turn of the event loop, once for any number of calls; with a
  * listener the Bio lives until it is closed.
  */
-export class Bio extends WatchedEmitter<{ readable: []; drain: [] }> {
+export class Bio extends EventEmitter<{ readable: []; drain: [] }> {
   readonly #content: BioContent;
   #closed = false;
 
@@ -70,6 +71,7 @@ export class Bio extends WatchedEmitter<{ readable: []; drain: [] }> {
       if (typeof bio === 'object' && bio !== null && #content in bio) return bio.#content;
       throw argument === undefined ? invalidThis('Bio') : invalidArgType(argument, 'a Bio', bio);
     };
+    watchListeners(Bio.prototype, bio => contentOf(bio));
   }
 
   /** @internal */
