@@ -11,7 +11,6 @@ import {
   validateObject,
   validateTimeout,
 } from '../base/validate.ts';
-import { type Resolvers, withResolvers } from '../base/with-resolvers.ts';
 import { givenPolicy } from '../callbacks/verify-mode.ts';
 import type { SslListeners } from '../connection/events.ts';
 import { ConnectionSettings } from '../connection/settings.ts';
@@ -20,11 +19,10 @@ import { connectionOf } from '../connection/state.ts';
 import type { SslContextOptions } from '../context/context.ts';
 import { contextArgument, readyContext, SslContext } from '../context/context.ts';
 import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
+import { Connections } from '../endpoint/connections.ts';
 import { defaultHandshakeTimeout } from '../endpoint/handshake.ts';
-import { ServerHandshakes } from '../endpoint/server-handshakes.ts';
 import { type DatagramPeer, send } from '../transport/datagram-socket.ts';
 import { DatagramTransport } from '../transport/datagram-transport.ts';
-import { throwLater } from '../transport/dispatch.ts';
 import { type ClientHello, Cookies, makeHelloVerifyRequest, parseClientHello } from './hello-verify.ts';
 
 export interface DtlsServerOptions extends SslContextOptions {
@@ -111,15 +109,13 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
   maxConnections: number;
   readonly #context: SslContext;
   readonly #settings: ConnectionSettings;
-  readonly #handshakes: ServerHandshakes;
+  readonly #connections: Connections;
   readonly #cookies = new Cookies();
   readonly #peers = new Map<string, Peer>();
   /** Also of connections that have ended: how, is told afterwards. */
   readonly #bySsl = new WeakMap<object, Peer>();
   #socket: Socket | null = null;
   #accepting = false;
-  /** close() has been called. */
-  #closing: Resolvers<void> | null = null;
   #dropped = 0;
 
   /** @internal */
@@ -136,9 +132,19 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
       { cookieVerified: true },
       true,
     );
-    this.#handshakes = new ServerHandshakes(
-      { succeeded: ssl => this.#handOut(ssl), failed: (ssl, error) => this.#handshakeFailed(ssl, error) },
-      validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout'),
+    this.#connections = new Connections(
+      {
+        established: ssl => this.#handOut(ssl),
+        failed: (ssl, error) => this.#handshakeFailed(ssl, error),
+        ended: ssl => this.#forget(ssl),
+        drained: done => this.#drained(done),
+      },
+      {
+        handshakeTimeout: validateTimeout(
+          options.handshakeTimeout ?? defaultHandshakeTimeout,
+          'options.handshakeTimeout',
+        ),
+      },
     );
     if (optionalFunction(onConnection, 'onConnection') !== undefined)
       this.on('secureConnection', onConnection as () => void);
@@ -157,11 +163,8 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     const host = optionalString(options.host, 'options.host') || '::';
     const ipv6Only = optionalBoolean(options.ipv6Only, 'options.ipv6Only', false);
     if (server.#accepting) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server is already listening');
-    if (server.#closing !== null && server.#peers.size > 0) {
-      throw tlsError('ERR_TLS_SERVER_CLOSING', 'the server waits for its last connection to end: await close() first');
-    }
+    server.#connections.reopen();
     server.#accepting = true;
-    server.#closing = null;
     try {
       const address = await numericAddress(host);
       const socket = createSocket({ type: isIP(address) === 6 ? 'udp6' : 'udp4', ipv6Only });
@@ -173,7 +176,7 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
       if (server.#socket !== socket || !server.#accepting)
         throw tlsError('ERR_TLS_CLOSED', 'the server was closed before it listened');
       socket.on('message', (datagram, from) => server.#received(datagram, from));
-      socket.on('error', error => server.#tell(() => server.emit('error', error)));
+      socket.on('error', error => void server.emit('error', error));
     } catch (error) {
       server.#accepting = false;
       server.#closeSocket();
@@ -216,19 +219,12 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
   async close(): Promise<void> {
     const server = own(this);
     server.#accepting = false;
-    if (server.#closing === null) {
-      server.#closing = withResolvers();
-      server.#closeIfIdle();
-    }
-    return server.#closing.promise;
+    return server.#connections.close();
   }
 
   /** Destroys all connections, also those in their handshake. */
   closeAllConnections(): void {
-    for (const { ssl, successor } of [...own(this).#peers.values()]) {
-      ssl.close();
-      successor?.ssl.close();
-    }
+    own(this).#connections.destroyAll();
   }
 
   /** Closes the server and all its connections. */
@@ -296,9 +292,9 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     if (old === undefined) this.#peers.set(keyOf(address), peer);
     else old.successor = peer;
     this.#bySsl.set(ssl, peer);
-    connection.ended = this.#ended;
+    this.#connections.add(ssl);
     transport.receive(datagram);
-    this.#handshakes.begin(ssl);
+    this.#connections.begin(ssl);
   }
 
   #send(datagram: Buffer, to: DatagramPeer): void {
@@ -307,41 +303,25 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
 
   #handOut(ssl: Ssl): void {
     const peer = this.#bySsl.get(ssl);
-    if (peer === undefined || ssl.closed) return;
+    if (peer === undefined) return;
     peer.established = true;
     const old = this.#peers.get(keyOf(peer.address));
     if (old?.successor === peer) {
       this.#peers.set(keyOf(peer.address), peer);
       old.ssl.close();
     }
-    this.#tell(() => this.emit('secureConnection', ssl, peer.address));
+    this.emit('secureConnection', ssl, peer.address);
   }
 
   #handshakeFailed(ssl: Ssl, error: Error): void {
     const peer = this.#bySsl.get(ssl);
     ssl.close();
-    // Closed by the server's own wish, or by a user's.
-    if (peer === undefined || (error as NodeJS.ErrnoException).code === 'ERR_TLS_CLOSED') return;
-    this.#tell(() => this.emit('tlsClientError', error, peer.address));
+    if (peer !== undefined) this.emit('tlsClientError', error, peer.address);
   }
 
-  /** A handler that throws is an uncaught exception, and not the end of the datagrams behind. */
-  #tell(emit: () => void): void {
-    try {
-      emit();
-    } catch (error) {
-      throwLater(error);
-    }
-  }
-
-  /** One for all connections. */
-  readonly #ended = (ssl: object): void => {
+  #forget(ssl: Ssl): void {
     const peer = this.#bySsl.get(ssl);
-    if (peer !== undefined) this.#forget(peer);
-    this.#closeIfIdle();
-  };
-
-  #forget(peer: Peer): void {
+    if (peer === undefined) return;
     const key = keyOf(peer.address);
     const current = this.#peers.get(key);
     if (current?.successor === peer) current.successor = undefined;
@@ -351,13 +331,11 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     else this.#peers.set(key, peer.successor);
   }
 
-  #closeIfIdle(): void {
-    if (this.#closing === null || this.#peers.size > 0) return;
-    const { resolve } = this.#closing;
+  #drained(done: () => void): void {
     // What the last connection said last is sent first.
     setImmediate(() => {
       this.#closeSocket();
-      resolve();
+      done();
       this.emit('close');
     });
   }

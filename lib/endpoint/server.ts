@@ -9,10 +9,8 @@ import {
   validateOneOf,
   validateTimeout,
 } from '../base/validate.ts';
-import { type Resolvers, withResolvers } from '../base/with-resolvers.ts';
 import type { SslListeners } from '../connection/events.ts';
 import { type IoPool, nativePool, onPoolClosing } from '../connection/io-pool.ts';
-import { moveToLoop } from '../connection/operations.ts';
 import type { SslOptions } from '../connection/options.ts';
 import { checkListeners } from '../connection/settings.ts';
 import { Ssl } from '../connection/ssl.ts';
@@ -21,12 +19,11 @@ import type { SslContext, SslContextOptions } from '../context/context.ts';
 import type { OwnContextOptions } from '../context/options.ts';
 import { checkOnRead } from '../stream/receiver.ts';
 import { TlsSocket, type TlsSocketOptions } from '../stream/tls-socket.ts';
-import { throwLater } from '../transport/dispatch.ts';
 import { Acceptor } from './acceptor.ts';
+import { Connections } from './connections.ts';
 import { defaultHandshakeTimeout } from './handshake.ts';
 import { type ListenOptions, placeOf } from './listen.ts';
 import { ServerContexts } from './server-contexts.ts';
-import { ServerHandshakes } from './server-handshakes.ts';
 
 export type { ListenOptions };
 
@@ -141,12 +138,9 @@ export class Server extends EventEmitter<ServerEvents> {
   /** As the option; may be changed at any time. */
   maxConnections: number | undefined;
   readonly #settings: Settings;
-  readonly #connections = new Set<Ssl>();
-  readonly #handshakes: ServerHandshakes;
+  readonly #connections: Connections;
   readonly #contexts: ServerContexts;
   #acceptor: Acceptor | null = null;
-  /** close() has been called. */
-  #closing: Resolvers<void> | null = null;
   #referenced = true;
   #detach: (() => void) | undefined;
 
@@ -155,12 +149,16 @@ export class Server extends EventEmitter<ServerEvents> {
     super();
     validateObject(options, 'options');
     this.#settings = settingsOf(options);
-    this.#handshakes = new ServerHandshakes(
+    this.#connections = new Connections(
       {
-        succeeded: ssl => (this.#settings.dataOnLoop ? void this.#moveToLoop(ssl) : this.#handOut(ssl)),
+        established: ssl => this.#handOut(ssl),
         failed: (ssl, error) => this.#handshakeFailed(ssl, error),
+        drained: done => {
+          done();
+          process.nextTick(() => this.emit('close'));
+        },
       },
-      this.#settings.handshakeTimeout,
+      this.#settings,
     );
     this.maxConnections = optionalInteger(options.maxConnections, 'options.maxConnections', 0, 2 ** 31 - 1);
     const { io, ktls, dynamicRecordSizing, on } = this.#settings;
@@ -178,15 +176,12 @@ export class Server extends EventEmitter<ServerEvents> {
   async listen(options: ListenOptions = {}): Promise<this> {
     const server = own(this);
     if (server.#acceptor !== null) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server is already listening');
-    if (server.#closing !== null && server.#connections.size > 0) {
-      throw tlsError('ERR_TLS_SERVER_CLOSING', 'the server waits for its last connection to end: await close() first');
-    }
+    server.#connections.reopen();
     const acceptor = new Acceptor({
       accepted: fd => server.#accepted(fd),
       failed: error => server.#acceptFailed(error),
     });
     server.#acceptor = acceptor;
-    server.#closing = null;
     try {
       const place = await placeOf(options);
       if (place.signal?.aborted) throw abortError(place.signal);
@@ -277,16 +272,12 @@ export class Server extends EventEmitter<ServerEvents> {
     server.#acceptor?.close();
     server.#acceptor = null;
     server.#detach?.();
-    if (server.#closing === null) {
-      server.#closing = withResolvers();
-      server.#closeIfIdle();
-    }
-    return server.#closing.promise;
+    return server.#connections.close();
   }
 
   /** Destroys all connections, also those in their handshake. */
   closeAllConnections(): void {
-    for (const ssl of [...own(this).#connections]) ssl.close();
+    own(this).#connections.destroyAll();
   }
 
   /** Closes the server and all its connections. */
@@ -323,7 +314,7 @@ export class Server extends EventEmitter<ServerEvents> {
       return;
     }
     const ssl = this.#makeSsl(fd);
-    if (ssl !== undefined) this.#handshakes.begin(ssl);
+    if (ssl !== undefined) this.#connections.begin(ssl);
   }
 
   /** Whatever fails, the descriptor is closed, and no client's arrival is an uncaught exception. */
@@ -359,57 +350,28 @@ export class Server extends EventEmitter<ServerEvents> {
       return false;
     }
     this.#connections.add(ssl);
-    connection.ended = this.#ended;
     return true;
   }
 
-  async #moveToLoop(ssl: Ssl): Promise<void> {
-    try {
-      await moveToLoop(connectionOf(ssl));
-    } catch (error) {
-      this.#handshakeFailed(ssl, error as Error);
-      return;
-    }
-    this.#handOut(ssl);
-  }
-
   #handshakeFailed(ssl: Ssl, error: Error): void {
-    // Closed by the server's own wish, or by a user's.
-    if (ssl.closed && (error as NodeJS.ErrnoException).code === 'ERR_TLS_CLOSED') return;
-    try {
-      const socket = new TlsSocket(ssl, { pauseOnConnect: true });
-      // The error is told once, below.
-      socket.on('error', () => undefined);
-      this.emit('tlsClientError', error, socket);
-      socket.destroy();
-    } catch (thrown) {
-      throwLater(thrown);
-    } finally {
-      ssl.close();
-    }
+    const socket = new TlsSocket(ssl, { pauseOnConnect: true });
+    // The error is told once, below.
+    socket.on('error', () => undefined);
+    this.emit('tlsClientError', error, socket);
+    socket.destroy();
   }
 
   #handOut(ssl: Ssl): void {
-    if (ssl.closed) return;
     let socket: TlsSocket;
     try {
       socket = new TlsSocket(ssl, this.#settings.socket);
     } catch (error) {
       // Such as from the function onread.buffer: the server's fault, not the client's.
       ssl.close();
-      this.#safely(() => this.#acceptFailed(error));
+      this.#acceptFailed(error);
       return;
     }
-    this.#safely(() => void this.emit('secureConnection', socket));
-  }
-
-  /** A handler that throws is an uncaught exception, as in node, and not a rejection that nobody caught. */
-  #safely(tell: () => void): void {
-    try {
-      tell();
-    } catch (error) {
-      throwLater(error);
-    }
+    this.emit('secureConnection', socket);
   }
 
   /** @param thrown - anything, where users' code throws it */
@@ -417,18 +379,6 @@ export class Server extends EventEmitter<ServerEvents> {
     const error = thrown instanceof Error ? thrown : new Error(`A connection was not accepted: ${String(thrown)}`);
     if (this.listenerCount('error') > 0) this.emit('error', error);
     else process.emitWarning(error);
-  }
-
-  /** One for all connections. */
-  readonly #ended = (ssl: object): void => {
-    this.#connections.delete(ssl as Ssl);
-    this.#closeIfIdle();
-  };
-
-  #closeIfIdle(): void {
-    if (this.#closing === null || this.#connections.size > 0) return;
-    this.#closing.resolve();
-    process.nextTick(() => this.emit('close'));
   }
 
   static {
