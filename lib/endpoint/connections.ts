@@ -32,6 +32,8 @@ export class Connections {
   readonly #handshakes: ServerHandshakes;
   /** close() has been called. */
   #closing: Resolvers<void> | null = null;
+  /** Its promise has not been settled. */
+  #waits = false;
 
   constructor(owner: ConnectionsOwner, { handshakeTimeout, dataOnLoop = false }: ConnectionsOptions) {
     this.#owner = owner;
@@ -92,6 +94,7 @@ export class Connections {
   close(): Promise<void> {
     if (this.#closing === null) {
       this.#closing = withResolvers();
+      this.#waits = true;
       this.#drain();
     }
     return this.#closing.promise;
@@ -99,14 +102,19 @@ export class Connections {
 
   /** For a server that listens again. */
   reopen(): void {
-    if (this.#closing !== null && this.#all.size > 0) {
+    if (this.#waits) {
       throw tlsError('ERR_TLS_SERVER_CLOSING', 'the server waits for its last connection to end: await close() first');
     }
     this.#closing = null;
   }
 
   #drain(): void {
-    if (this.#closing !== null && this.#all.size === 0) this.#owner.drained(this.#closing.resolve);
+    if (this.#closing === null || this.#all.size > 0) return;
+    const { resolve } = this.#closing;
+    this.#owner.drained(() => {
+      this.#waits = false;
+      resolve();
+    });
   }
 
   /** Destroys all, also those in their handshake. */

@@ -420,6 +420,15 @@ describe('a DTLS server', () => {
     await rejected(connectDtlsTo((await udp()).port, { timeout: 50 }), 'ERR_TLS_TIMEOUT');
   });
 
+  it('can listen again as soon as close() is over, and not before', async () => {
+    const { server } = await startDtls();
+    const closing = server.close();
+    await rejected(server.listen(), 'ERR_TLS_SERVER_CLOSING');
+    await closing;
+    await server.listen();
+    assert.ok(server.listening);
+  });
+
   it('names what cannot be: a port in use, a second listen(), nobody there, wrong options', async () => {
     const { server, port } = await startDtls();
     await rejected(server.listen(), 'ERR_TLS_SERVER_LISTENING');
