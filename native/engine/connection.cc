@@ -107,6 +107,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       server_(options.server),
       ktls_wanted_(options.ktls),
       record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
+      key_updates_(options.limits.key_updates),
       read_ahead_(pool) {
   if (SSL_is_dtls(ssl_.get()) != 0) {
     enc_.datagrams = std::make_shared<Datagrams>(ssl_.get());

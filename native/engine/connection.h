@@ -17,6 +17,7 @@
 #include "engine/enc_side.h"
 #include "engine/events.h"
 #include "engine/fifo.h"
+#include "engine/key_updates.h"
 #include "engine/operation.h"
 #include "engine/question.h"
 #include "engine/record_sizing.h"
@@ -37,8 +38,7 @@ enum Asks : std::uint32_t { kAskVerification = 1, kAskServerName = 2 };
 struct Limits {
   std::size_t out_mark = 64 * 1024;
   std::size_t read_ahead = 64 * 1024;
-  // In a row, without application data between them, but for those that Connection::excused() leaves out. BoringSSL and
-  // rustls use the same number.
+  // Of the peer's, in a row: see KeyUpdates. BoringSSL and rustls use the same number.
   std::uint32_t key_updates = 32;
   std::uint32_t renegotiations = 3;
   std::chrono::milliseconds renegotiation_window = std::chrono::minutes(10);
@@ -260,7 +260,6 @@ class Connection {
   Step fail_operation(openssl::FailurePtr failure);
   bool flush_scheduled();
   openssl::FailurePtr perform_key_update();
-  int update_type(bool request) const;
   std::size_t write_clear(std::span<const std::uint8_t> clear);
   bool write_records(std::span<const std::uint8_t> clear);
   bool renegotiating() const;
@@ -319,9 +318,7 @@ class Connection {
                          void* self);
   static void on_info(const SSL* ssl, int where, int result);
   void handshake_message_seen(bool sent, std::span<const std::uint8_t> message);
-  void record_sent(std::uint8_t content_type);
   void key_update_seen(bool sent, bool requested);
-  bool excused(bool requested);
 
   EncSide enc_;  // before ssl_: its BIO points here
   openssl::SslPtr ssl_;
@@ -332,6 +329,7 @@ class Connection {
   const bool ktls_wanted_;
   const std::unique_ptr<RecordSizing> record_sizing_;  // null: records are as large as they may be
 
+  KeyUpdates key_updates_;
   Fifo<Operation> operations_;
   Fifo<ReadOperation> reads_;
   std::vector<PeerWait> peer_waits_;
@@ -400,15 +398,6 @@ class Connection {
   std::uint32_t renegotiations_ = 0;
   std::uint32_t peer_renegotiations_ = 0;  // in this window
   std::chrono::steady_clock::time_point window_start_{};
-
-  std::uint32_t peer_key_updates_ = 0;      // in a row, without answers to requests of ours
-  std::uint32_t update_requests_open_ = 0;  // KeyUpdates of ours that asked for the peer's, and got none yet
-  std::uint32_t excused_requests_ = 0;      // of the peer's: see record_sent()
-  bool update_requested_ = false;           // by the last of them, and no KeyUpdate of the peer has come since
-  bool keys_used_ = false;                  // records have gone out since our last KeyUpdate
-  bool peer_updated_ = false;
-  bool too_many_key_updates_ = false;
-  bool ktls_must_update_ = false;  // the peer asked for new keys that the kernel cannot be given
   bool too_many_renegotiations_ = false;
 };
 

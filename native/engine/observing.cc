@@ -15,9 +15,6 @@ namespace {
 constexpr std::uint32_t kRecordWork = 1;
 constexpr std::uint32_t kHandshakeMessageWork = 8;
 
-// Full records of 256 MiB: more than the buffers between two peers hold.
-constexpr std::uint32_t kMostExcusedRequests = 16 * 1024;
-
 }  // namespace
 
 void Connection::on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL*,
@@ -30,10 +27,11 @@ void Connection::on_message(int sent, int version, int content_type, const void*
     if (sent == 0) connection.enc_.in.spend(kHandshakeMessageWork);
     connection.handshake_message_seen(sent != 0, message);
   } else if (content_type == SSL3_RT_INNER_CONTENT_TYPE && !message.empty()) {
+    const bool data = message[0] == SSL3_RT_APPLICATION_DATA;
     if (sent != 0) {
-      connection.record_sent(message[0]);
-    } else if (message[0] == SSL3_RT_APPLICATION_DATA) {
-      connection.peer_key_updates_ = 0;
+      connection.key_updates_.record_sent(data);
+    } else if (data) {
+      connection.key_updates_.data_received();
     }
   }
   if ((connection.observe_ & kObserveMessage) != 0) {
@@ -70,41 +68,13 @@ void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t>
   }
 }
 
-// TLS 1.3 alone. A peer whose limit of received data is reached (jdk.tls.keyLimits in Java, after RFC 8446 5.5) asks
-// with each record that it reads, until our answer has come through all that was on its way before it. So a record of
-// data excuses one request. A peer that does not read gets no more records, and one that asks more often is counted.
-void Connection::record_sent(std::uint8_t content_type) {
-  keys_used_ = true;
-  if (content_type == SSL3_RT_APPLICATION_DATA && excused_requests_ < kMostExcusedRequests) ++excused_requests_;
-}
-
-bool Connection::excused(bool requested) {
-  std::uint32_t& excuses = requested ? excused_requests_ : update_requests_open_;
-  if (excuses == 0) return false;
-  --excuses;
-  return true;
-}
-
-// Thousands of KeyUpdates fit into one SSL_read, each with its key derivation, and nothing can interrupt it but a BIO
-// that runs dry.
 void Connection::key_update_seen(bool sent, bool requested) {
   events_.key_update(!sent, requested);
   if (sent) {
-    // Behind its own record, which went out under the old keys.
-    keys_used_ = false;
-    if (requested) ++update_requests_open_;
-    update_requested_ |= requested;
-    return;
-  }
-  peer_updated_ = true;
-  update_requested_ = false;
-  // OpenSSL would answer with the next write, and encrypt as before.
-  if (requested && enc_.ktls && enc_.ktls->sends()) ktls_must_update_ = true;
-  // RFC 8446 4.6.3: the answer to a request of ours requests nothing, and there is one to each.
-  if (excused(requested)) return;
-  if (++peer_key_updates_ > limits_.key_updates) {
-    too_many_key_updates_ = true;
-    enc_.in.stop();
+    key_updates_.sent(requested);
+  } else {
+    key_updates_.received(requested);
+    if (key_updates_.too_many()) enc_.in.stop();
   }
 }
 

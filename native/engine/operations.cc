@@ -25,6 +25,10 @@ FailurePtr peer_has_closed() {
       "The peer has closed its side of the connection (close_notify) and will not answer any more");
 }
 
+int update_type(bool request, const KeyUpdates& updates) {
+  return request && updates.may_request() ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
+}
+
 const char* before_handshake(Kind kind) {
   switch (kind) {
     case Kind::key_update:
@@ -229,20 +233,13 @@ FailurePtr Connection::perform_key_update() {
   return result == 1 ? nullptr : failure_after(result, "A key update failed");
 }
 
-// RFC 9846 4.7.3: until a KeyUpdate of the peer has come, there is no second request.
-int Connection::update_type(bool request) const {
-  return request && !update_requested_ ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
-}
-
 Connection::Step Connection::run_key_update(Operation& operation) {
   if (FailurePtr refused = tls13() ? kept_by_kernel("A key update") : nullptr)
     return fail_operation(std::move(refused));
   if (!flush_scheduled()) return Step::progress;
-  // The request that is out serves for this one too, and new keys that have protected nothing are new enough. A peer
-  // that does not read would otherwise find more KeyUpdates in a row than it allows.
-  const bool made = operation.flag && update_requested_ && !keys_used_;
   ERR_clear_error();
-  if (!made && SSL_key_update(ssl_.get(), update_type(operation.flag)) != 1)
+  if (!key_updates_.serves(operation.flag) &&
+      SSL_key_update(ssl_.get(), update_type(operation.flag, key_updates_)) != 1)
     return fail_operation(openssl::openssl_failure("The key update was refused"));
   if (operation.flag && !peer_closed_) peer_waits_.push_back({operation.id, PeerWait::Kind::key_update, false});
   operation.phase = Phase::sending;
@@ -265,7 +262,8 @@ FailurePtr Connection::schedule_key_update(int type) {
   if (FailurePtr refused = valid && tls13() ? kept_by_kernel("A key update") : nullptr) return refused;
   if (valid && !flush_scheduled()) return failure_;
   ERR_clear_error();
-  if (SSL_key_update(ssl_.get(), valid ? update_type(type == SSL_KEY_UPDATE_REQUESTED) : type) == 1) return nullptr;
+  const bool request = type == SSL_KEY_UPDATE_REQUESTED;
+  if (SSL_key_update(ssl_.get(), valid ? update_type(request, key_updates_) : type) == 1) return nullptr;
   return openssl::openssl_failure("The key update was refused");
 }
 

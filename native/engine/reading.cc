@@ -237,22 +237,22 @@ FailurePtr keys_not_replaced() {
 // Newer libraries give the peer's new keys to the kernel, and newer kernels take them: it is tried.
 FailurePtr Connection::read_failure(int result) {
   FailurePtr failure = failure_after(result, "Reading failed");
-  const bool by_update = peer_updated_ && enc_.ktls && enc_.ktls->receives();
+  const bool by_update = key_updates_.peer_updated() && enc_.ktls && enc_.ktls->receives();
   return by_update ? keys_not_replaced() : failure;
 }
 
 // What the records just read asked for, besides their data.
 FailurePtr Connection::after_read() {
-  if (too_many_key_updates_) {
+  if (key_updates_.too_many()) {
     return openssl::named_failure(
         "ERR_TLS_TOO_MANY_KEY_UPDATES",
         "The peer sent more KeyUpdates in a row than keyUpdateLimit allows: the connection is closed");
   }
-  if (ktls_must_update_) return keys_not_replaced();
+  // OpenSSL would answer with the next write, and encrypt as before.
+  if (key_updates_.take_peer_request() && enc_.ktls && enc_.ktls->sends()) return keys_not_replaced();
   if (negotiated_stale_) note_negotiated();
   if (FailurePtr failure = check_renegotiation()) return failure;
-  if (peer_updated_) {
-    peer_updated_ = false;
+  if (key_updates_.take_peer_updated()) {
     for (const PeerWait& wait : peer_waits_) {
       if (wait.kind == PeerWait::Kind::key_update) events_.peer_updated(wait.id);
     }
