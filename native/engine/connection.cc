@@ -108,6 +108,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       ktls_wanted_(options.ktls),
       record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
       key_updates_(options.limits.key_updates),
+      renegotiation_(options.limits.renegotiations, options.limits.renegotiation_window),
       read_ahead_(pool) {
   if (SSL_is_dtls(ssl_.get()) != 0) {
     enc_.datagrams = std::make_shared<Datagrams>(ssl_.get());

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/certificate_demand.h"
 #include "engine/enc_side.h"
 #include "engine/events.h"
 #include "engine/fifo.h"
@@ -21,6 +22,7 @@
 #include "engine/operation.h"
 #include "engine/question.h"
 #include "engine/record_sizing.h"
+#include "engine/renegotiation.h"
 #include "openssl/bytes.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
@@ -95,7 +97,7 @@ class Connection {
   // or written.
   bool ktls_wanted() const { return ktls_wanted_; }
   void use_ktls(std::shared_ptr<Ktls> ktls);
-  std::uint32_t renegotiations() const { return renegotiations_; }
+  std::uint32_t renegotiations() const { return renegotiation_.count(); }
   // Grows with each change of what negotiated_by() gives; Events::negotiated() tells too. Before the first handshake is
   // complete it changes without notice.
   std::uint32_t negotiated_version() const { return negotiated_version_; }
@@ -293,17 +295,15 @@ class Connection {
   void deliver_end();
   bool reads_wanted() const { return !reads_.empty() || flow_; }
 
-  // renegotiation.cc
+  // later_handshakes.cc
   openssl::FailurePtr check_renegotiation();
   void renegotiation_complete();
   void settle_handshake_waits(bool resumed);
   bool settle_certificate_wait(const PeerWait& wait, bool resumed);
-  void set_demand(int mode);
+  void set_verify_mode(int mode);
   void demand_certificate(bool required);
   int wanted_mode();
   void reconsider_demand();
-  void demand_answered(bool shown);
-  void client_hello_seen(bool sent);
 
   // dtls.cc
   Step listen();
@@ -330,6 +330,8 @@ class Connection {
   const std::unique_ptr<RecordSizing> record_sizing_;  // null: records are as large as they may be
 
   KeyUpdates key_updates_;
+  Renegotiation renegotiation_;
+  CertificateDemand demand_;
   Fifo<Operation> operations_;
   Fifo<ReadOperation> reads_;
   std::vector<PeerWait> peer_waits_;
@@ -377,28 +379,6 @@ class Connection {
   std::size_t close_notify_size_ = 0;
   std::size_t tickets_size_ = 0;  // of a server's handshake, as records
   std::size_t file_budget_ = 0;   // of files, in this advance()
-
-  // Renegotiation: OpenSSL's own completion signals lie, so the messages themselves are watched.
-  bool renegotiation_scheduled_ = false;  // SSL_renegotiate alone: the next I/O drives it
-  bool renegotiation_driven_ =
-      false;  // from SSL_renegotiate until the client's is complete, the server's request is out
-  bool client_hello_seen_ = false;
-  bool hello_request_sent_ = false;
-  bool certificate_request_sent_ = false;
-  // The verify mode while the client is asked for a certificate, and the one it was before.
-  struct Demand {
-    int own_mode;
-    int mode;
-  };
-  std::optional<Demand> demand_;
-  bool finished_sent_ = false;
-  bool finished_received_ = false;
-  bool renegotiation_by_peer_ = false;
-  std::uint32_t requests_open_ = 0;  // HelloRequests that no ClientHello has answered
-  std::uint32_t renegotiations_ = 0;
-  std::uint32_t peer_renegotiations_ = 0;  // in this window
-  std::chrono::steady_clock::time_point window_start_{};
-  bool too_many_renegotiations_ = false;
 };
 
 }  // namespace system_tls::engine

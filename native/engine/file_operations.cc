@@ -31,7 +31,7 @@ Connection::Step Connection::run_send_file(Operation& operation) {
         "ERR_TLS_DTLS",
         "sendFile() makes a stream of bytes, and DTLS carries messages, which may be lost: write() them"));
   }
-  if (renegotiation_scheduled_) {
+  if (renegotiation_.scheduled()) {
     begin_renegotiation();
     return Step::progress;
   }

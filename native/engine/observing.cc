@@ -44,20 +44,18 @@ void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t>
   negotiated_stale_ |= !sent && message[0] != SSL3_MT_KEY_UPDATE;
   switch (message[0]) {
     case SSL3_MT_HELLO_REQUEST:
-      if (sent) {
-        hello_request_sent_ = true;
-        // With DTLS it may be the same one again.
-        requests_open_ = dtls_ ? 1 : requests_open_ + 1;
-      }
+      if (sent) renegotiation_.hello_request_sent(dtls());
       break;
     case SSL3_MT_CLIENT_HELLO:
-      if (established_) client_hello_seen(sent);
+      if (established_) renegotiation_.client_hello(sent, Renegotiation::Clock::now());
+      if (renegotiation_.too_many()) enc_.in.stop();
       break;
     case SSL3_MT_CERTIFICATE_REQUEST:
-      if (established_ && sent) certificate_request_sent_ = true;
+      if (established_ && sent) demand_.request_sent();
       break;
     case SSL3_MT_FINISHED:
-      (sent ? finished_sent_ : finished_received_) = true;
+      renegotiation_.finished(sent);
+      if (!sent) demand_.finished_received();
       break;
     case SSL3_MT_KEY_UPDATE:
       // RFC 8446 4.6.3: one byte behind the four of the header, update_requested is 1.

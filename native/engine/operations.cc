@@ -132,8 +132,8 @@ Connection::Step Connection::key_update_sent(const Operation& operation) {
 
 // SSL_do_handshake on an established connection: performs at once what was scheduled.
 Connection::Step Connection::run_handshake(Operation& operation) {
-  if (operation.phase == Phase::running) return renegotiation_driven_ ? Step::blocked : done();
-  if (renegotiation_scheduled_) {
+  if (operation.phase == Phase::running) return renegotiation_.driven() ? Step::blocked : done();
+  if (renegotiation_.scheduled()) {
     begin_renegotiation();
     operation.phase = Phase::running;
     return Step::progress;
@@ -143,7 +143,7 @@ Connection::Step Connection::run_handshake(Operation& operation) {
 }
 
 Connection::Step Connection::run_write(Operation& operation) {
-  if (renegotiation_scheduled_) {
+  if (renegotiation_.scheduled()) {
     begin_renegotiation();
     return Step::progress;
   }
@@ -197,7 +197,7 @@ bool Connection::write_records(std::span<const std::uint8_t> clear) {
 }
 
 std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
-  if (dead() || send_failure_ || suspended() || !established_ || !operations_.empty() || renegotiation_scheduled_ ||
+  if (dead() || send_failure_ || suspended() || !established_ || !operations_.empty() || renegotiation_.scheduled() ||
       renegotiating() || close_notify_sent() || (dtls_ && clear.size() > longest_message())) {
     return 0;
   }
@@ -278,7 +278,7 @@ FailurePtr Connection::schedule_renegotiate(bool abbreviated) {
   ERR_clear_error();
   const int result = abbreviated ? SSL_renegotiate_abbreviated(ssl_.get()) : SSL_renegotiate(ssl_.get());
   if (result != 1) return openssl::openssl_failure("The renegotiation was refused");
-  renegotiation_scheduled_ = true;
+  renegotiation_.schedule();
   return nullptr;
 }
 
@@ -287,14 +287,14 @@ Connection::Step Connection::run_renegotiate(Operation& operation) {
     // The peer's own renegotiation comes first; ours follows it.
     if (renegotiating()) return Step::blocked;
     if (peer_closed_) return fail_operation(peer_has_closed());
-    if (!renegotiation_scheduled_) {
+    if (!renegotiation_.scheduled()) {
       if (FailurePtr refused = schedule_renegotiate(operation.flag)) return fail_operation(std::move(refused));
     }
     begin_renegotiation();
     operation.phase = Phase::running;
     return Step::progress;
   }
-  if (renegotiation_driven_) return Step::blocked;
+  if (renegotiation_.driven()) return Step::blocked;
   if (!server_) return done();
   wait_for_peer({operation.id, PeerWait::Kind::renegotiation, false});
   operation.phase = Phase::sending;
@@ -307,7 +307,7 @@ Connection::Step Connection::run_client_certificate(Operation& operation) {
 }
 
 Connection::Step Connection::request_certificate_13(Operation& operation) {
-  if (certificate_request_sent_) return share_certificate_request(operation);
+  if (demand_.request_out()) return share_certificate_request(operation);
   if (!flush_scheduled()) return Step::progress;
   demand_certificate(operation.flag);
   ERR_clear_error();
@@ -316,7 +316,6 @@ Connection::Step Connection::request_certificate_13(Operation& operation) {
     reconsider_demand();
     return fail_operation(std::move(refused));
   }
-  finished_received_ = false;
   const int result = SSL_do_handshake(ssl_.get());
   if (result != 1) {
     fail(failure_after(result, "Asking for the client's certificate failed"));
@@ -337,7 +336,7 @@ Connection::Step Connection::share_certificate_request(const Operation& operatio
 
 Connection::Step Connection::request_certificate_12(Operation& operation) {
   if (operation.phase == Phase::running) {
-    if (renegotiation_driven_) return Step::blocked;
+    if (renegotiation_.driven()) return Step::blocked;
     wait_for_peer({operation.id, PeerWait::Kind::client_certificate, operation.flag});
     operation.phase = Phase::sending;
     return Step::progress;
@@ -350,7 +349,7 @@ Connection::Step Connection::request_certificate_12(Operation& operation) {
     reconsider_demand();
     return fail_operation(std::move(failure));
   }
-  if (!renegotiation_scheduled_) {
+  if (!renegotiation_.scheduled()) {
     if (FailurePtr refused = schedule_renegotiate(false)) {
       reconsider_demand();
       return fail_operation(std::move(refused));
@@ -362,7 +361,7 @@ Connection::Step Connection::request_certificate_12(Operation& operation) {
 }
 
 Connection::Step Connection::run_shutdown(Operation& operation) {
-  if (renegotiation_scheduled_) begin_renegotiation();
+  if (renegotiation_.scheduled()) begin_renegotiation();
   if (renegotiating()) return Step::blocked;
   operation.phase = Phase::sending;
   // A second SSL_shutdown with data in flight is fatal: the peer's close_notify is waited for by SSL_read.

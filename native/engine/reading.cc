@@ -25,7 +25,7 @@ void Connection::start_read(ReadOperation read) {
   }
   handshake_wanted_ = true;
   // By the manual, the next I/O performs what was scheduled, even if nothing has arrived.
-  if (renegotiation_scheduled_) begin_renegotiation();
+  if (renegotiation_.scheduled()) begin_renegotiation();
   read_kick_ = true;
   reads_.push(std::move(read));
 }
@@ -34,7 +34,7 @@ void Connection::start_flow() {
   if (flow_) return;
   handshake_wanted_ = true;
   flow_ = true;
-  if (renegotiation_scheduled_) begin_renegotiation();
+  if (renegotiation_.scheduled()) begin_renegotiation();
   read_kick_ = true;
 }
 

@@ -110,9 +110,9 @@ Connection::Step Connection::step_suspended() {
 // A request for the client's certificate, or a renegotiation, is answered inside SSL_read.
 bool Connection::read_may_ask() const {
   if (!may_ask(kAskVerification) || !server_) return false;
-  if (tls13()) return certificate_request_sent_;
+  if (tls13()) return demand_.request_out();
   if ((SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) == 0) return false;
-  return renegotiating() || requests_open_ != 0 ||
+  return renegotiating() || renegotiation_.requested() ||
          (SSL_get_options(ssl_.get()) & SSL_OP_ALLOW_CLIENT_RENEGOTIATION) != 0;
 }
 
