@@ -39,7 +39,7 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
   operation.kind = Kind::write;
   operation.offset = taken;
   operation.length = clear.size();
-  if (taken != 0) operation.phase = engine::Operation::Phase::running;
+  if (taken != 0) operation.stage = engine::Operation::Stage::running;
   if (taken < clear.size()) {
     operation.source = pin(call, clear);
     if (!operation.source)

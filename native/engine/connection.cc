@@ -134,10 +134,6 @@ Connection* Connection::from(const SSL* ssl) { return static_cast<Connection*>(S
 
 bool Connection::tls13() const { return !dtls_ && SSL_version(ssl_.get()) >= TLS1_3_VERSION; }
 
-bool Connection::only_goodbye_unsent() const {
-  return close_notify_sent() && enc_.out.size() <= close_notify_size_ + tickets_size_;
-}
-
 void Connection::use_ktls(std::shared_ptr<Ktls> ktls) {
   enc_.ktls = std::move(ktls);
   SSL_set_options(ssl_.get(), SSL_OP_ENABLE_KTLS);
@@ -168,14 +164,14 @@ bool Connection::can_advance() const { return !dead() && !suspended() && !operat
 Connection::Step Connection::step() {
   if (dead()) return step_dead();
   if (suspended()) return step_suspended();
-  if (established_) {
+  if (established()) {
     return step_operations() == Step::progress ? Step::progress : step_reads();
   }
   if (!operations_.empty()) {
     const Operation::Kind kind = operations_.front().kind;
     if (!begins_handshake(kind)) return run(operations_.front());
   }
-  return handshake_wanted_ ? drive_handshake() : Step::blocked;
+  return phase_ == Phase::handshaking ? drive_handshake() : Step::blocked;
 }
 
 Connection::Step Connection::drive_handshake() {
@@ -196,10 +192,10 @@ Connection::Step Connection::drive_handshake() {
 }
 
 void Connection::handshake_complete() {
-  established_ = true;
+  phase_ = Phase::established;
   enc_.in.hide_end(!strict_end_);
   // The client's Finished has answered all that was sent before them.
-  if (server_ && tls13()) tickets_size_ = enc_.out.size();
+  if (server_ && tls13()) ending_.tickets_made(enc_.out.size());
   if (enc_.ktls) {
     enc_.ktls->handshake_complete();
     // The library does so itself where it has noticed; without, a renegotiation would end the connection.
@@ -261,8 +257,7 @@ FailurePtr Connection::failure_after(int result, const char* during) {
   }
   auto failure = std::make_shared<Failure>();
   failure->errors = openssl::drain_errors();
-  // A warning (close_notify, say) explains no failure.
-  if (last_alert_.level == SSL3_AL_FATAL) failure->alert = last_alert_;
+  if (ending_.alert_is_fatal()) failure->alert = ending_.last_alert();
   if (verification_failed(failure->errors)) failure->verify_result = SSL_get_verify_result(ssl_.get());
   if (suspension_) failure->question = suspension_->failed();
   if (naming_ && naming_->refused) {
@@ -276,8 +271,8 @@ FailurePtr Connection::failure_after(int result, const char* during) {
 }
 
 bool Connection::wants_input() const {
-  if (dead() || peer_closed_ || suspended()) return false;
-  if (!established_) return handshake_wanted_;
+  if (dead() || peer_closed() || suspended()) return false;
+  if (!established()) return phase_ == Phase::handshaking;
   if (blocked_on_delivery_) return false;
   if (!reads_.empty() || flow_) return true;
   return may_read_ahead();

@@ -7,6 +7,7 @@
 // while can_advance(); it lends received bytes, advances, and reclaims.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -16,6 +17,7 @@
 
 #include "engine/certificate_demand.h"
 #include "engine/enc_side.h"
+#include "engine/ending.h"
 #include "engine/events.h"
 #include "engine/fifo.h"
 #include "engine/key_updates.h"
@@ -83,16 +85,16 @@ class Connection {
   SSL* ssl() const { return ssl_.get(); }
   EncSide& enc() { return enc_; }
   bool server() const { return server_; }
-  bool established() const { return established_; }
-  bool dead() const { return failure_ != nullptr; }
+  bool established() const { return phase_ >= Phase::established; }
+  bool dead() const { return ending_.dead(); }
   // A write is taken, sooner or later, unless the connection dies.
-  bool open_for_writing() const { return established_ && !dead() && !send_failure_ && !close_notify_sent(); }
+  bool open_for_writing() const { return established() && !dead() && !send_failure() && !close_notify_sent(); }
   bool close_notify_sent() const { return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0; }
   // All that waits to be sent is our goodbye: nothing is lost with it.
-  bool only_goodbye_unsent() const;
+  bool only_goodbye_unsent() const { return close_notify_sent() && ending_.only_goodbye(enc_.out.size()); }
   // All that waits to be sent are the session tickets of a TLS 1.3 handshake, which the peer does not wait for.
-  bool only_tickets_unsent() const { return tickets_size_ != 0 && enc_.out.size() == tickets_size_; }
-  const openssl::FailurePtr& failure() const { return failure_; }
+  bool only_tickets_unsent() const { return ending_.only_tickets(enc_.out.size()); }
+  const openssl::FailurePtr& failure() const { return ending_.failure(); }
   // Kernel TLS was asked for: the owner looks whether the socket can, and if so gives it here before anything is read
   // or written.
   bool ktls_wanted() const { return ktls_wanted_; }
@@ -104,7 +106,7 @@ class Connection {
   // Also to be called when settings have changed that it shows.
   void note_negotiated();
   // Nobody changes the current session: not in the middle of a handshake.
-  bool session_settled() const { return (established_ && !renegotiating()) || SSL_in_before(ssl_.get()) != 0; }
+  bool session_settled() const { return (established() && !renegotiating()) || SSL_in_before(ssl_.get()) != 0; }
   bool tls13() const;
   bool dtls() const { return dtls_ != nullptr; }
 
@@ -152,22 +154,22 @@ class Connection {
   // Something waits for the peer or for the transport.
   bool pending() const;
 
-  // How it ends: ending.cc. A connection has two halves, and what was received is delivered before a failure is told.
+  // How it ends. A connection has two halves, and what was received is delivered before a failure is told.
   // The transport takes nothing more: what has to send fails, what reads goes on.
   void fail_sending(const openssl::FailurePtr& failure);
-  bool output_broken() const { return output_broken_; }
+  bool output_broken() const { return ending_.output_broken(); }
   // Why nothing more can be written; null: it can.
-  const openssl::FailurePtr& send_failure() const { return send_failure_; }
+  const openssl::FailurePtr& send_failure() const { return ending_.send_failure(); }
   // The transport gives nothing more behind what enc().in has; null: it ended. Told when the last byte was read.
   void end_input(openssl::FailurePtr failure);
   // Both halves are over. Operations fail at once; reads behind what was read ahead for them.
-  void fail(openssl::FailurePtr failure);
+  void fail(openssl::FailurePtr why);
   // The same, and nobody will read any more.
   void abort(openssl::FailurePtr failure);
   // The peer has been told why, by a fatal alert that is or was in enc().out.
-  bool alert_sent() const { return last_alert_.level == kFatalAlert && !last_alert_.received; }
+  bool alert_sent() const { return ending_.alert_is_fatal() && !ending_.last_alert().received; }
   // The peer says nothing more. A quiet shutdown counts its close_notify as received, and it may say more.
-  bool input_over() const { return close_notify_received_ || enc_.in.eof_seen(); }
+  bool input_over() const { return ending_.close_notify_received() || enc_.in.eof_seen(); }
 
   // Questions. False: it is not open (any more), and nothing has happened.
   bool answer(QuestionId id, Answer answer);
@@ -210,7 +212,9 @@ class Connection {
   std::int32_t context_tag() const;
 
  private:
-  static constexpr int kFatalAlert = 2;  // SSL3_AL_FATAL
+  // In this order, and never back. `peer_closed`: it has sent close_notify, or that counts as received. The sending
+  // half ends apart from it: see Ending.
+  enum class Phase : std::uint8_t { idle, handshaking, established, peer_closed };
   enum class Step { progress, blocked };
   enum class Target { ready, none, gone };
   enum class ReadResult { some, none, closed, failed };
@@ -218,6 +222,8 @@ class Connection {
   Connection(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool, Events& events);
 
   // connection.cc
+  bool peer_closed() const { return phase_ == Phase::peer_closed; }
+  void want_handshake() { phase_ = std::max(phase_, Phase::handshaking); }
   openssl::FailurePtr kept_by_kernel(const char* what) const;
   Step step();
   Step drive_handshake();
@@ -225,13 +231,13 @@ class Connection {
   openssl::FailurePtr check_resumption() const;
   openssl::FailurePtr failure_after(int result, const char* during);
 
-  // ending.cc
+  // connection_ending.cc
   void end_sending(const openssl::FailurePtr& failure);
   Step step_dead();
   void tell_failure();
   Step run_unsendable(const Operation& operation);
 
-  // suspension.cc
+  // connection_suspension.cc
   bool waits_for_answer() const;
   bool may_pause() const;
   void use_names(std::shared_ptr<const ServerNames> names);
@@ -268,7 +274,7 @@ class Connection {
   void begin_renegotiation();
   void wait_for_peer(PeerWait wait);
   void heed_shutdown_state();
-  void peer_closed();
+  void note_peer_closed();
 
   // file_operations.cc
   Step send_by_kernel(Operation& operation, std::size_t count);
@@ -276,7 +282,7 @@ class Connection {
   Step file_ended(const Operation& operation);
   void file_sent(Operation& operation, std::size_t count);
 
-  // reading.cc
+  // connection_reading.cc
   Step step_reads();
   Step read_into(std::span<std::uint8_t> target);
   bool input_may_be_there() const;
@@ -305,7 +311,7 @@ class Connection {
   int wanted_mode();
   void reconsider_demand();
 
-  // dtls.cc
+  // connection_dtls.cc
   Step listen();
   std::size_t longest_message() const;
   openssl::FailurePtr message_refused(std::size_t size) const;
@@ -313,7 +319,7 @@ class Connection {
   void keep_ahead(std::span<const std::uint8_t> message);
   std::size_t take_ahead(std::span<std::uint8_t> target);
 
-  // observing.cc
+  // connection_events.cc
   static void on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL* ssl,
                          void* self);
   static void on_info(const SSL* ssl, int where, int result);
@@ -329,6 +335,8 @@ class Connection {
   const bool ktls_wanted_;
   const std::unique_ptr<RecordSizing> record_sizing_;  // null: records are as large as they may be
 
+  Phase phase_ = Phase::idle;
+  Ending ending_;
   KeyUpdates key_updates_;
   Renegotiation renegotiation_;
   CertificateDemand demand_;
@@ -352,22 +360,11 @@ class Connection {
   };
   std::unique_ptr<Dtls> dtls_;  // null for TLS
 
-  openssl::FailurePtr failure_;       // sticky
-  openssl::FailurePtr send_failure_;  // sticky
-  openssl::Alert last_alert_;
   std::uint32_t observe_ = 0;
   std::uint32_t negotiated_version_ = 0;
 
-  bool handshake_wanted_ = false;
-  bool established_ = false;
   bool strict_end_ = true;
   bool negotiated_stale_ = false;
-  bool peer_closed_ = false;  // close_notify received, or counted as received
-  bool close_notify_received_ = false;
-  bool failure_told_ = false;
-  bool output_broken_ = false;
-  // More than our close_notify or our tickets was lost with the sending half.
-  bool output_lost_ = false;
   bool flow_ = false;
   bool flow_busy_ = false;
   bool flow_ended_ = false;
@@ -376,9 +373,7 @@ class Connection {
   bool ssl_may_have_more_ = false;        // the last SSL_read returned bytes
   bool read_kick_ = false;                // SSL_read has to be called although nothing arrived
   std::uint32_t handshake_messages_ = 0;  // seen; SSL_read can make progress without returning bytes
-  std::size_t close_notify_size_ = 0;
-  std::size_t tickets_size_ = 0;  // of a server's handshake, as records
-  std::size_t file_budget_ = 0;   // of files, in this advance()
+  std::size_t file_budget_ = 0;           // of files, in this advance()
 };
 
 }  // namespace system_tls::engine

@@ -1,85 +1,31 @@
-// How a connection ends. Its two halves end by themselves, and what was received is delivered before a failure is told.
-#include <utility>
+#include "engine/ending.h"
 
-#include "engine/connection.h"
+#include <openssl/ssl3.h>
+
+#include <algorithm>
 
 namespace system_tls::engine {
 
-using openssl::FailurePtr;
-
-// OpenSSL makes nothing more; what it has made goes out.
-void Connection::end_sending(const FailurePtr& failure) {
-  if (dead() || send_failure_) return;
+void Ending::end_sending(const openssl::FailurePtr& failure) {
+  if (sending_ != Sending::open) return;
+  sending_ = Sending::ended;
   send_failure_ = failure;
-  enc_.muted = true;
 }
 
-// Whoever wrote learns it from the operation; whoever reads learns first what has arrived, and there the reason may be
-// found: an alert, a close_notify. Tickets that nobody wants and a goodbye that nobody hears are no loss.
-void Connection::fail_sending(const FailurePtr& failure) {
-  if (dead()) return;
-  if (!std::exchange(output_broken_, true)) events_.sending_failed(failure);
-  const bool loses = !enc_.out.empty() && !only_goodbye_unsent() && !only_tickets_unsent();
-  output_lost_ = output_lost_ || loses;
-  enc_.drop_output();
+// Tickets that nobody wants and a goodbye that nobody hears are no loss.
+bool Ending::break_output(const openssl::FailurePtr& failure, std::size_t unsent, bool close_notify_sent) {
+  const bool loses = unsent != 0 && !only_tickets(unsent) && !(close_notify_sent && only_goodbye(unsent));
+  const bool first = !output_broken();
   end_sending(failure);
+  sending_ = std::max(sending_, loses ? Sending::lost : Sending::broken);
+  return first;
 }
 
-// Of an operation whose turn it is while nothing can be sent.
-Connection::Step Connection::run_unsendable(const Operation& operation) {
-  if (operation.kind != Operation::Kind::shutdown || output_lost_) return fail_operation(send_failure_);
-  if (!enc_.out.empty()) return Step::blocked;
-  if (!operation.flag || peer_closed_) return done();
-  wait_for_peer({operation.id, PeerWait::Kind::close_notify, false});
-  operations_.pop();
-  return Step::progress;
+void Ending::alert_seen(const openssl::Alert& alert) {
+  last_alert_ = alert;
+  if (alert.received && alert.description == SSL3_AD_CLOSE_NOTIFY) close_notify_received_ = true;
 }
 
-// A reset that answers what we sent is told to the sender first, and as a plain end to the reader. One that answers our
-// tickets concerns nobody.
-void Connection::end_input(FailurePtr failure) {
-  if (dtls_ && failure) {
-    fail(std::move(failure));
-  } else {
-    enc_.in.set_eof(failure || !output_lost_ ? std::move(failure) : send_failure_);
-  }
-}
-
-void Connection::fail(FailurePtr failure) {
-  if (dead()) return;
-  abandon_question();
-  failure_ = std::move(failure);
-  // What the peer showed was found wrong, perhaps.
-  note_negotiated();
-  while (!operations_.empty()) events_.operation_failed(operations_.pop().id, failure_);
-  for (const PeerWait& wait : std::exchange(peer_waits_, {})) events_.operation_failed(wait.id, failure_);
-  if (read_ahead_.empty()) tell_failure();
-}
-
-void Connection::abort(FailurePtr failure) {
-  read_ahead_.clear();
-  if (dtls_) dtls_->messages_ahead = {};
-  if (dead()) {
-    tell_failure();
-  } else {
-    fail(std::move(failure));
-  }
-}
-
-void Connection::tell_failure() {
-  if (std::exchange(failure_told_, true)) return;
-  while (!reads_.empty()) events_.operation_failed(reads_.pop().id, failure_);
-  events_.failed(failure_);
-}
-
-// OpenSSL is called no more; what was read ahead is still there for whoever reads.
-Connection::Step Connection::step_dead() {
-  blocked_on_delivery_ = false;
-  if (read_ahead_.empty()) {
-    tell_failure();
-    return Step::blocked;
-  }
-  return reads_wanted() ? serve_read_ahead() : Step::blocked;
-}
+bool Ending::alert_is_fatal() const { return last_alert_.level == SSL3_AL_FATAL; }
 
 }  // namespace system_tls::engine

@@ -10,7 +10,7 @@
 namespace system_tls::engine {
 
 using openssl::FailurePtr;
-using Phase = Operation::Phase;
+using Stage = Operation::Stage;
 
 namespace {
 
@@ -44,7 +44,7 @@ Connection::Step Connection::run_send_file(Operation& operation) {
 }
 
 void Connection::file_sent(Operation& operation, std::size_t count) {
-  operation.phase = Phase::running;
+  operation.stage = Stage::running;
   operation.offset += count;
   file_budget_ -= count;
 }

@@ -12,7 +12,7 @@ using openssl::FailurePtr;
 // A new handshake is under way, or about to be: from here to its end only SSL_read may be called. Driven by
 // SSL_do_handshake or SSL_write, one application record that crosses it is a fatal "unexpected record".
 bool Connection::renegotiating() const {
-  return established_ && !tls13() && (renegotiation_.driven() || SSL_in_init(ssl_.get()) != 0);
+  return established() && !tls13() && (renegotiation_.driven() || SSL_in_init(ssl_.get()) != 0);
 }
 
 void Connection::begin_renegotiation() {
@@ -84,7 +84,7 @@ int Connection::wanted_mode() {
   }
   const Operation* next = operations_.empty() ? nullptr : &operations_.front();
   if (next != nullptr && next->kind == Operation::Kind::client_certificate &&
-      next->phase == Operation::Phase::running) {
+      next->stage == Operation::Stage::running) {
     mode |= CertificateDemand::mode_for(next->flag);
   }
   return mode;

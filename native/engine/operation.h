@@ -27,11 +27,11 @@ struct Operation {
     shutdown,
   };
   // `sending`: what had to be handed to OpenSSL was; the queue is held until it is written.
-  enum class Phase : std::uint8_t { queued, running, sending };
+  enum class Stage : std::uint8_t { queued, running, sending };
 
   OperationId id = 0;
   Kind kind = Kind::handshake;
-  Phase phase = Phase::queued;
+  Stage stage = Stage::queued;
   // key_update: request the peer's; renegotiate: abbreviated; client_certificate: required; shutdown: wait.
   bool flag = false;
   // write, send_file: how much OpenSSL took, of how much.

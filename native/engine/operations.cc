@@ -12,7 +12,7 @@ namespace system_tls::engine {
 
 using openssl::FailurePtr;
 using Kind = Operation::Kind;
-using Phase = Operation::Phase;
+using Stage = Operation::Stage;
 
 namespace {
 
@@ -52,10 +52,10 @@ FailurePtr misuse(int reason, const char* message) {
 
 void Connection::start(Operation operation) {
   if (dead()) {
-    events_.operation_failed(operation.id, failure_);
+    events_.operation_failed(operation.id, failure());
     return;
   }
-  if (begins_handshake(operation.kind)) handshake_wanted_ = true;
+  if (begins_handshake(operation.kind)) want_handshake();
   operations_.push(std::move(operation));
 }
 
@@ -74,13 +74,13 @@ Connection::Step Connection::step_operations() {
 }
 
 Connection::Step Connection::run(Operation& operation) {
-  if (!established_) {
+  if (!established()) {
     const int reason = operation.kind == Kind::shutdown ? SSL_R_SHUTDOWN_WHILE_IN_INIT : SSL_R_STILL_IN_INIT;
     return fail_operation(misuse(reason, before_handshake(operation.kind)));
   }
-  if (send_failure_) return run_unsendable(operation);
-  if (operation.phase == Phase::sending) return run_sending(operation);
-  if (operation.kind != Kind::shutdown && operation.kind != Kind::handshake && operation.phase == Phase::queued &&
+  if (send_failure()) return run_unsendable(operation);
+  if (operation.stage == Stage::sending) return run_sending(operation);
+  if (operation.kind != Kind::shutdown && operation.kind != Kind::handshake && operation.stage == Stage::queued &&
       close_notify_sent()) {
     return fail_operation(
         misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "shutdown() was called on this connection: nothing can be sent any more"));
@@ -109,7 +109,7 @@ Connection::Step Connection::run(Operation& operation) {
 Connection::Step Connection::run_sending(Operation& operation) {
   if (operation.kind == Kind::shutdown) {
     if (!enc_.out.empty()) return Step::blocked;
-    if (!operation.flag || peer_closed_) return done();
+    if (!operation.flag || peer_closed()) return done();
     wait_for_peer({operation.id, PeerWait::Kind::close_notify, false});
     operations_.pop();
     return Step::progress;
@@ -126,16 +126,16 @@ Connection::Step Connection::key_update_sent(const Operation& operation) {
   const OperationId id = operation.id;
   const bool requested = operation.flag;
   done();
-  if (requested && peer_closed_) events_.operation_failed(id, peer_has_closed());
+  if (requested && peer_closed()) events_.operation_failed(id, peer_has_closed());
   return Step::progress;
 }
 
 // SSL_do_handshake on an established connection: performs at once what was scheduled.
 Connection::Step Connection::run_handshake(Operation& operation) {
-  if (operation.phase == Phase::running) return renegotiation_.driven() ? Step::blocked : done();
+  if (operation.stage == Stage::running) return renegotiation_.driven() ? Step::blocked : done();
   if (renegotiation_.scheduled()) {
     begin_renegotiation();
-    operation.phase = Phase::running;
+    operation.stage = Stage::running;
     return Step::progress;
   }
   if (!flush_scheduled()) return Step::progress;
@@ -163,7 +163,7 @@ Connection::Step Connection::run_write(Operation& operation) {
   const std::size_t count = std::min(kWriteBatch, part.bytes.size());
   const std::size_t written = write_clear(part.bytes.first(count));
   if (written == 0) return dead() ? Step::progress : Step::blocked;
-  operation.phase = Phase::running;
+  operation.stage = Stage::running;
   operation.offset += written;
   return Step::progress;
 }
@@ -187,7 +187,7 @@ bool Connection::write_records(std::span<const std::uint8_t> clear) {
   std::size_t written = 0;
   const int result = SSL_write_ex(ssl_.get(), clear.data(), clear.size(), &written);
   if (result == 1) {
-    tickets_size_ = 0;  // what waits is more than tickets
+    ending_.data_made();  // what waits is more than tickets
     return true;
   }
   // A message of the peer's came in part (RFC 8446 5.1), and OpenSSL goes on with it first: the next read does.
@@ -197,7 +197,7 @@ bool Connection::write_records(std::span<const std::uint8_t> clear) {
 }
 
 std::size_t Connection::write_now(std::span<const std::uint8_t> clear) {
-  if (dead() || send_failure_ || suspended() || !established_ || !operations_.empty() || renegotiation_.scheduled() ||
+  if (dead() || send_failure() || suspended() || !established() || !operations_.empty() || renegotiation_.scheduled() ||
       renegotiating() || close_notify_sent() || (dtls_ && clear.size() > longest_message())) {
     return 0;
   }
@@ -241,17 +241,17 @@ Connection::Step Connection::run_key_update(Operation& operation) {
   if (!key_updates_.serves(operation.flag) &&
       SSL_key_update(ssl_.get(), update_type(operation.flag, key_updates_)) != 1)
     return fail_operation(openssl::openssl_failure("The key update was refused"));
-  if (operation.flag && !peer_closed_) peer_waits_.push_back({operation.id, PeerWait::Kind::key_update, false});
-  operation.phase = Phase::sending;
+  if (operation.flag && !peer_closed()) peer_waits_.push_back({operation.id, PeerWait::Kind::key_update, false});
+  operation.stage = Stage::sending;
   flush_scheduled();
   return Step::progress;
 }
 
 FailurePtr Connection::schedule_key_update(int type) {
-  if (dead()) return failure_;
-  if (send_failure_) return send_failure_;
+  if (dead()) return failure();
+  if (send_failure()) return send_failure();
   if (suspended()) return suspended_failure();
-  if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::key_update));
+  if (!established()) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::key_update));
   if (close_notify_sent()) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No key update after shutdown()");
   if (!operations_.empty()) {
     return misuse(SSL_R_BAD_WRITE_RETRY,
@@ -260,7 +260,7 @@ FailurePtr Connection::schedule_key_update(int type) {
   }
   const bool valid = type == SSL_KEY_UPDATE_NOT_REQUESTED || type == SSL_KEY_UPDATE_REQUESTED;
   if (FailurePtr refused = valid && tls13() ? kept_by_kernel("A key update") : nullptr) return refused;
-  if (valid && !flush_scheduled()) return failure_;
+  if (valid && !flush_scheduled()) return failure();
   ERR_clear_error();
   const bool request = type == SSL_KEY_UPDATE_REQUESTED;
   if (SSL_key_update(ssl_.get(), valid ? update_type(request, key_updates_) : type) == 1) return nullptr;
@@ -268,10 +268,10 @@ FailurePtr Connection::schedule_key_update(int type) {
 }
 
 FailurePtr Connection::schedule_renegotiate(bool abbreviated) {
-  if (dead()) return failure_;
-  if (send_failure_) return send_failure_;
+  if (dead()) return failure();
+  if (send_failure()) return send_failure();
   if (suspended()) return suspended_failure();
-  if (!established_) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::renegotiate));
+  if (!established()) return misuse(SSL_R_STILL_IN_INIT, before_handshake(Kind::renegotiate));
   if (close_notify_sent()) return misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, "No renegotiation after shutdown()");
   if (renegotiating()) return misuse(SSL_R_STILL_IN_INIT, "A renegotiation is under way already");
   if (FailurePtr refused = tls13() ? nullptr : kept_by_kernel("A renegotiation")) return refused;
@@ -283,21 +283,21 @@ FailurePtr Connection::schedule_renegotiate(bool abbreviated) {
 }
 
 Connection::Step Connection::run_renegotiate(Operation& operation) {
-  if (operation.phase == Phase::queued) {
+  if (operation.stage == Stage::queued) {
     // The peer's own renegotiation comes first; ours follows it.
     if (renegotiating()) return Step::blocked;
-    if (peer_closed_) return fail_operation(peer_has_closed());
+    if (peer_closed()) return fail_operation(peer_has_closed());
     if (!renegotiation_.scheduled()) {
       if (FailurePtr refused = schedule_renegotiate(operation.flag)) return fail_operation(std::move(refused));
     }
     begin_renegotiation();
-    operation.phase = Phase::running;
+    operation.stage = Stage::running;
     return Step::progress;
   }
   if (renegotiation_.driven()) return Step::blocked;
   if (!server_) return done();
   wait_for_peer({operation.id, PeerWait::Kind::renegotiation, false});
-  operation.phase = Phase::sending;
+  operation.stage = Stage::sending;
   return Step::progress;
 }
 
@@ -322,27 +322,27 @@ Connection::Step Connection::request_certificate_13(Operation& operation) {
     return Step::progress;
   }
   wait_for_peer({operation.id, PeerWait::Kind::client_certificate, operation.flag});
-  operation.phase = Phase::sending;
+  operation.stage = Stage::sending;
   return Step::progress;
 }
 
 // OpenSSL has one request out at a time. Its answer serves for all who wait by then, as that to a HelloRequest does.
 Connection::Step Connection::share_certificate_request(const Operation& operation) {
-  if (!peer_closed_) demand_certificate(operation.flag);
+  if (!peer_closed()) demand_certificate(operation.flag);
   wait_for_peer({operation.id, PeerWait::Kind::client_certificate, operation.flag});
   operations_.pop();
   return Step::progress;
 }
 
 Connection::Step Connection::request_certificate_12(Operation& operation) {
-  if (operation.phase == Phase::running) {
+  if (operation.stage == Stage::running) {
     if (renegotiation_.driven()) return Step::blocked;
     wait_for_peer({operation.id, PeerWait::Kind::client_certificate, operation.flag});
-    operation.phase = Phase::sending;
+    operation.stage = Stage::sending;
     return Step::progress;
   }
   if (renegotiating()) return Step::blocked;
-  if (peer_closed_) return fail_operation(peer_has_closed());
+  if (peer_closed()) return fail_operation(peer_has_closed());
   demand_certificate(operation.flag);
   // A resumed handshake has no CertificateRequest and would report success without a certificate.
   if (FailurePtr failure = openssl::resume_nothing(ssl_.get())) {
@@ -356,21 +356,21 @@ Connection::Step Connection::request_certificate_12(Operation& operation) {
     }
   }
   begin_renegotiation();
-  operation.phase = Phase::running;
+  operation.stage = Stage::running;
   return Step::progress;
 }
 
 Connection::Step Connection::run_shutdown(Operation& operation) {
   if (renegotiation_.scheduled()) begin_renegotiation();
   if (renegotiating()) return Step::blocked;
-  operation.phase = Phase::sending;
+  operation.stage = Stage::sending;
   // A second SSL_shutdown with data in flight is fatal: the peer's close_notify is waited for by SSL_read.
   if (close_notify_sent()) return Step::progress;
   if (!flush_scheduled()) return Step::progress;
   ERR_clear_error();
   const std::size_t before = enc_.out.size();
   const int result = SSL_shutdown(ssl_.get());
-  close_notify_size_ = enc_.out.size() - before;
+  ending_.close_notify_made(enc_.out.size() - before);
   // OpenSSL answers a KeyUpdate inside SSL_read even then, when another message of the handshake follows it. A peer
   // that has closed does not read that, and its system would reset the connection, with what we have not read yet.
   if (result >= 0 && tls13()) enc_.muted = true;
@@ -380,9 +380,9 @@ Connection::Step Connection::run_shutdown(Operation& operation) {
 }
 
 FailurePtr Connection::set_shutdown(int state) {
-  if (dead()) return failure_;
+  if (dead()) return failure();
   if (suspended()) return suspended_failure();
-  if (!established_ || renegotiating()) {
+  if (!established() || renegotiating()) {
     return misuse(SSL_R_SHUTDOWN_WHILE_IN_INIT, "The shutdown state cannot be set during a handshake or before it");
   }
   if (!operations_.empty()) {
@@ -397,19 +397,19 @@ FailurePtr Connection::set_shutdown(int state) {
 // A quiet shutdown, or the application, may have set what otherwise only the peer's close_notify does: SSL_read will
 // find nothing any more.
 void Connection::heed_shutdown_state() {
-  if (!peer_closed_ && (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0) peer_closed();
+  if (!peer_closed() && (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0) note_peer_closed();
 }
 
 void Connection::wait_for_peer(PeerWait wait) {
-  if (peer_closed_) {
+  if (peer_closed()) {
     events_.operation_failed(wait.id, peer_has_closed());
   } else {
     peer_waits_.push_back(wait);
   }
 }
 
-void Connection::peer_closed() {
-  peer_closed_ = true;
+void Connection::note_peer_closed() {
+  phase_ = Phase::peer_closed;
   for (const PeerWait& wait : std::exchange(peer_waits_, {})) {
     const bool being_sent = !operations_.empty() && operations_.front().id == wait.id;
     if (wait.kind == PeerWait::Kind::close_notify) {
@@ -434,7 +434,7 @@ Connection::Cancelled Connection::cancel(OperationId id) {
   if (waits != 0) reconsider_demand();
   const Operation* operation = operations_.find([id](const Operation& each) { return each.id == id; });
   if (operation == nullptr) return waits == 0 ? Cancelled::unknown : Cancelled::withdrawn;
-  const bool begun = operation == &operations_.front() && (operation->phase == Phase::running || !established_);
+  const bool begun = operation == &operations_.front() && (operation->stage == Stage::running || !established());
   const bool sends_data = operation->kind == Kind::write || operation->kind == Kind::send_file;
   if (begun && !(sends_data && operation->offset == 0)) return Cancelled::under_way;
   operations_.erase(operation);

@@ -47,11 +47,11 @@ void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t>
       if (sent) renegotiation_.hello_request_sent(dtls());
       break;
     case SSL3_MT_CLIENT_HELLO:
-      if (established_) renegotiation_.client_hello(sent, Renegotiation::Clock::now());
+      if (established()) renegotiation_.client_hello(sent, Renegotiation::Clock::now());
       if (renegotiation_.too_many()) enc_.in.stop();
       break;
     case SSL3_MT_CERTIFICATE_REQUEST:
-      if (established_ && sent) demand_.request_sent();
+      if (established() && sent) demand_.request_sent();
       break;
     case SSL3_MT_FINISHED:
       renegotiation_.finished(sent);
@@ -80,11 +80,8 @@ void Connection::on_info(const SSL* ssl, int where, int result) {
   Connection* connection = from(ssl);
   if (connection == nullptr) return;
   if ((where & SSL_CB_ALERT) != 0) {
-    connection->last_alert_ = {result >> 8, result & 0xff, (where & SSL_CB_READ) != 0};
-    if (connection->last_alert_.received && connection->last_alert_.description == SSL3_AD_CLOSE_NOTIFY) {
-      connection->close_notify_received_ = true;
-    }
-    connection->events_.alert(connection->last_alert_);
+    connection->ending_.alert_seen({result >> 8, result & 0xff, (where & SSL_CB_READ) != 0});
+    connection->events_.alert(connection->ending_.last_alert());
   }
   if ((connection->observe_ & kObserveInfo) != 0) {
     connection->events_.info(where, result, SSL_state_string_long(ssl));

@@ -19,11 +19,11 @@ constexpr std::size_t kAboveMark = 128 * 1024;
 }  // namespace
 
 void Connection::start_read(ReadOperation read) {
-  if (failure_told_) {
-    events_.operation_failed(read.id, failure_);
+  if (ending_.told()) {
+    events_.operation_failed(read.id, failure());
     return;
   }
-  handshake_wanted_ = true;
+  want_handshake();
   // By the manual, the next I/O performs what was scheduled, even if nothing has arrived.
   if (renegotiation_.scheduled()) begin_renegotiation();
   read_kick_ = true;
@@ -32,7 +32,7 @@ void Connection::start_read(ReadOperation read) {
 
 void Connection::start_flow() {
   if (flow_) return;
-  handshake_wanted_ = true;
+  want_handshake();
   flow_ = true;
   if (renegotiation_.scheduled()) begin_renegotiation();
   read_kick_ = true;
@@ -53,7 +53,7 @@ bool Connection::input_may_be_there() const {
 Connection::Step Connection::step_reads() {
   blocked_on_delivery_ = false;
   if (!read_ahead_.empty() && reads_wanted()) return serve_read_ahead();
-  if (peer_closed_) {
+  if (peer_closed()) {
     if (reads_.empty() && (!flow_ || flow_ended_)) return Step::blocked;
     deliver_end();
     return Step::progress;
@@ -98,7 +98,7 @@ Connection::Target Connection::pick_target(std::span<std::uint8_t>& target) {
 // here; and one message whatever the bound, lest it stop that.
 bool Connection::may_read_ahead() const {
   if (dtls_) return read_ahead_.empty() || read_ahead_.size() < limits_.read_ahead;
-  const bool wanted = renegotiating() || !peer_waits_.empty() || send_failure_ != nullptr;
+  const bool wanted = renegotiating() || !peer_waits_.empty() || send_failure() != nullptr;
   return wanted && read_ahead_.size() < limits_.read_ahead;
 }
 
@@ -175,14 +175,14 @@ Connection::Step Connection::conclude_read(ReadResult result, FailurePtr failure
   if (failure) {
     fail(std::move(failure));
   } else if (result == ReadResult::closed) {
-    peer_closed();
+    note_peer_closed();
   }
   return moved || result == ReadResult::closed ? Step::progress : Step::blocked;
 }
 
 void Connection::set_strict_end(bool on) {
   strict_end_ = on;
-  enc_.in.hide_end(established_ && !on);
+  enc_.in.hide_end(established() && !on);
 }
 
 // In the middle of a handshake OpenSSL hears of the end after all.
