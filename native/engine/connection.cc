@@ -109,10 +109,10 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
       key_updates_(options.limits.key_updates),
       renegotiation_(options.limits.renegotiations, options.limits.renegotiation_window),
-      read_ahead_(pool) {
+      reader_(events, pool, options.limits.read_ahead, SSL_is_dtls(ssl_.get()) != 0) {
   if (SSL_is_dtls(ssl_.get()) != 0) {
     enc_.datagrams = std::make_shared<Datagrams>(ssl_.get());
-    dtls_ = std::make_unique<Dtls>();
+    dtls_.emplace();
     dtls_->cookie_verified = dtls_->listening = options.cookie_verified;
     dtls_->mtu_given = options.mtu != 0;
   }
@@ -156,7 +156,7 @@ void Connection::advance() {
 }
 
 std::size_t Connection::readable() const {
-  return read_ahead_.size() + static_cast<std::size_t>(SSL_pending(ssl_.get()));
+  return reader_.ahead_size() + static_cast<std::size_t>(SSL_pending(ssl_.get()));
 }
 
 bool Connection::can_advance() const { return !dead() && !suspended() && !operations_.empty() && out_below_mark(); }
@@ -273,13 +273,11 @@ FailurePtr Connection::failure_after(int result, const char* during) {
 bool Connection::wants_input() const {
   if (dead() || peer_closed() || suspended()) return false;
   if (!established()) return phase_ == Phase::handshaking;
-  if (blocked_on_delivery_) return false;
-  if (!reads_.empty() || flow_) return true;
-  return may_read_ahead();
+  return !reader_.blocked_on_delivery() && (reader_.wanted() || may_read_ahead());
 }
 
 bool Connection::pending() const {
-  return !dead() && (!operations_.empty() || !reads_.empty() || !peer_waits_.empty() || (flow_ && !flow_ended_));
+  return !dead() && (!operations_.empty() || !peer_waits_.empty() || reader_.waiting());
 }
 
 }  // namespace system_tls::engine

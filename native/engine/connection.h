@@ -23,6 +23,7 @@
 #include "engine/key_updates.h"
 #include "engine/operation.h"
 #include "engine/question.h"
+#include "engine/reader.h"
 #include "engine/record_sizing.h"
 #include "engine/renegotiation.h"
 #include "openssl/bytes.h"
@@ -73,6 +74,12 @@ struct ConnectionOptions {
 // A call in the wrong state, as OpenSSL itself names it: `reason` is one of SSL_R_....
 openssl::FailurePtr misuse(int reason, const char* message);
 
+struct DtlsState {
+  bool cookie_verified = false;
+  bool listening = false;  // DTLSv1_listen(3) comes before the handshake
+  bool mtu_given = false;
+};
+
 class Connection {
  public:
   // A null result: `failure` says why.
@@ -108,7 +115,7 @@ class Connection {
   // Nobody changes the current session: not in the middle of a handshake.
   bool session_settled() const { return (established() && !renegotiating()) || SSL_in_before(ssl_.get()) != 0; }
   bool tls13() const;
-  bool dtls() const { return dtls_ != nullptr; }
+  bool dtls() const { return dtls_.has_value(); }
 
   // DTLS: how long until what the peer has not answered must be sent again; none: nothing waits for an answer.
   std::optional<std::chrono::microseconds> retransmit_in() const;
@@ -127,10 +134,10 @@ class Connection {
 
   // Clear bytes to the owner as they arrive, instead of by operations. `target`: null for the slab.
   void start_flow();
-  void stop_flow();
-  void set_flow_target(std::unique_ptr<ClearTarget> target);
-  void flow_delivered() { flow_busy_ = false; }
-  bool flowing() const { return flow_; }
+  void stop_flow() { reader_.stop_flow(); }
+  void set_flow_target(std::unique_ptr<ClearTarget> target) { reader_.set_flow_target(std::move(target)); }
+  void flow_delivered() { reader_.flow_delivered(); }
+  bool flowing() const { return reader_.flowing(); }
 
   // SSL_key_update, SSL_renegotiate alone: null, or why not. The connection is as it was then.
   openssl::FailurePtr schedule_key_update(int type);
@@ -147,7 +154,7 @@ class Connection {
   // More can be done without the network.
   bool can_advance() const;
   // Clear bytes are there, but the slab or the flow's memory is taken by events not yet delivered.
-  bool blocked_on_delivery() const { return blocked_on_delivery_; }
+  bool blocked_on_delivery() const { return reader_.blocked_on_delivery(); }
   bool wants_input() const;
   // Waits for the transport to take more, although nothing of ours waits to be sent.
   bool blocked_on_output() const { return blocked_on_output_; }
@@ -191,7 +198,7 @@ class Connection {
   void use_pool(ChunkPool& pool) {
     enc_.in.use_pool(pool);
     enc_.out.use_pool(pool);
-    read_ahead_.use_pool(pool);
+    reader_.use_pool(pool);
   }
 
   // For the hooks of the SSL_CTX, which know only the SSL.
@@ -216,7 +223,6 @@ class Connection {
   // half ends apart from it: see Ending.
   enum class Phase : std::uint8_t { idle, handshaking, established, peer_closed };
   enum class Step { progress, blocked };
-  enum class Target { ready, none, gone };
   enum class ReadResult { some, none, closed, failed };
 
   Connection(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool, Events& events);
@@ -283,9 +289,12 @@ class Connection {
   void file_sent(Operation& operation, std::size_t count);
 
   // connection_reading.cc
+  void begin_reading();
   Step step_reads();
   Step read_into(std::span<std::uint8_t> target);
   bool input_may_be_there() const;
+  bool may_read_ahead() const;
+  Step read_ahead();
   Step serve_read_ahead();
   ReadResult nothing_read(std::span<std::uint8_t> target, std::size_t& count, openssl::FailurePtr& failure,
                           bool in_job);
@@ -295,11 +304,7 @@ class Connection {
   openssl::FailurePtr after_read();
   openssl::FailurePtr answer_key_update();
   openssl::FailurePtr read_failure(int result);
-  Target pick_target(std::span<std::uint8_t>& target);
   Step target_gone();
-  void deliver(std::span<const std::uint8_t> bytes);
-  void deliver_end();
-  bool reads_wanted() const { return !reads_.empty() || flow_; }
 
   // later_handshakes.cc
   openssl::FailurePtr check_renegotiation();
@@ -315,9 +320,6 @@ class Connection {
   Step listen();
   std::size_t longest_message() const;
   openssl::FailurePtr message_refused(std::size_t size) const;
-  bool may_read_ahead() const;
-  void keep_ahead(std::span<const std::uint8_t> message);
-  std::size_t take_ahead(std::span<std::uint8_t> target);
 
   // connection_events.cc
   static void on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL* ssl,
@@ -341,37 +343,21 @@ class Connection {
   Renegotiation renegotiation_;
   CertificateDemand demand_;
   Fifo<Operation> operations_;
-  Fifo<ReadOperation> reads_;
+  Reader reader_;
   std::vector<PeerWait> peer_waits_;
-  std::unique_ptr<ClearTarget> flow_target_;
-  // Clear bytes that arrived while an operation waited for the peer and nobody read.
-  ByteQueue read_ahead_;
 
   std::uint32_t may_ask_ = 0;
   std::unique_ptr<Suspension> suspension_;
   std::unique_ptr<Naming> naming_;
 
-  struct Dtls {
-    // Of what was read ahead: a read gives one message, or the rest of one.
-    Fifo<std::size_t> messages_ahead;
-    bool cookie_verified = false;
-    bool listening = false;  // DTLSv1_listen(3) comes before the handshake
-    bool mtu_given = false;
-  };
-  std::unique_ptr<Dtls> dtls_;  // null for TLS
+  std::optional<DtlsState> dtls_;  // none for TLS
 
   std::uint32_t observe_ = 0;
   std::uint32_t negotiated_version_ = 0;
 
   bool strict_end_ = true;
   bool negotiated_stale_ = false;
-  bool flow_ = false;
-  bool flow_busy_ = false;
-  bool flow_ended_ = false;
-  bool blocked_on_delivery_ = false;
   bool blocked_on_output_ = false;
-  bool ssl_may_have_more_ = false;        // the last SSL_read returned bytes
-  bool read_kick_ = false;                // SSL_read has to be called although nothing arrived
   std::uint32_t handshake_messages_ = 0;  // seen; SSL_read can make progress without returning bytes
   std::size_t file_budget_ = 0;           // of files, in this advance()
 };

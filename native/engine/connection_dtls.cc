@@ -60,19 +60,4 @@ FailurePtr Connection::message_refused(std::size_t size) const {
                     .c_str());
 }
 
-void Connection::keep_ahead(std::span<const std::uint8_t> message) {
-  if (message.empty()) return;
-  read_ahead_.append(message);
-  if (dtls_) dtls_->messages_ahead.push(message.size());
-}
-
-std::size_t Connection::take_ahead(std::span<std::uint8_t> target) {
-  if (!dtls_) return read_ahead_.take(target);
-  std::size_t& left = dtls_->messages_ahead.front();
-  const std::size_t taken = read_ahead_.take(target.first(std::min(target.size(), left)));
-  left -= taken;
-  if (left == 0) dtls_->messages_ahead.pop();
-  return taken;
-}
-
 }  // namespace system_tls::engine

@@ -51,12 +51,11 @@ void Connection::fail(FailurePtr why) {
   note_negotiated();
   while (!operations_.empty()) events_.operation_failed(operations_.pop().id, failure());
   for (const PeerWait& wait : std::exchange(peer_waits_, {})) events_.operation_failed(wait.id, failure());
-  if (read_ahead_.empty()) tell_failure();
+  if (reader_.ahead_empty()) tell_failure();
 }
 
 void Connection::abort(FailurePtr failure) {
-  read_ahead_.clear();
-  if (dtls_) dtls_->messages_ahead = {};
+  reader_.drop_ahead();
   if (dead()) {
     tell_failure();
   } else {
@@ -66,18 +65,15 @@ void Connection::abort(FailurePtr failure) {
 
 void Connection::tell_failure() {
   if (!ending_.tell()) return;
-  while (!reads_.empty()) events_.operation_failed(reads_.pop().id, failure());
+  reader_.fail_all(failure());
   events_.failed(failure());
 }
 
 // OpenSSL is called no more; what was read ahead is still there for whoever reads.
 Connection::Step Connection::step_dead() {
-  blocked_on_delivery_ = false;
-  if (read_ahead_.empty()) {
-    tell_failure();
-    return Step::blocked;
-  }
-  return reads_wanted() ? serve_read_ahead() : Step::blocked;
+  reader_.unblock();
+  if (reader_.ahead_empty()) tell_failure();
+  return reader_.ahead_wanted() ? serve_read_ahead() : Step::blocked;
 }
 
 }  // namespace system_tls::engine

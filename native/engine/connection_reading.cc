@@ -1,7 +1,6 @@
 // The reading side: SSL_read for read operations, for the flow, and ahead of both when an operation waits for the peer.
 #include <openssl/ssl3.h>
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -23,151 +22,86 @@ void Connection::start_read(ReadOperation read) {
     events_.operation_failed(read.id, failure());
     return;
   }
-  want_handshake();
-  // By the manual, the next I/O performs what was scheduled, even if nothing has arrived.
-  if (renegotiation_.scheduled()) begin_renegotiation();
-  read_kick_ = true;
-  reads_.push(std::move(read));
+  reader_.add(std::move(read));
+  begin_reading();
 }
 
 void Connection::start_flow() {
-  if (flow_) return;
+  if (reader_.start_flow()) begin_reading();
+}
+
+// By the manual, the next I/O performs what was scheduled, even if nothing has arrived.
+void Connection::begin_reading() {
   want_handshake();
-  flow_ = true;
   if (renegotiation_.scheduled()) begin_renegotiation();
-  read_kick_ = true;
 }
 
-void Connection::stop_flow() { flow_ = false; }
-
-void Connection::set_flow_target(std::unique_ptr<ClearTarget> target) {
-  flow_target_ = std::move(target);
-  flow_busy_ = false;
-}
-
-// Without this, each advance() would cost one SSL_read that finds nothing.
 bool Connection::input_may_be_there() const {
-  return read_kick_ || ssl_may_have_more_ || enc_.input_waits() || enc_.in.eof_seen();
+  return reader_.call_wanted() || enc_.input_waits() || enc_.in.eof_seen();
 }
 
 Connection::Step Connection::step_reads() {
-  blocked_on_delivery_ = false;
-  if (!read_ahead_.empty() && reads_wanted()) return serve_read_ahead();
-  if (peer_closed()) {
-    if (reads_.empty() && (!flow_ || flow_ended_)) return Step::blocked;
-    deliver_end();
-    return Step::progress;
-  }
+  reader_.unblock();
+  if (reader_.ahead_wanted()) return serve_read_ahead();
+  if (peer_closed()) return reader_.deliver_end() ? Step::progress : Step::blocked;
   // Only what SSL_read itself makes (answers to KeyUpdates) can get this far above the mark: were reading to wait for
   // what was written, two sides that both write would wait for each other.
   if (!input_may_be_there() || enc_.out.size() > limits_.out_mark + kAboveMark) return Step::blocked;
   if (read_may_ask()) return read_in_job();
-  if (dtls_ && !reads_wanted()) {
-    // Written before it is read. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
-    std::array<std::uint8_t, SSL3_RT_MAX_PLAIN_LENGTH> message;
-    return may_read_ahead() ? read_into(message) : Step::blocked;
-  }
+  if (!reader_.wanted()) return may_read_ahead() ? read_ahead() : Step::blocked;
   std::span<std::uint8_t> target;
-  const Target found = pick_target(target);
-  if (found == Target::gone) return target_gone();
-  return found == Target::ready ? read_into(target) : Step::blocked;
-}
-
-Connection::Target Connection::pick_target(std::span<std::uint8_t>& target) {
-  if (!reads_.empty()) {
-    ReadOperation& read = reads_.front();
-    target = read.target ? read.target->room() : events_.slab();
-    target = target.first(std::min(target.size(), read.max));
-    blocked_on_delivery_ = target.empty() && !read.target;
-  } else if (flow_ && flow_target_) {
-    blocked_on_delivery_ = flow_busy_ || !events_.may_fill();
-    if (!blocked_on_delivery_) target = flow_target_->room();
-  } else if (flow_) {
-    target = events_.slab();
-    blocked_on_delivery_ = target.empty();
-  } else if (may_read_ahead()) {
-    target = read_ahead_.room();
-    target = target.first(std::min(target.size(), limits_.read_ahead - read_ahead_.size()));
+  switch (reader_.pick_target(target)) {
+    case Reader::Target::ready:
+      return read_into(target);
+    case Reader::Target::none:
+      return Step::blocked;
+    case Reader::Target::gone:
+      return target_gone();
   }
-  if (!target.empty()) return Target::ready;
-  return blocked_on_delivery_ || !reads_wanted() ? Target::none : Target::gone;
+  return Step::blocked;
 }
 
 // For an operation that waits for the peer; and where nothing can be sent any more, to learn how the peer went. With
 // DTLS always: a peer that lost our last flight repeats its own, and waits for the answer, whether or not anybody reads
 // here; and one message whatever the bound, lest it stop that.
 bool Connection::may_read_ahead() const {
-  if (dtls_) return read_ahead_.empty() || read_ahead_.size() < limits_.read_ahead;
-  const bool wanted = renegotiating() || !peer_waits_.empty() || send_failure() != nullptr;
-  return wanted && read_ahead_.size() < limits_.read_ahead;
+  return reader_.may_hold_more() && (dtls_ || renegotiating() || !peer_waits_.empty() || send_failure() != nullptr);
 }
 
-// JavaScript detached or shrunk what was to be filled. A single read ends with that; the flow cannot go on.
+Connection::Step Connection::read_ahead() {
+  if (!dtls_) return read_into(reader_.ahead_room());
+  // Written before it is read. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
+  std::array<std::uint8_t, SSL3_RT_MAX_PLAIN_LENGTH> message;
+  return read_into(message);
+}
+
+// A single read ends with that; the flow cannot go on.
 Connection::Step Connection::target_gone() {
   FailurePtr failure =
       openssl::named_failure("ERR_TLS_BUFFER_DETACHED", "The memory to read into was detached or shrunk");
-  if (reads_.empty()) {
-    abort(std::move(failure));
-  } else {
-    events_.operation_failed(reads_.pop().id, std::move(failure));
-  }
+  if (!reader_.fail_read(failure)) abort(std::move(failure));
   return Step::progress;
 }
 
 Connection::Step Connection::serve_read_ahead() {
-  std::span<std::uint8_t> target;
-  const Target found = pick_target(target);
-  if (found == Target::gone) return target_gone();
-  if (found == Target::none) return Step::blocked;
-  deliver(target.first(take_ahead(target)));
-  return Step::progress;
-}
-
-void Connection::deliver(std::span<const std::uint8_t> bytes) {
-  if (!reads_.empty()) {
-    const ReadOperation read = reads_.pop();
-    if (read.target) {
-      events_.operation_done(read.id, static_cast<std::int32_t>(bytes.size()));
-    } else {
-      events_.data(read.id, bytes);
-    }
-  } else if (flow_target_) {
-    flow_busy_ = true;
-    events_.flow_filled(bytes.size());
-  } else {
-    events_.data(kFlow, bytes);
-  }
-}
-
-void Connection::deliver_end() {
-  while (!reads_.empty()) events_.end(reads_.pop().id);
-  if (flow_ && !flow_ended_) {
-    flow_ended_ = true;
-    events_.end(kFlow);
-  }
+  const Reader::Target found = reader_.serve_ahead();
+  if (found == Reader::Target::gone) return target_gone();
+  return found == Reader::Target::ready ? Step::progress : Step::blocked;
 }
 
 // Fills the target with as many records as there are: one delivery, one crossing. With DTLS each is a message, and
 // stays one.
 Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
-  const bool ahead = !reads_wanted();
   const std::uint32_t messages_before = handshake_messages_;
   std::size_t total = 0;
   ReadResult result = ReadResult::some;
   FailurePtr failure;
-  read_kick_ = false;
   do {
     std::size_t count = 0;
     result = read_some(target.subspan(total), count, failure);
     total += count;
   } while (result == ReadResult::some && !failure && total < target.size() && !dtls_ && input_may_be_there());
-  if (ahead && dtls_) {
-    keep_ahead(target.first(total));
-  } else if (ahead) {
-    read_ahead_.commit(total);
-  } else if (total != 0) {
-    deliver(target.first(total));
-  }
+  reader_.took(target.first(total));
   return conclude_read(result, std::move(failure), total != 0 || handshake_messages_ != messages_before);
 }
 
@@ -202,7 +136,7 @@ Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std
   const JobMode mode(ssl_.get(), in_job);
   const int result = SSL_read_ex(ssl_.get(), target.data(), target.size(), &count);
   // Nothing left on either side of OpenSSL: the call that would only say so is saved.
-  ssl_may_have_more_ = result == 1 && (enc_.input_waits() || SSL_has_pending(ssl_.get()) != 0);
+  reader_.want_call(result == 1 && (enc_.input_waits() || SSL_has_pending(ssl_.get()) != 0));
   if (result == 1) {
     failure = after_read();
     return ReadResult::some;

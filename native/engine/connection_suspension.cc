@@ -92,7 +92,7 @@ Connection::Step Connection::resume() {
   // The job has its memory; a retry takes any.
   if (suspension_->by != By::retry) return read_in_job();
   suspension_->call = Call::none;
-  read_kick_ = true;
+  reader_.want_call(true);
   return Step::progress;
 }
 
@@ -103,8 +103,8 @@ Connection::Step Connection::step_after_suspension() const {
 
 Connection::Step Connection::step_suspended() {
   if (!waits_for_answer()) return resume();
-  blocked_on_delivery_ = false;
-  return !read_ahead_.empty() && reads_wanted() ? serve_read_ahead() : Step::blocked;
+  reader_.unblock();
+  return reader_.ahead_wanted() ? serve_read_ahead() : Step::blocked;
 }
 
 // A request for the client's certificate, or a renegotiation, is answered inside SSL_read.
@@ -119,15 +119,14 @@ bool Connection::read_may_ask() const {
 // Into memory of the connection's own, from which readers are served as if it had been read ahead for them.
 Connection::Step Connection::read_in_job() {
   const bool resumed = std::exchange(suspension_->call, Call::none) != Call::none;
-  if (!resumed && !reads_wanted() && !may_read_ahead()) return Step::blocked;
+  if (!resumed && !reader_.wanted() && !may_read_ahead()) return Step::blocked;
   if (suspension_->target.empty()) suspension_->target.resize(kRecord);
   const std::uint32_t messages_before = handshake_messages_;
-  read_kick_ = false;
   std::size_t count = 0;
   FailurePtr failure;
   const ReadResult result = read_some(suspension_->target, count, failure, true);
   if (suspended()) return step_after_suspension();
-  keep_ahead(std::span(suspension_->target).first(count));
+  reader_.keep_ahead(std::span(suspension_->target).first(count));
   suspension_->target = {};
   return conclude_read(result, std::move(failure), count != 0 || handshake_messages_ != messages_before);
 }

@@ -17,7 +17,7 @@ bool Connection::renegotiating() const {
 
 void Connection::begin_renegotiation() {
   renegotiation_.begin();
-  read_kick_ = true;
+  reader_.want_call(true);
 }
 
 FailurePtr Connection::check_renegotiation() {

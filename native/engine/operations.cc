@@ -423,10 +423,7 @@ void Connection::note_peer_closed() {
 }
 
 Connection::Cancelled Connection::cancel(OperationId id) {
-  if (const ReadOperation* read = reads_.find([id](const ReadOperation& each) { return each.id == id; })) {
-    reads_.erase(read);
-    return Cancelled::withdrawn;
-  }
+  if (reader_.withdraw(id)) return Cancelled::withdrawn;
   const auto waits_here = [id](const PeerWait& wait) { return wait.id == id; };
   // What it waits for has begun, and nobody can take it back.
   if (suspended() && std::ranges::any_of(peer_waits_, waits_here)) return Cancelled::under_way;
