@@ -204,7 +204,7 @@ napi_value ConnectionHandle::schedule_renegotiate(const Call& call) {
 napi_value ConnectionHandle::cancel(const Call& call) {
   engine::OperationId id = 0;
   if (!call.read(0, "op", id)) return nullptr;
-  auto cancelled = engine::Connection::Cancelled::unknown;
+  auto cancelled = engine::Cancelled::unknown;
   access_->ask([&](io::Channel& channel) { cancelled = channel.cancel(id); });
   return to_js(call.env, static_cast<std::int32_t>(cancelled));
 }

@@ -109,6 +109,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
       key_updates_(options.limits.key_updates),
       renegotiation_(options.limits.renegotiations, options.limits.renegotiation_window),
+      operations_(events),
       reader_(events, pool, options.limits.read_ahead, SSL_is_dtls(ssl_.get()) != 0) {
   if (SSL_is_dtls(ssl_.get()) != 0) {
     enc_.datagrams = std::make_shared<Datagrams>(ssl_.get());
@@ -167,10 +168,7 @@ Connection::Step Connection::step() {
   if (established()) {
     return step_operations() == Step::progress ? Step::progress : step_reads();
   }
-  if (!operations_.empty()) {
-    const Operation::Kind kind = operations_.front().kind;
-    if (!begins_handshake(kind)) return run(operations_.front());
-  }
+  if (Operation* first = operations_.first(); first != nullptr && !begins_handshake(first->kind)) return run(*first);
   return phase_ == Phase::handshaking ? drive_handshake() : Step::blocked;
 }
 
@@ -208,7 +206,8 @@ void Connection::handshake_complete() {
     fail(std::move(refused));
     return;
   }
-  if (!operations_.empty() && operations_.front().kind == Operation::Kind::handshake) done();
+  const Operation* first = operations_.first();
+  if (first != nullptr && first->kind == Operation::Kind::handshake) done();
 }
 
 void Connection::note_negotiated() {
@@ -277,7 +276,7 @@ bool Connection::wants_input() const {
 }
 
 bool Connection::pending() const {
-  return !dead() && (!operations_.empty() || !peer_waits_.empty() || reader_.waiting());
+  return !dead() && (!operations_.empty() || !operations_.waits().empty() || reader_.waiting());
 }
 
 }  // namespace system_tls::engine

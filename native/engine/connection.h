@@ -21,7 +21,7 @@
 #include "engine/events.h"
 #include "engine/fifo.h"
 #include "engine/key_updates.h"
-#include "engine/operation.h"
+#include "engine/operation_queue.h"
 #include "engine/question.h"
 #include "engine/reader.h"
 #include "engine/record_sizing.h"
@@ -129,7 +129,6 @@ class Connection {
   std::size_t write_now(std::span<const std::uint8_t> clear);
   bool out_below_mark() const { return enc_.out.size() < limits_.out_mark; }
 
-  enum class Cancelled { unknown, withdrawn, under_way };
   Cancelled cancel(OperationId id);
 
   // Clear bytes to the owner as they arrive, instead of by operations. `target`: null for the slab.
@@ -342,9 +341,8 @@ class Connection {
   KeyUpdates key_updates_;
   Renegotiation renegotiation_;
   CertificateDemand demand_;
-  Fifo<Operation> operations_;
+  OperationQueue operations_;
   Reader reader_;
-  std::vector<PeerWait> peer_waits_;
 
   std::uint32_t may_ask_ = 0;
   std::unique_ptr<Suspension> suspension_;

@@ -28,7 +28,7 @@ Connection::Step Connection::run_unsendable(const Operation& operation) {
   if (!enc_.out.empty()) return Step::blocked;
   if (!operation.flag || peer_closed()) return done();
   wait_for_peer({operation.id, PeerWait::Kind::close_notify, false});
-  operations_.pop();
+  operations_.leave();
   return Step::progress;
 }
 
@@ -49,8 +49,7 @@ void Connection::fail(FailurePtr why) {
   ending_.die(std::move(why));
   // What the peer showed was found wrong, perhaps.
   note_negotiated();
-  while (!operations_.empty()) events_.operation_failed(operations_.pop().id, failure());
-  for (const PeerWait& wait : std::exchange(peer_waits_, {})) events_.operation_failed(wait.id, failure());
+  operations_.fail_all(failure());
   if (reader_.ahead_empty()) tell_failure();
 }
 

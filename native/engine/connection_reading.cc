@@ -65,7 +65,8 @@ Connection::Step Connection::step_reads() {
 // DTLS always: a peer that lost our last flight repeats its own, and waits for the answer, whether or not anybody reads
 // here; and one message whatever the bound, lest it stop that.
 bool Connection::may_read_ahead() const {
-  return reader_.may_hold_more() && (dtls_ || renegotiating() || !peer_waits_.empty() || send_failure() != nullptr);
+  return reader_.may_hold_more() &&
+         (dtls_ || renegotiating() || !operations_.waits().empty() || send_failure() != nullptr);
 }
 
 Connection::Step Connection::read_ahead() {
@@ -187,10 +188,11 @@ FailurePtr Connection::after_read() {
   if (negotiated_stale_) note_negotiated();
   if (FailurePtr failure = check_renegotiation()) return failure;
   if (key_updates_.take_peer_updated()) {
-    for (const PeerWait& wait : peer_waits_) {
-      if (wait.kind == PeerWait::Kind::key_update) events_.peer_updated(wait.id);
-    }
-    std::erase_if(peer_waits_, [](const PeerWait& wait) { return wait.kind == PeerWait::Kind::key_update; });
+    operations_.end_waits([this](const PeerWait& wait) {
+      const bool ends = wait.kind == PeerWait::Kind::key_update;
+      if (ends) events_.peer_updated(wait.id);
+      return ends;
+    });
   }
   return answer_key_update();
 }

@@ -46,15 +46,16 @@ void Connection::renegotiation_complete() {
 // TLS 1.3.
 void Connection::settle_handshake_waits(bool resumed) {
   bool shown = false;
-  for (const PeerWait& wait : std::exchange(peer_waits_, {})) {
+  operations_.end_waits([&](const PeerWait& wait) {
     if (wait.kind == PeerWait::Kind::renegotiation) {
       events_.operation_done(wait.id, resumed ? 1 : 0);
     } else if (wait.kind == PeerWait::Kind::client_certificate) {
       shown |= settle_certificate_wait(wait, resumed);
     } else {
-      peer_waits_.push_back(wait);
+      return false;
     }
-  }
+    return true;
+  });
   set_verify_mode(demand_.conclude(SSL_get_verify_mode(ssl_.get()), wanted_mode(), shown));
 }
 
@@ -79,10 +80,10 @@ void Connection::set_verify_mode(int mode) { SSL_set_verify(ssl_.get(), mode, nu
 // Of those who wait for a certificate, or are about to.
 int Connection::wanted_mode() {
   int mode = SSL_VERIFY_NONE;
-  for (const PeerWait& wait : peer_waits_) {
+  for (const PeerWait& wait : operations_.waits()) {
     if (wait.kind == PeerWait::Kind::client_certificate) mode |= CertificateDemand::mode_for(wait.required);
   }
-  const Operation* next = operations_.empty() ? nullptr : &operations_.front();
+  const Operation* next = operations_.first();
   if (next != nullptr && next->kind == Operation::Kind::client_certificate &&
       next->stage == Operation::Stage::running) {
     mode |= CertificateDemand::mode_for(next->flag);

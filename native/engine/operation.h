@@ -41,6 +41,8 @@ struct Operation {
   // send_file: from `file_begin` on; a length of kWholeFile is whatever there is.
   std::unique_ptr<FileSource> file;
   std::uint64_t file_begin = 0;
+
+  bool sends_data() const { return kind == Kind::write || kind == Kind::send_file; }
 };
 
 // Those that a connection performs its handshake for.

@@ -60,17 +60,18 @@ void Connection::start(Operation operation) {
 }
 
 Connection::Step Connection::done(std::int64_t result) {
-  events_.operation_done(operations_.pop().id, result);
+  operations_.done(result);
   return Step::progress;
 }
 
 Connection::Step Connection::fail_operation(FailurePtr failure) {
-  events_.operation_failed(operations_.pop().id, std::move(failure));
+  operations_.fail(std::move(failure));
   return Step::progress;
 }
 
 Connection::Step Connection::step_operations() {
-  return operations_.empty() ? Step::blocked : run(operations_.front());
+  Operation* first = operations_.first();
+  return first == nullptr ? Step::blocked : run(*first);
 }
 
 Connection::Step Connection::run(Operation& operation) {
@@ -111,13 +112,13 @@ Connection::Step Connection::run_sending(Operation& operation) {
     if (!enc_.out.empty()) return Step::blocked;
     if (!operation.flag || peer_closed()) return done();
     wait_for_peer({operation.id, PeerWait::Kind::close_notify, false});
-    operations_.pop();
+    operations_.leave();
     return Step::progress;
   }
   if (!out_below_mark()) return Step::blocked;
   if (operation.kind == Kind::key_update) return key_update_sent(operation);
   // The others end when the peer has answered: their PeerWait is registered already.
-  operations_.pop();
+  operations_.leave();
   return Step::progress;
 }
 
@@ -241,7 +242,7 @@ Connection::Step Connection::run_key_update(Operation& operation) {
   if (!key_updates_.serves(operation.flag) &&
       SSL_key_update(ssl_.get(), update_type(operation.flag, key_updates_)) != 1)
     return fail_operation(openssl::openssl_failure("The key update was refused"));
-  if (operation.flag && !peer_closed()) peer_waits_.push_back({operation.id, PeerWait::Kind::key_update, false});
+  if (operation.flag && !peer_closed()) operations_.wait({operation.id, PeerWait::Kind::key_update, false});
   operation.stage = Stage::sending;
   flush_scheduled();
   return Step::progress;
@@ -330,7 +331,7 @@ Connection::Step Connection::request_certificate_13(Operation& operation) {
 Connection::Step Connection::share_certificate_request(const Operation& operation) {
   if (!peer_closed()) demand_certificate(operation.flag);
   wait_for_peer({operation.id, PeerWait::Kind::client_certificate, operation.flag});
-  operations_.pop();
+  operations_.leave();
   return Step::progress;
 }
 
@@ -404,38 +405,25 @@ void Connection::wait_for_peer(PeerWait wait) {
   if (peer_closed()) {
     events_.operation_failed(wait.id, peer_has_closed());
   } else {
-    peer_waits_.push_back(wait);
+    operations_.wait(wait);
   }
 }
 
 void Connection::note_peer_closed() {
   phase_ = Phase::peer_closed;
-  for (const PeerWait& wait : std::exchange(peer_waits_, {})) {
-    const bool being_sent = !operations_.empty() && operations_.front().id == wait.id;
-    if (wait.kind == PeerWait::Kind::close_notify) {
-      events_.operation_done(wait.id, 0);
-    } else if (wait.kind != PeerWait::Kind::key_update || !being_sent) {
-      events_.operation_failed(wait.id, peer_has_closed());
-    }
-  }
+  operations_.peer_closed(peer_has_closed());
   // In the middle of a renegotiation, which will not end, nothing can be written.
   if (renegotiating()) end_sending(peer_has_closed());
 }
 
-Connection::Cancelled Connection::cancel(OperationId id) {
+Cancelled Connection::cancel(OperationId id) {
   if (reader_.withdraw(id)) return Cancelled::withdrawn;
-  const auto waits_here = [id](const PeerWait& wait) { return wait.id == id; };
   // What it waits for has begun, and nobody can take it back.
-  if (suspended() && std::ranges::any_of(peer_waits_, waits_here)) return Cancelled::under_way;
-  const auto waits = std::erase_if(peer_waits_, waits_here);
-  if (waits != 0) reconsider_demand();
-  const Operation* operation = operations_.find([id](const Operation& each) { return each.id == id; });
-  if (operation == nullptr) return waits == 0 ? Cancelled::unknown : Cancelled::withdrawn;
-  const bool begun = operation == &operations_.front() && (operation->stage == Stage::running || !established());
-  const bool sends_data = operation->kind == Kind::write || operation->kind == Kind::send_file;
-  if (begun && !(sends_data && operation->offset == 0)) return Cancelled::under_way;
-  operations_.erase(operation);
-  return Cancelled::withdrawn;
+  if (suspended() && operations_.waits_for_peer(id)) return Cancelled::under_way;
+  const bool waited = operations_.stop_waiting(id);
+  if (waited) reconsider_demand();
+  const Cancelled cancelled = operations_.withdraw(id, !established());
+  return waited && cancelled == Cancelled::unknown ? Cancelled::withdrawn : cancelled;
 }
 
 }  // namespace system_tls::engine

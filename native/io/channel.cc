@@ -80,7 +80,7 @@ bool Channel::write_now(std::span<const std::uint8_t> clear, std::size_t& taken)
   return taken == clear.size() && connection_ && !connection_->send_failure() && connection_->out_below_mark();
 }
 
-engine::Connection::Cancelled Channel::cancel(OperationId id) {
+engine::Cancelled Channel::cancel(OperationId id) {
   const auto cancelled = connection_->cancel(id);
   pump();
   return cancelled;

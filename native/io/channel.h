@@ -84,7 +84,7 @@ class Channel : public engine::Events,
   void release(const Outcome& outcome);
   // Encrypts and sends what goes at once. True: `clear` was taken whole and the backlog is below its mark.
   bool write_now(std::span<const std::uint8_t> clear, std::size_t& taken);
-  engine::Connection::Cancelled cancel(engine::OperationId id);
+  engine::Cancelled cancel(engine::OperationId id);
   // False: nobody asks (any more).
   bool answer(engine::QuestionId id, engine::Answer answer);
   // The outcome of an export for operation `id`; null failure: the bytes.

@@ -181,7 +181,7 @@ const Register kMeanwhile("a callback that waits: what is started meanwhile wait
                               const OperationId cancelled = end.write("never");
                               const OperationId read = end.read();
                               CHECK(end.connection->write_now({reinterpret_cast<const std::uint8_t*>("x"), 1}) == 0);
-                              CHECK(end.connection->cancel(cancelled) == engine::Connection::Cancelled::withdrawn);
+                              CHECK(end.connection->cancel(cancelled) == engine::Cancelled::withdrawn);
                               CHECK(!end.connection->set_may_ask(engine::kAskVerification, false) &&
                                     end.connection->may_ask(engine::kAskVerification));
                               CHECK(end.connection->schedule_key_update(SSL_KEY_UPDATE_REQUESTED) != nullptr);
