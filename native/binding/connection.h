@@ -110,7 +110,7 @@ class ConnectionHandle {
   napi_value fail(napi_env env, openssl::FailurePtr failure);
   napi_value closed_failure(napi_env env);
   napi_value finish(napi_env env, io::Channel::Outcome outcome);
-  napi_value start(const Call& call, engine::Operation::Kind kind, const char* flag_name);
+  napi_value start(const Call& call, engine::Operation::What what);
   napi_value submit(napi_env env, engine::Operation operation);
   napi_value submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear);
   napi_value write_ahead(napi_env env, std::span<const std::uint8_t> clear);

@@ -11,7 +11,7 @@
 
 namespace system_tls::binding {
 
-using Kind = engine::Operation::Kind;
+using engine::Operation;
 using openssl::FailurePtr;
 
 namespace {
@@ -34,17 +34,14 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
   io::Channel& channel = access_->local();
   std::size_t taken = 0;
   if (!clear.empty() && channel.write_now(clear, taken)) return status(call.env, Status::done);
-  engine::Operation operation;
-  operation.id = id;
-  operation.kind = Kind::write;
-  operation.offset = taken;
-  operation.length = clear.size();
-  if (taken != 0) operation.stage = engine::Operation::Stage::running;
+  Operation::Write write{nullptr, taken, clear.size()};
   if (taken < clear.size()) {
-    operation.source = pin(call, clear);
-    if (!operation.source)
+    write.source = pin(call, clear);
+    if (!write.source)
       return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
   }
+  Operation operation(id, std::move(write));
+  if (taken != 0) operation.stage = Operation::Stage::running;
   return finish(call.env, channel.start(std::move(operation)));
 }
 
@@ -81,13 +78,10 @@ napi_value ConnectionHandle::submit_large_write(const Call& call, engine::Operat
   if (!view) return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
   const auto lender = std::make_shared<Lender>(access_, std::move(view), clear.size());
   if (!lender->begin()) return fail(call.env, no_memory());
-  engine::Operation operation;
-  operation.id = id;
-  operation.kind = Kind::write;
-  operation.length = clear.size();
-  operation.source = std::make_unique<LentBytes>(lender, access_->delivery(), access_->write_ahead());
+  Operation::Write write{std::make_unique<LentBytes>(lender, access_->delivery(), access_->write_ahead()), 0,
+                         clear.size()};
   access_->delivery().keep(lender);
-  return send_write(call.env, std::move(operation));
+  return send_write(call.env, {id, std::move(write)});
 }
 
 napi_value ConnectionHandle::send_write(napi_env env, engine::Operation operation) {
@@ -141,19 +135,18 @@ napi_value ConnectionHandle::writev(const Call& call) {
 }
 
 napi_value ConnectionHandle::send_file(const Call& call) {
-  engine::Operation operation;
-  operation.kind = Kind::send_file;
-  if (!call.read(0, "op", operation.id)) return nullptr;
+  engine::OperationId id = 0;
+  Operation::SendFile what;
+  if (!call.read(0, "op", id)) return nullptr;
   auto* file = handle_argument<FileHandle>(call, 1, "file");
   if (file == nullptr) return nullptr;
-  if (!call.read(2, "offset", operation.file_begin)) return nullptr;
-  operation.length = engine::kWholeFile;
-  if (!is_nullish(call.env, call[3]) && !call.read(3, "length", operation.length)) return nullptr;
+  if (!call.read(2, "offset", what.begin)) return nullptr;
+  if (!is_nullish(call.env, call[3]) && !call.read(3, "length", what.length)) return nullptr;
   if (access_->closed()) return closed_failure(call.env);
-  operation.file = file->take();
-  if (!operation.file) return call.reject("file", "a NativeFile that is open"), nullptr;
+  what.file = file->take();
+  if (!what.file) return call.reject("file", "a NativeFile that is open"), nullptr;
   // By an event on every thread: its result has room for large files.
-  return submit(call.env, std::move(operation));
+  return submit(call.env, {id, std::move(what)});
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@
 
 namespace system_tls::binding {
 
-using Kind = engine::Operation::Kind;
+using engine::Operation;
 using openssl::FailurePtr;
 
 std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) {
@@ -145,15 +145,13 @@ napi_value ConnectionHandle::finish(napi_env env, io::Channel::Outcome outcome) 
   }
 }
 
-napi_value ConnectionHandle::start(const Call& call, Kind kind, const char* flag_name) {
-  engine::Operation operation;
-  operation.kind = kind;
-  if (!call.read(0, "op", operation.id)) return nullptr;
-  if (flag_name != nullptr && !call.read(1, flag_name, operation.flag)) return nullptr;
+napi_value ConnectionHandle::start(const Call& call, Operation::What what) {
+  engine::OperationId id = 0;
+  if (!call.read(0, "op", id)) return nullptr;
   if (access_->closed()) return closed_failure(call.env);
-  if (access_->remote()) return submit(call.env, std::move(operation));
+  if (access_->remote()) return submit(call.env, {id, std::move(what)});
   const Entry entry(access_->delivery());
-  return finish(call.env, access_->local().start(std::move(operation)));
+  return finish(call.env, access_->local().start({id, std::move(what)}));
 }
 
 // To another thread: it ends with an event, however it ends.
@@ -163,16 +161,29 @@ napi_value ConnectionHandle::submit(napi_env env, engine::Operation operation) {
   return sent ? status(env, Status::pending) : fail(env, IoPoolHandle::closed_failure());
 }
 
-napi_value ConnectionHandle::handshake(const Call& call) { return start(call, Kind::handshake, nullptr); }
-napi_value ConnectionHandle::key_update(const Call& call) { return start(call, Kind::key_update, "requestPeer"); }
-napi_value ConnectionHandle::renegotiate(const Call& call) { return start(call, Kind::renegotiate, "abbreviated"); }
-napi_value ConnectionHandle::request_client_certificate(const Call& call) {
-  return start(call, Kind::client_certificate, "required");
+napi_value ConnectionHandle::handshake(const Call& call) { return start(call, Operation::Handshake{}); }
+
+napi_value ConnectionHandle::key_update(const Call& call) {
+  Operation::KeyUpdate update;
+  return call.read(1, "requestPeer", update.request_peer) ? start(call, update) : nullptr;
 }
+
+napi_value ConnectionHandle::renegotiate(const Call& call) {
+  Operation::Renegotiate renegotiate;
+  return call.read(1, "abbreviated", renegotiate.abbreviated) ? start(call, renegotiate) : nullptr;
+}
+
+napi_value ConnectionHandle::request_client_certificate(const Call& call) {
+  Operation::ClientCertificate request;
+  return call.read(1, "required", request.required) ? start(call, request) : nullptr;
+}
+
 napi_value ConnectionHandle::shutdown(const Call& call) {
+  Operation::Shutdown shutdown;
+  if (!call.read(1, "wait", shutdown.wait)) return nullptr;
   // What is written after it fails, and is told so.
   if (access_->remote()) access_->write_ahead()->close();
-  return start(call, Kind::shutdown, "wait");
+  return start(call, shutdown);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include "engine/callbacks/server_names.h"
 #include "engine/enc_bio.h"
 #include "engine/job.h"
+#include "engine/operations/run.h"
 #include "engine/suspension.h"
 #include "openssl/verification.h"
 
@@ -74,6 +75,12 @@ bool verification_failed(const openssl::ErrorList& errors) {
 
 }  // namespace
 
+FailurePtr misuse(int reason, const char* message) {
+  ERR_clear_error();
+  ERR_raise(ERR_LIB_SSL, reason);
+  return openssl::openssl_failure(message);
+}
+
 std::unique_ptr<Connection> Connection::create(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool,
                                                Events& events, FailurePtr& failure) {
   ERR_clear_error();
@@ -109,7 +116,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
       key_updates_(options.limits.key_updates),
       renegotiation_(options.limits.renegotiations, options.limits.renegotiation_window),
-      operations_(events),
+      queue_(events),
       reader_(events, pool, options.limits.read_ahead, SSL_is_dtls(ssl_.get()) != 0) {
   if (SSL_is_dtls(ssl_.get()) != 0) {
     enc_.datagrams = std::make_shared<Datagrams>(ssl_.get());
@@ -150,8 +157,27 @@ FailurePtr Connection::kept_by_kernel(const char* what) const {
                                     "whose keys cannot be replaced: connect without the option ktls");
 }
 
+void Connection::start(Operation operation) {
+  if (dead()) {
+    events_.operation_failed(operation.id, failure());
+    return;
+  }
+  if (operation.begins_handshake()) want_handshake();
+  queue_.push(std::move(operation));
+}
+
+Cancelled Connection::cancel(OperationId id) {
+  if (reader_.withdraw(id)) return Cancelled::withdrawn;
+  // What it waits for has begun, and nobody can take it back.
+  if (suspended() && queue_.waits_for_peer(id)) return Cancelled::under_way;
+  const bool waited = queue_.stop_waiting(id);
+  if (waited) reconsider_demand(*this);
+  const Cancelled cancelled = queue_.withdraw(id, !established());
+  return waited && cancelled == Cancelled::unknown ? Cancelled::withdrawn : cancelled;
+}
+
 void Connection::advance() {
-  file_budget_ = kFileBudget;
+  file_turn_ = {kFileBudget};
   while (step() == Step::progress) {
   }
 }
@@ -160,19 +186,20 @@ std::size_t Connection::readable() const {
   return reader_.ahead_size() + static_cast<std::size_t>(SSL_pending(ssl_.get()));
 }
 
-bool Connection::can_advance() const { return !dead() && !suspended() && !operations_.empty() && out_below_mark(); }
+bool Connection::can_advance() const { return !dead() && !suspended() && !queue_.empty() && out_below_mark(); }
 
-Connection::Step Connection::step() {
+Step Connection::step() {
   if (dead()) return step_dead();
   if (suspended()) return step_suspended();
   if (established()) {
-    return step_operations() == Step::progress ? Step::progress : step_reads();
+    return run_first(*this) == Step::progress ? Step::progress : step_reads();
   }
-  if (Operation* first = operations_.first(); first != nullptr && !begins_handshake(first->kind)) return run(*first);
+  const Operation* first = queue_.first();
+  if (first != nullptr && !first->begins_handshake()) return run_first(*this);
   return phase_ == Phase::handshaking ? drive_handshake() : Step::blocked;
 }
 
-Connection::Step Connection::drive_handshake() {
+Step Connection::drive_handshake() {
   if (dtls_ && dtls_->listening) return listen();
   if (suspension_) suspension_->call = Suspension::Call::none;
   ERR_clear_error();
@@ -206,8 +233,29 @@ void Connection::handshake_complete() {
     fail(std::move(refused));
     return;
   }
-  const Operation* first = operations_.first();
-  if (first != nullptr && first->kind == Operation::Kind::handshake) done();
+  const Operation* first = queue_.first();
+  if (first != nullptr && first->is<Operation::Handshake>()) queue_.done();
+}
+
+// From here to its end only SSL_read may be called. Driven by SSL_do_handshake or SSL_write, one application record
+// that crosses it is a fatal "unexpected record".
+bool Connection::renegotiating() const {
+  return established() && !tls13() && (renegotiation_.driven() || SSL_in_init(ssl_.get()) != 0);
+}
+
+bool Connection::begin_scheduled_renegotiation() {
+  if (!renegotiation_.scheduled()) return false;
+  renegotiation_.begin();
+  reader_.want_call(true);
+  return true;
+}
+
+FailurePtr Connection::not_schedulable(const char* too_early, const char* too_late) const {
+  if (dead()) return failure();
+  if (send_failure()) return send_failure();
+  if (suspended()) return suspended_failure();
+  if (!established()) return misuse(SSL_R_STILL_IN_INIT, too_early);
+  return close_notify_sent() ? misuse(SSL_R_PROTOCOL_IS_SHUTDOWN, too_late) : nullptr;
 }
 
 void Connection::note_negotiated() {
@@ -276,7 +324,7 @@ bool Connection::wants_input() const {
 }
 
 bool Connection::pending() const {
-  return !dead() && (!operations_.empty() || !operations_.waits().empty() || reader_.waiting());
+  return !dead() && (!queue_.empty() || !queue_.waits().empty() || reader_.waiting());
 }
 
 }  // namespace system_tls::engine

@@ -19,9 +19,8 @@
 #include "engine/enc_side.h"
 #include "engine/ending.h"
 #include "engine/events.h"
-#include "engine/fifo.h"
 #include "engine/key_updates.h"
-#include "engine/operation_queue.h"
+#include "engine/operations/queue.h"
 #include "engine/question.h"
 #include "engine/reader.h"
 #include "engine/record_sizing.h"
@@ -73,6 +72,16 @@ struct ConnectionOptions {
 
 // A call in the wrong state, as OpenSSL itself names it: `reason` is one of SSL_R_....
 openssl::FailurePtr misuse(int reason, const char* message);
+
+// Encrypted in one SSL_write and sent together: four full records.
+inline constexpr std::size_t kWriteBatch = 64 * 1024;
+
+// Of files, in one advance(): bytes that may still be sent, and whether more wait for the transport although nothing of
+// ours waits to be sent.
+struct FileTurn {
+  std::size_t budget = 0;
+  bool blocked = false;
+};
 
 struct DtlsState {
   bool cookie_verified = false;
@@ -128,7 +137,6 @@ class Connection {
   // Takes what can be encrypted now, without an operation; 0 when the order of operations or backpressure forbids.
   std::size_t write_now(std::span<const std::uint8_t> clear);
   bool out_below_mark() const { return enc_.out.size() < limits_.out_mark; }
-
   Cancelled cancel(OperationId id);
 
   // Clear bytes to the owner as they arrive, instead of by operations. `target`: null for the slab.
@@ -156,7 +164,7 @@ class Connection {
   bool blocked_on_delivery() const { return reader_.blocked_on_delivery(); }
   bool wants_input() const;
   // Waits for the transport to take more, although nothing of ours waits to be sent.
-  bool blocked_on_output() const { return blocked_on_output_; }
+  bool blocked_on_output() const { return file_turn_.blocked; }
   // Something waits for the peer or for the transport.
   bool pending() const;
 
@@ -217,30 +225,49 @@ class Connection {
   // ContextChoice::tag of the context in use; 0: the one that it began with.
   std::int32_t context_tag() const;
 
+  // For the operations (engine/operations), and not for the owner.
+  Events& events() { return events_; }
+  OperationQueue& queue() { return queue_; }
+  Ending& ending() { return ending_; }
+  KeyUpdates& key_updates() { return key_updates_; }
+  Renegotiation& renegotiation() { return renegotiation_; }
+  CertificateDemand& demand() { return demand_; }
+  FileTurn& file_turn() { return file_turn_; }
+  bool peer_closed() const { return phase_ == Phase::peer_closed; }
+  void heed_shutdown_state();
+  // A new handshake is under way, or about to be.
+  bool renegotiating() const;
+  // False: none was scheduled.
+  bool begin_scheduled_renegotiation();
+  // How much was taken, of at most kWriteBatch.
+  std::size_t write_clear(std::span<const std::uint8_t> clear);
+  // After a call of OpenSSL's that returned `result`, and before any other.
+  openssl::FailurePtr failure_after(int result, const char* during);
+  // Null: it is possible.
+  openssl::FailurePtr kept_by_kernel(const char* what) const;
+  openssl::FailurePtr message_refused(std::size_t size) const;
+
  private:
   // In this order, and never back. `peer_closed`: it has sent close_notify, or that counts as received. The sending
   // half ends apart from it: see Ending.
   enum class Phase : std::uint8_t { idle, handshaking, established, peer_closed };
-  enum class Step { progress, blocked };
   enum class ReadResult { some, none, closed, failed };
 
   Connection(openssl::SslPtr ssl, const ConnectionOptions& options, ChunkPool& pool, Events& events);
 
   // connection.cc
-  bool peer_closed() const { return phase_ == Phase::peer_closed; }
   void want_handshake() { phase_ = std::max(phase_, Phase::handshaking); }
-  openssl::FailurePtr kept_by_kernel(const char* what) const;
   Step step();
   Step drive_handshake();
   void handshake_complete();
+  // Null: it can be scheduled.
+  openssl::FailurePtr not_schedulable(const char* too_early, const char* too_late) const;
   openssl::FailurePtr check_resumption() const;
-  openssl::FailurePtr failure_after(int result, const char* during);
 
   // connection_ending.cc
-  void end_sending(const openssl::FailurePtr& failure);
   Step step_dead();
   void tell_failure();
-  Step run_unsendable(const Operation& operation);
+  void note_peer_closed();
 
   // connection_suspension.cc
   bool waits_for_answer() const;
@@ -253,39 +280,6 @@ class Connection {
   bool read_may_ask() const;
   Step read_in_job();
   void abandon_question();
-
-  // operations.cc
-  Step step_operations();
-  Step run(Operation& operation);
-  Step run_handshake(Operation& operation);
-  Step run_write(Operation& operation);
-  Step run_send_file(Operation& operation);
-  Step run_key_update(Operation& operation);
-  Step key_update_sent(const Operation& operation);
-  Step run_renegotiate(Operation& operation);
-  Step run_client_certificate(Operation& operation);
-  Step request_certificate_13(Operation& operation);
-  Step share_certificate_request(const Operation& operation);
-  Step request_certificate_12(Operation& operation);
-  Step run_shutdown(Operation& operation);
-  Step run_sending(Operation& operation);
-  Step done(std::int64_t result = 0);
-  Step fail_operation(openssl::FailurePtr failure);
-  bool flush_scheduled();
-  openssl::FailurePtr perform_key_update();
-  std::size_t write_clear(std::span<const std::uint8_t> clear);
-  bool write_records(std::span<const std::uint8_t> clear);
-  bool renegotiating() const;
-  void begin_renegotiation();
-  void wait_for_peer(PeerWait wait);
-  void heed_shutdown_state();
-  void note_peer_closed();
-
-  // file_operations.cc
-  Step send_by_kernel(Operation& operation, std::size_t count);
-  Step send_by_writing(Operation& operation, std::size_t count);
-  Step file_ended(const Operation& operation);
-  void file_sent(Operation& operation, std::size_t count);
 
   // connection_reading.cc
   void begin_reading();
@@ -301,24 +295,15 @@ class Connection {
                        bool in_job = false);
   Step conclude_read(ReadResult result, openssl::FailurePtr failure, bool moved);
   openssl::FailurePtr after_read();
-  openssl::FailurePtr answer_key_update();
   openssl::FailurePtr read_failure(int result);
   Step target_gone();
 
-  // later_handshakes.cc
-  openssl::FailurePtr check_renegotiation();
-  void renegotiation_complete();
-  void settle_handshake_waits(bool resumed);
-  bool settle_certificate_wait(const PeerWait& wait, bool resumed);
-  void set_verify_mode(int mode);
-  void demand_certificate(bool required);
-  int wanted_mode();
-  void reconsider_demand();
+  // connection_writing.cc
+  bool write_records(std::span<const std::uint8_t> clear);
 
   // connection_dtls.cc
   Step listen();
   std::size_t longest_message() const;
-  openssl::FailurePtr message_refused(std::size_t size) const;
 
   // connection_events.cc
   static void on_message(int sent, int version, int content_type, const void* bytes, std::size_t size, SSL* ssl,
@@ -341,7 +326,7 @@ class Connection {
   KeyUpdates key_updates_;
   Renegotiation renegotiation_;
   CertificateDemand demand_;
-  OperationQueue operations_;
+  OperationQueue queue_;
   Reader reader_;
 
   std::uint32_t may_ask_ = 0;
@@ -355,9 +340,8 @@ class Connection {
 
   bool strict_end_ = true;
   bool negotiated_stale_ = false;
-  bool blocked_on_output_ = false;
   std::uint32_t handshake_messages_ = 0;  // seen; SSL_read can make progress without returning bytes
-  std::size_t file_budget_ = 0;           // of files, in this advance()
+  FileTurn file_turn_;
 };
 
 }  // namespace system_tls::engine

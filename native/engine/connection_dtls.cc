@@ -31,7 +31,7 @@ void Connection::retransmit() {
 
 // Takes the ClientHello with the cookie out of the BIO and sets the state up behind the exchange, which others have
 // had with the peer. OpenSSL keeps the ClientHello for the handshake, which goes on from there.
-Connection::Step Connection::listen() {
+Step Connection::listen() {
   ERR_clear_error();
   BIO_ADDR* peer = BIO_ADDR_new();
   const int result = peer == nullptr ? -1 : DTLSv1_listen(ssl_.get(), peer);

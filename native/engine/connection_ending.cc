@@ -2,16 +2,11 @@
 #include <utility>
 
 #include "engine/connection.h"
+#include "engine/operations/run.h"
 
 namespace system_tls::engine {
 
 using openssl::FailurePtr;
-
-void Connection::end_sending(const FailurePtr& failure) {
-  if (dead()) return;
-  ending_.end_sending(failure);
-  enc_.muted = true;
-}
 
 // Whoever wrote learns it from the operation; whoever reads learns first what has arrived, and there the reason may be
 // found: an alert, a close_notify.
@@ -22,14 +17,19 @@ void Connection::fail_sending(const FailurePtr& failure) {
   enc_.muted = true;
 }
 
-// Of an operation whose turn it is while nothing can be sent.
-Connection::Step Connection::run_unsendable(const Operation& operation) {
-  if (operation.kind != Operation::Kind::shutdown || ending_.output_lost()) return fail_operation(send_failure());
-  if (!enc_.out.empty()) return Step::blocked;
-  if (!operation.flag || peer_closed()) return done();
-  wait_for_peer({operation.id, PeerWait::Kind::close_notify, false});
-  operations_.leave();
-  return Step::progress;
+// A quiet shutdown, or the application, may have set what otherwise only the peer's close_notify does: SSL_read will
+// find nothing any more.
+void Connection::heed_shutdown_state() {
+  if (!peer_closed() && (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0) note_peer_closed();
+}
+
+void Connection::note_peer_closed() {
+  phase_ = Phase::peer_closed;
+  queue_.peer_closed(peer_has_closed());
+  // In the middle of a renegotiation, which will not end, nothing can be written. What OpenSSL has made goes out.
+  if (!renegotiating() || dead()) return;
+  ending_.end_sending(peer_has_closed());
+  enc_.muted = true;
 }
 
 // A reset that answers what we sent is told to the sender first, and as a plain end to the reader. One that answers our
@@ -49,7 +49,7 @@ void Connection::fail(FailurePtr why) {
   ending_.die(std::move(why));
   // What the peer showed was found wrong, perhaps.
   note_negotiated();
-  operations_.fail_all(failure());
+  queue_.fail_all(failure());
   if (reader_.ahead_empty()) tell_failure();
 }
 
@@ -69,7 +69,7 @@ void Connection::tell_failure() {
 }
 
 // OpenSSL is called no more; what was read ahead is still there for whoever reads.
-Connection::Step Connection::step_dead() {
+Step Connection::step_dead() {
   reader_.unblock();
   if (reader_.ahead_empty()) tell_failure();
   return reader_.ahead_wanted() ? serve_read_ahead() : Step::blocked;

@@ -6,6 +6,7 @@
 
 #include "engine/connection.h"
 #include "engine/job.h"
+#include "engine/operations/run.h"
 #include "openssl/errors.h"
 
 namespace system_tls::engine {
@@ -13,8 +14,8 @@ namespace system_tls::engine {
 using openssl::FailurePtr;
 
 namespace {
-// More than a write puts above the mark: one batch of operations.cc, with what encrypting adds.
-constexpr std::size_t kAboveMark = 128 * 1024;
+// More than a write puts above the mark: one batch, with what encrypting adds.
+constexpr std::size_t kAboveMark = 2 * kWriteBatch;
 }  // namespace
 
 void Connection::start_read(ReadOperation read) {
@@ -33,14 +34,14 @@ void Connection::start_flow() {
 // By the manual, the next I/O performs what was scheduled, even if nothing has arrived.
 void Connection::begin_reading() {
   want_handshake();
-  if (renegotiation_.scheduled()) begin_renegotiation();
+  begin_scheduled_renegotiation();
 }
 
 bool Connection::input_may_be_there() const {
   return reader_.call_wanted() || enc_.input_waits() || enc_.in.eof_seen();
 }
 
-Connection::Step Connection::step_reads() {
+Step Connection::step_reads() {
   reader_.unblock();
   if (reader_.ahead_wanted()) return serve_read_ahead();
   if (peer_closed()) return reader_.deliver_end() ? Step::progress : Step::blocked;
@@ -65,11 +66,10 @@ Connection::Step Connection::step_reads() {
 // DTLS always: a peer that lost our last flight repeats its own, and waits for the answer, whether or not anybody reads
 // here; and one message whatever the bound, lest it stop that.
 bool Connection::may_read_ahead() const {
-  return reader_.may_hold_more() &&
-         (dtls_ || renegotiating() || !operations_.waits().empty() || send_failure() != nullptr);
+  return reader_.may_hold_more() && (dtls_ || renegotiating() || !queue_.waits().empty() || send_failure() != nullptr);
 }
 
-Connection::Step Connection::read_ahead() {
+Step Connection::read_ahead() {
   if (!dtls_) return read_into(reader_.ahead_room());
   // Written before it is read. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
   std::array<std::uint8_t, SSL3_RT_MAX_PLAIN_LENGTH> message;
@@ -77,14 +77,14 @@ Connection::Step Connection::read_ahead() {
 }
 
 // A single read ends with that; the flow cannot go on.
-Connection::Step Connection::target_gone() {
+Step Connection::target_gone() {
   FailurePtr failure =
       openssl::named_failure("ERR_TLS_BUFFER_DETACHED", "The memory to read into was detached or shrunk");
   if (!reader_.fail_read(failure)) abort(std::move(failure));
   return Step::progress;
 }
 
-Connection::Step Connection::serve_read_ahead() {
+Step Connection::serve_read_ahead() {
   const Reader::Target found = reader_.serve_ahead();
   if (found == Reader::Target::gone) return target_gone();
   return found == Reader::Target::ready ? Step::progress : Step::blocked;
@@ -92,7 +92,7 @@ Connection::Step Connection::serve_read_ahead() {
 
 // Fills the target with as many records as there are: one delivery, one crossing. With DTLS each is a message, and
 // stays one.
-Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
+Step Connection::read_into(std::span<std::uint8_t> target) {
   const std::uint32_t messages_before = handshake_messages_;
   std::size_t total = 0;
   ReadResult result = ReadResult::some;
@@ -106,7 +106,7 @@ Connection::Step Connection::read_into(std::span<std::uint8_t> target) {
   return conclude_read(result, std::move(failure), total != 0 || handshake_messages_ != messages_before);
 }
 
-Connection::Step Connection::conclude_read(ReadResult result, FailurePtr failure, bool moved) {
+Step Connection::conclude_read(ReadResult result, FailurePtr failure, bool moved) {
   if (failure) {
     fail(std::move(failure));
   } else if (result == ReadResult::closed) {
@@ -186,18 +186,21 @@ FailurePtr Connection::after_read() {
   // OpenSSL would answer with the next write, and encrypt as before.
   if (key_updates_.take_peer_request() && enc_.ktls && enc_.ktls->sends()) return keys_not_replaced();
   if (negotiated_stale_) note_negotiated();
-  if (FailurePtr failure = check_renegotiation()) return failure;
+  if (renegotiation_.too_many()) {
+    return openssl::named_failure(
+        "ERR_TLS_TOO_MANY_RENEGOTIATIONS",
+        "The client renegotiated more often than clientRenegotiation allows: the connection is closed");
+  }
+  note_later_handshakes(*this);
   if (key_updates_.take_peer_updated()) {
-    operations_.end_waits([this](const PeerWait& wait) {
+    queue_.end_waits([this](const PeerWait& wait) {
       const bool ends = wait.kind == PeerWait::Kind::key_update;
       if (ends) events_.peer_updated(wait.id);
       return ends;
     });
   }
-  return answer_key_update();
+  // OpenSSL answers a request with the next write, which may never come.
+  return close_notify_sent() ? nullptr : perform_key_update(*this);
 }
-
-// OpenSSL answers a request with the next write, which may never come.
-FailurePtr Connection::answer_key_update() { return close_notify_sent() ? nullptr : perform_key_update(); }
 
 }  // namespace system_tls::engine

@@ -86,7 +86,7 @@ bool Connection::answer(QuestionId id, Answer answer) {
 }
 
 // Between the answer and the repeated call nothing else happens, so what waits behind it finds `suspended()` false.
-Connection::Step Connection::resume() {
+Step Connection::resume() {
   const Call call = suspension_->call;
   if (call == Call::handshake) return drive_handshake();
   // The job has its memory; a retry takes any.
@@ -97,11 +97,11 @@ Connection::Step Connection::resume() {
 }
 
 // A provider of the system's may pause the job too, to wait for its hardware: it is asked again at once.
-Connection::Step Connection::step_after_suspension() const {
+Step Connection::step_after_suspension() const {
   return suspension_->by == By::job && suspension_->open() == 0 ? Step::progress : Step::blocked;
 }
 
-Connection::Step Connection::step_suspended() {
+Step Connection::step_suspended() {
   if (!waits_for_answer()) return resume();
   reader_.unblock();
   return reader_.ahead_wanted() ? serve_read_ahead() : Step::blocked;
@@ -117,7 +117,7 @@ bool Connection::read_may_ask() const {
 }
 
 // Into memory of the connection's own, from which readers are served as if it had been read ahead for them.
-Connection::Step Connection::read_in_job() {
+Step Connection::read_in_job() {
   const bool resumed = std::exchange(suspension_->call, Call::none) != Call::none;
   if (!resumed && !reader_.wanted() && !may_read_ahead()) return Step::blocked;
   if (suspension_->target.empty()) suspension_->target.resize(kRecord);

@@ -12,7 +12,7 @@
 #include "engine/byte_queue.h"
 #include "engine/events.h"
 #include "engine/fifo.h"
-#include "engine/operation.h"
+#include "engine/operations/operation.h"
 
 namespace system_tls::engine {
 

@@ -78,12 +78,8 @@ std::span<const std::uint8_t> Pieces::from(std::size_t offset) {
 }
 
 engine::Operation CopiedBytes::write(engine::OperationId id, Pieces pieces) {
-  engine::Operation operation;
-  operation.id = id;
-  operation.kind = engine::Operation::Kind::write;
-  operation.length = pieces.size();
-  operation.source = std::make_unique<CopiedBytes>(std::move(pieces));
-  return operation;
+  const std::size_t length = pieces.size();
+  return {id, engine::Operation::Write{std::make_unique<CopiedBytes>(std::move(pieces)), 0, length}};
 }
 
 }  // namespace system_tls::io

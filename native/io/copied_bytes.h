@@ -10,7 +10,7 @@
 
 #include "engine/clear_memory.h"
 #include "engine/fifo.h"
-#include "engine/operation.h"
+#include "engine/operations/operation.h"
 #include "io/write_ahead.h"
 
 namespace system_tls::io {

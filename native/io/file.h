@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/file_source.h"
+#include "engine/operations/file_source.h"
 #include "io/fd.h"
 #include "openssl/failure.h"
 

@@ -18,7 +18,7 @@ namespace {
 using engine::Answer;
 using engine::OperationId;
 using engine::QuestionId;
-using Kind = engine::Operation::Kind;
+using engine::Operation;
 
 constexpr int kVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 const Answer kAccept = Answer::of(X509_V_OK);
@@ -266,7 +266,7 @@ struct ReadingPair : AskingPair {
     if (!server.connection->set_may_ask(engine::kAskVerification, true) || !handshake()) return false;
     reading = server.read();
     client.connection->start_flow();
-    asked = server.start(Kind::client_certificate, true);
+    asked = server.start(Operation::ClientCertificate{true});
     pump();
     return server.events.questions.size() == 1 && server.connection->suspended() && server.connection->uses_job();
   }
@@ -320,7 +320,7 @@ const Register kAgain("a client is asked again by a renegotiation, and data cros
   pair.pump();
   pair.client.connection->start_flow();
   pair.server.connection->start_flow();
-  const OperationId renegotiation = pair.client.start(Kind::renegotiate);
+  const OperationId renegotiation = pair.client.start(Operation::Renegotiate{});
   pair.server.write("crossing");
   pair.pump();
   CHECK(pair.client.events.questions.size() == 2 && pair.client.connection->suspended());
@@ -328,7 +328,7 @@ const Register kAgain("a client is asked again by a renegotiation, and data cros
   CHECK(answer(pair.client, kAccept));
   pair.pump();
   CHECK(pair.client.events.done.contains(renegotiation) && pair.client.events.flow == "crossing");
-  pair.client.start(Kind::renegotiate);
+  pair.client.start(Operation::Renegotiate{});
   pair.pump();
   CHECK(answer(pair.client, kRevoked));
   pair.pump();

@@ -20,7 +20,6 @@ namespace {
 using engine::Operation;
 using engine::OperationId;
 using io::EventKind;
-using Kind = Operation::Kind;
 using Datagram = std::vector<std::uint8_t>;
 
 std::vector<Datagram> take(End& from) {
@@ -53,8 +52,8 @@ void exchange(Pair& pair) {
 }
 
 bool shake(Pair& pair) {
-  pair.client.start(Kind::handshake);
-  pair.server.start(Kind::handshake);
+  pair.client.start(Operation::Handshake{});
+  pair.server.start(Operation::Handshake{});
   exchange(pair);
   return pair.client.connection->established() && pair.server.connection->established();
 }
@@ -158,7 +157,7 @@ const Register kRenegotiation("DTLS: renegotiation by either side", [] {
   SSL_set_options(pair.server.connection->ssl(), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
   CHECK(shake(pair));
   for (End* end : {&pair.client, &pair.server}) {
-    const OperationId id = end->start(Kind::renegotiate);
+    const OperationId id = end->start(Operation::Renegotiate{});
     exchange(pair);
     CHECK(end->events.done.contains(id));
   }
@@ -179,7 +178,7 @@ const Register kSockets("DTLS: two channels on a pair of datagram sockets, and t
   {
     const io::Turn turn(*loop.reactor);
     CHECK(!ends.client->set_socket(client, true));
-    ends.client->start(operation(1, Kind::handshake), false);
+    ends.client->start(operation(1, Operation::Handshake{}), false);
   }
   // The first ClientHello waits in the socket; the second follows after a second.
   const auto begin = std::chrono::steady_clock::now();
@@ -187,7 +186,7 @@ const Register kSockets("DTLS: two channels on a pair of datagram sockets, and t
   {
     const io::Turn turn(*loop.reactor);
     CHECK(!ends.server->set_socket(server, true));
-    ends.server->start(operation(1, Kind::handshake), false);
+    ends.server->start(operation(1, Operation::Handshake{}), false);
   }
   CHECK(loop.run_until([&] { return loop.count(kServer, EventKind::operation_done) == 1; }));
   {
@@ -209,14 +208,14 @@ const Register kLongDatagram("DTLS: a datagram that is longer than the memory fo
     const io::Turn turn(*loop.reactor);
     ends.client->set_bios(back, there);
     ends.server->set_bios(there, back);
-    ends.server->start(operation(1, Kind::handshake), false);
+    ends.server->start(operation(1, Operation::Handshake{}), false);
     std::vector<std::uint8_t> framed(2 + 65'535, 22);
     framed[0] = framed[1] = 0xff;
     there->write(framed);
   }
   {
     const io::Turn turn(*loop.reactor);
-    ends.client->start(operation(1, Kind::handshake), false);
+    ends.client->start(operation(1, Operation::Handshake{}), false);
   }
   CHECK(loop.run_until([&] { return loop.count(kClient, EventKind::operation_done) == 1; }));
   CHECK(loop.count(kServer, EventKind::failed) == 0);

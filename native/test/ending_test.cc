@@ -10,7 +10,7 @@ namespace system_tls::test {
 namespace {
 
 using engine::OperationId;
-using Kind = engine::Operation::Kind;
+using engine::Operation;
 
 const char* code_of(End& end, OperationId id) {
   const auto found = end.events.failures.find(id);
@@ -22,7 +22,7 @@ bool half_broken(int version) {
   CHECK(pair.handshake());
   engine::Connection& server = *pair.server.connection;
   pair.client.write("the last words");
-  pair.client.start(Kind::shutdown);
+  pair.client.start(Operation::Shutdown{});
   server.fail_sending(openssl::named_failure("EPIPE", "broken"));
   const OperationId write = pair.server.write("answer");
   pair.pump();
@@ -34,7 +34,7 @@ bool half_broken(int version) {
   CHECK(pair.server.events.reads[read] == "the last words");
   CHECK(pair.server.events.ended.contains(end));
   // Nothing but the goodbye is unsaid.
-  const OperationId shutdown = pair.server.start(Kind::shutdown);
+  const OperationId shutdown = pair.server.start(Operation::Shutdown{});
   server.advance();
   CHECK(pair.server.events.done.contains(shutdown));
   CHECK(server.enc().out.empty());
@@ -58,10 +58,10 @@ const Register kMeets("a close_notify that meets a renegotiation costs nothing t
   CHECK(pair.handshake());
   engine::Connection& client = *pair.client.connection;
   const OperationId write = pair.client.write("written before");
-  const OperationId renegotiation = pair.client.start(Kind::renegotiate);
+  const OperationId renegotiation = pair.client.start(Operation::Renegotiate{});
   client.advance();
   const std::size_t made = client.enc().out.size();
-  pair.server.start(Kind::shutdown);
+  pair.server.start(Operation::Shutdown{});
   pair.server.connection->advance();
   const OperationId end = pair.client.read();
   deliver(pair.server, pair.client);
@@ -69,7 +69,7 @@ const Register kMeets("a close_notify that meets a renegotiation costs nothing t
   CHECK(pair.client.events.ended.contains(end));
   CHECK(std::string(code_of(pair.client, renegotiation)) == "ERR_TLS_PEER_CLOSED");
   CHECK(client.enc().out.size() == made);
-  const OperationId shutdown = pair.client.start(Kind::shutdown);
+  const OperationId shutdown = pair.client.start(Operation::Shutdown{});
   client.advance();
   CHECK(!pair.client.events.done.contains(shutdown));
   pair.server.connection->start_flow();
@@ -106,8 +106,8 @@ const Register kLost("a goodbye behind lost data fails with it", [] {
   CHECK(!client.enc().out.empty());
   client.fail_sending(openssl::named_failure("EPIPE", "broken"));
   client.fail_sending(openssl::named_failure("ECONNRESET", "later"));
-  const OperationId shutdown = pair.client.start(Kind::shutdown);
-  const OperationId update = pair.client.start(Kind::key_update, true);
+  const OperationId shutdown = pair.client.start(Operation::Shutdown{});
+  const OperationId update = pair.client.start(Operation::KeyUpdate{true});
   client.advance();
   CHECK(std::string(code_of(pair.client, shutdown)) == "EPIPE");
   CHECK(std::string(code_of(pair.client, update)) == "EPIPE");

@@ -14,7 +14,6 @@ namespace {
 
 using engine::Operation;
 using engine::OperationId;
-using Kind = Operation::Kind;
 
 constexpr std::size_t kFragments[] = {1, 7, 1000, 1 << 20};
 
@@ -197,9 +196,9 @@ const Register kKeyUpdate("key updates in both directions, crossing, between wri
     pair.server.connection->start_flow();
     pair.client.connection->start_flow();
     pair.client.write("one ");
-    const OperationId requested = pair.client.start(Kind::key_update, true);
-    const OperationId crossing = pair.server.start(Kind::key_update, true);
-    const OperationId plain = pair.client.start(Kind::key_update, false);
+    const OperationId requested = pair.client.start(Operation::KeyUpdate{true});
+    const OperationId crossing = pair.server.start(Operation::KeyUpdate{true});
+    const OperationId plain = pair.client.start(Operation::KeyUpdate{false});
     pair.client.write("two");
     pair.pump(fragment);
     CHECK(pair.client.events.done.contains(requested) && pair.client.events.done.contains(plain));
@@ -215,7 +214,7 @@ const Register kStorm("a storm of key updates ends the connection and not the lo
   Pair pair(TLS1_3_VERSION);
   CHECK(pair.handshake());
   pair.server.connection->start_flow();
-  for (int i = 0; i < 1000; ++i) pair.client.start(Kind::key_update, false);
+  for (int i = 0; i < 1000; ++i) pair.client.start(Operation::KeyUpdate{false});
   pair.pump();
   CHECK(pair.server.connection->dead());
   CHECK(pair.server.events.failure->code == "ERR_TLS_TOO_MANY_KEY_UPDATES");
@@ -231,14 +230,14 @@ const Register kAnswers("answers to our requests are no storm, and each request 
   pair.server.connection->start_flow();
   pair.client.connection->start_flow();
   for (int i = 0; i < 12; ++i) {
-    pair.client.start(Kind::key_update, true);
+    pair.client.start(Operation::KeyUpdate{true});
     pair.pump();
     pair.client.write("data");
     pair.pump();
   }
   CHECK(!pair.client.connection->dead());
   CHECK(!pair.server.connection->dead());
-  for (int i = 0; i < 5; ++i) pair.server.start(Kind::key_update, false);
+  for (int i = 0; i < 5; ++i) pair.server.start(Operation::KeyUpdate{false});
   pair.pump();
   CHECK(pair.client.connection->dead());
   CHECK(pair.client.events.failure->code == "ERR_TLS_TOO_MANY_KEY_UPDATES");
@@ -304,7 +303,7 @@ const Register kCrossingRequests("a request of ours does not excuse the peer's o
   limits.key_updates = 8;
   Pair pair(TLS1_3_VERSION, limits);
   CHECK(pair.handshake());
-  pair.client.start(Kind::key_update, true);
+  pair.client.start(Operation::KeyUpdate{true});
   pair.client.connection->advance();
   CHECK(ask_for_keys(pair.server, 20));
   pair.client.connection->start_flow();
@@ -355,11 +354,11 @@ const Register kHiddenEnd("an end between two records may stand for close_notify
 
 const Register kKeyUpdateMisuse("a key update out of place is an error and nothing else", [] {
   Pair pair(TLS1_2_VERSION);
-  const OperationId early = pair.client.start(Kind::key_update);
+  const OperationId early = pair.client.start(Operation::KeyUpdate{});
   pair.client.connection->advance();
   CHECK(pair.client.events.failures.contains(early));
   CHECK(pair.handshake());
-  const OperationId late = pair.client.start(Kind::key_update);
+  const OperationId late = pair.client.start(Operation::KeyUpdate{});
   pair.pump();
   CHECK(pair.client.events.failures[late]->errors[0].reason == SSL_R_WRONG_SSL_VERSION);
   CHECK(!pair.client.connection->dead());
@@ -372,7 +371,7 @@ const Register kRenegotiateServer("a server's renegotiation, with data crossing 
     CHECK(pair.handshake(fragment));
     pair.server.connection->start_flow();
     pair.client.connection->start_flow();
-    const OperationId request = pair.server.start(Kind::renegotiate);
+    const OperationId request = pair.server.start(Operation::Renegotiate{});
     pair.server.connection->advance();
     pair.server.write("from server");
     pair.client.write("from client");
@@ -392,7 +391,7 @@ bool client_renegotiates(bool abbreviated) {
     CHECK(pair.handshake(fragment));
     pair.server.connection->start_flow();
     pair.server.write("crossing");
-    const OperationId request = pair.client.start(Kind::renegotiate, abbreviated);
+    const OperationId request = pair.client.start(Operation::Renegotiate{abbreviated});
     pair.client.write("behind it");
     pair.pump(fragment);
     CHECK(pair.client.events.done.contains(request));
@@ -416,7 +415,7 @@ const Register kLimit("renegotiations beyond the limit end the connection", [] {
   SSL_set_options(pair.server.connection->ssl(), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
   CHECK(pair.handshake());
   pair.server.connection->start_flow();
-  for (int i = 0; i < 3; ++i) pair.client.start(Kind::renegotiate);
+  for (int i = 0; i < 3; ++i) pair.client.start(Operation::Renegotiate{});
   pair.pump();
   CHECK(pair.client.events.renegotiated_count == 2);
   CHECK(pair.server.events.failure->code == "ERR_TLS_TOO_MANY_RENEGOTIATIONS");
@@ -427,7 +426,7 @@ const Register kRefused("a refused renegotiation is a named error and the connec
   Pair pair(TLS1_2_VERSION);
   CHECK(pair.handshake());
   pair.server.connection->start_flow();
-  const OperationId request = pair.client.start(Kind::renegotiate);
+  const OperationId request = pair.client.start(Operation::Renegotiate{});
   pair.pump();
   CHECK(pair.client.events.failures[request]->errors[0].reason == SSL_R_NO_RENEGOTIATION);
   CHECK(pair.client.connection->dead());
@@ -439,12 +438,12 @@ const Register kShutdown("a two-way shutdown with data in flight", [] {
   CHECK(pair.handshake());
   pair.server.write("last words");
   pair.server.connection->advance();
-  const OperationId shutdown = pair.client.start(Kind::shutdown, true);
+  const OperationId shutdown = pair.client.start(Operation::Shutdown{true});
   pair.server.connection->start_flow();
   pair.pump();
   CHECK(!pair.client.events.done.contains(shutdown));
   CHECK(pair.server.events.ended[engine::kFlow]);
-  pair.server.start(Kind::shutdown, false);
+  pair.server.start(Operation::Shutdown{false});
   pair.pump();
   CHECK(pair.client.events.done.contains(shutdown));
   const OperationId read = pair.client.read();
@@ -461,7 +460,7 @@ const Register kQuietShutdown("a quiet shutdown sends nothing and ends what wait
     CHECK(pair.handshake());
     SSL_set_quiet_shutdown(pair.client.connection->ssl(), 1);
     const OperationId read = pair.client.read();
-    const OperationId shutdown = pair.client.start(Kind::shutdown, true);
+    const OperationId shutdown = pair.client.start(Operation::Shutdown{true});
     pair.client.connection->advance();
     CHECK(pair.client.events.done.contains(shutdown));
     CHECK(pair.client.events.ended[read]);
@@ -508,11 +507,11 @@ const Register kTruncation("a truncation is never a clean end", [] {
 
 const Register kOrder("operations end in the order in which they were started", [] {
   Pair pair(TLS1_3_VERSION);
-  pair.client.start(Kind::handshake);
+  pair.client.start(Operation::Handshake{});
   pair.client.write(text(200'000));
-  pair.client.start(Kind::key_update);
+  pair.client.start(Operation::KeyUpdate{});
   pair.client.write("x");
-  pair.client.start(Kind::shutdown);
+  pair.client.start(Operation::Shutdown{});
   pair.server.connection->start_flow();
   pair.pump(1000);
   CHECK((pair.client.events.order == std::vector<OperationId>{1, 2, 3, 4, 5}));
@@ -540,8 +539,8 @@ const Register kGarbage("damaged records", [] {
     if (!in_handshake) {
       CHECK(pair.handshake());
     } else {
-      pair.client.start(Kind::handshake);
-      pair.server.start(Kind::handshake);
+      pair.client.start(Operation::Handshake{});
+      pair.server.start(Operation::Handshake{});
     }
     const OperationId read = pair.server.read();
     pair.client.write(text(5000));
@@ -580,13 +579,13 @@ const Register kRandom("any operations, in any order, cancelled at any time", []
           end.read(1 + random() % 20'000);
           break;
         case 3:
-          end.start(Kind::key_update, random() % 2 == 0);
+          end.start(Operation::KeyUpdate{random() % 2 == 0});
           break;
         case 4:
-          end.start(Kind::renegotiate, random() % 2 == 0);
+          end.start(Operation::Renegotiate{random() % 2 == 0});
           break;
         case 5:
-          end.start(Kind::handshake);
+          end.start(Operation::Handshake{});
           break;
         case 6:
           end.connection->cancel(1 + random() % end.next);

@@ -23,7 +23,7 @@
 namespace system_tls::test {
 namespace {
 
-using Kind = engine::Operation::Kind;
+using engine::Operation;
 using io::EventKind;
 
 bool connect_sockets(Ends& ends) {
@@ -70,8 +70,8 @@ void send_together(Loop& loop, io::Channel& from, int units, Start start) {
 bool handshake(Loop& loop, Ends& ends) {
   {
     const io::Turn turn(*loop.reactor);
-    ends.client->start(operation(1, Kind::handshake), false);
-    ends.server->start(operation(1, Kind::handshake), false);
+    ends.client->start(operation(1, Operation::Handshake{}), false);
+    ends.server->start(operation(1, Operation::Handshake{}), false);
   }
   return loop.run_until([&] {
     return loop.count(kClient, EventKind::operation_done) == 1 && loop.count(kServer, EventKind::operation_done) == 1;
@@ -176,9 +176,9 @@ const Register kFilledInDelivery("memory that is filled while events are deliver
   CHECK(connect_sockets(ends));
   {
     const io::Turn turn(*loop.reactor);
-    ends.client->start(operation(1, Kind::handshake), false);
+    ends.client->start(operation(1, Operation::Handshake{}), false);
     ends.server->start(write_operation(2, "with Finished"), false);
-    ends.server->start(operation(1, Kind::handshake), false);
+    ends.server->start(operation(1, Operation::Handshake{}), false);
   }
   CHECK(loop.run_until([&] { return loop.count(kClient, EventKind::data) == 1; }));
   for (int more = 0; more < 3; ++more) {
@@ -197,7 +197,7 @@ const Register kFairUpdates("KeyUpdates by the thousand are spread over iteratio
   CHECK(connect_sockets(ends) && handshake(loop, ends));
   // A byte of data before each, so that none is too many in a row.
   send_together(loop, *ends.client, kUnits, [](engine::Connection& connection, engine::OperationId id) {
-    connection.start(operation(id, Kind::key_update));
+    connection.start(operation(id, Operation::KeyUpdate{}));
     connection.start(write_operation(id + 1, "x"));
   });
   CHECK(start_reading(loop, *ends.server));
@@ -241,7 +241,7 @@ const Register kFairEnd("what was put off is neither lost nor read after the con
     });
     {
       const io::Turn turn(*loop.reactor);
-      ends.client->start(operation(9000, Kind::shutdown), false);
+      ends.client->start(operation(9000, Operation::Shutdown{}), false);
       ends.client->close();
     }
     CHECK(start_reading(loop, *ends.server));
@@ -301,7 +301,7 @@ const Register kBios("two channels on a BIO pair, and on memory BIOs", [] {
       const io::Turn turn(*loop.reactor);
       ends.client->set_bios(there, paired ? there : back);
       ends.server->set_bios(back, paired ? back : there);
-      ends.client->start(operation(1, Kind::handshake));
+      ends.client->start(operation(1, Operation::Handshake{}));
       ends.client->start(write_operation(2, bytes));
       ends.server->start_flow();
     }
@@ -327,7 +327,7 @@ const Register kTeardown("a reactor that is closed in the middle of anything let
     CHECK(connect_sockets(ends));
     {
       const io::Turn turn(*loop.reactor);
-      ends.client->start(operation(1, Kind::handshake));
+      ends.client->start(operation(1, Operation::Handshake{}));
       ends.client->start(write_operation(2, std::string(1 << 20, 'z')));
       ends.server->start_flow();
     }

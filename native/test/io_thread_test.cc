@@ -21,7 +21,6 @@ namespace system_tls::test {
 namespace {
 
 using engine::Operation;
-using Kind = Operation::Kind;
 using io::EventKind;
 
 class Count : public io::Activity {
@@ -119,22 +118,12 @@ struct Remote {
       if (channel->connection() != nullptr) function(*channel);
     });
   }
-  bool start(Kind kind, engine::OperationId operation_id) const {
-    return post([kind, operation_id](io::Channel& there) {
-      Operation operation;
-      operation.id = operation_id;
-      operation.kind = kind;
-      there.start(std::move(operation), false);
-    });
+  bool handshake(engine::OperationId operation_id) const {
+    return post([operation_id](io::Channel& there) { there.start({operation_id, Operation::Handshake{}}, false); });
   }
   bool write(engine::OperationId operation_id, std::string bytes) const {
     return post([operation_id, bytes = std::move(bytes)](io::Channel& there) {
-      Operation operation;
-      operation.id = operation_id;
-      operation.kind = Kind::write;
-      operation.length = bytes.size();
-      operation.source = std::make_unique<Source>(bytes);
-      there.start(std::move(operation), false);
+      there.start({operation_id, Operation::Write{std::make_unique<Source>(bytes), 0, bytes.size()}}, false);
     });
   }
   bool flow() const {
@@ -223,7 +212,7 @@ const Register kPublished("I/O threads: what a connection is like is there for t
     for (const Remote& end : pairs.ends) {
       all.push_back(std::make_shared<io::Published>());
       end.post([published = all.back()](io::Channel& there) { there.publish_to(published); });
-      end.start(Kind::handshake, 1);
+      end.handshake(1);
       end.flow();
     }
     const auto read_all = [&all](bool complete) {
@@ -349,7 +338,7 @@ const Register kMoved("from an I/O thread to the loop, with data on its way", []
     const Remote& server = pairs.ends[1];
     const std::string bytes(300'000, 'm');
     client.write(1, bytes);
-    server.start(Kind::handshake, 1);
+    server.handshake(1);
     server.write(2, bytes);
     client.flow();
     if (round % 2 == 0) server.flow();

@@ -22,7 +22,6 @@ namespace {
 
 using engine::Operation;
 using io::EventKind;
-using Kind = Operation::Kind;
 
 // What fits into the sockets of a connection whose buffers are as small as the system allows.
 constexpr int kTiny = 1;
@@ -75,10 +74,8 @@ const Register kRefused("a socket that refuses bytes, in the handshake and after
       CHECK(ktls.reads_socket() == ktls.receives());
       {
         const io::Turn turn(*loop.reactor);
-        Operation goodbye = operation(3, Kind::shutdown);
-        goodbye.flag = true;
-        ends.client->start(std::move(goodbye));
-        ends.server->start(operation(2, Kind::shutdown));
+        ends.client->start(operation(3, Operation::Shutdown{true}));
+        ends.server->start(operation(2, Operation::Shutdown{}));
       }
       CHECK(loop.run_until([&] { return loop.count(kClient, EventKind::end) == 1; }));
       CHECK(loop.run_until([&] { return loop.count(kServer, EventKind::end) == 1; }));
@@ -100,11 +97,7 @@ const Register kVanish("a peer that vanishes from a socket that OpenSSL reads, a
 
 Operation file_operation(engine::OperationId id, int fd, std::uint64_t begin, std::size_t length) {
   openssl::FailurePtr failure;
-  Operation made = operation(id, Kind::send_file);
-  made.file = io::File::open(fd, failure);
-  made.file_begin = begin;
-  made.length = length;
-  return made;
+  return {id, Operation::SendFile{io::File::open(fd, failure), begin, 0, length}};
 }
 
 struct Content {

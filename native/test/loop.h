@@ -99,26 +99,21 @@ inline Ends make_ends(Loop& loop, int version) {
   return ends;
 }
 
-inline engine::Operation operation(engine::OperationId id, engine::Operation::Kind kind) {
-  engine::Operation made;
-  made.id = id;
-  made.kind = kind;
-  return made;
+inline engine::Operation operation(engine::OperationId id, engine::Operation::What what) {
+  return {id, std::move(what)};
 }
 
 inline engine::Operation write_operation(engine::OperationId id, std::string bytes) {
-  engine::Operation made = operation(id, engine::Operation::Kind::write);
-  made.length = bytes.size();
-  made.source = std::make_unique<Source>(std::move(bytes));
-  return made;
+  const std::size_t length = bytes.size();
+  return {id, engine::Operation::Write{std::make_unique<Source>(std::move(bytes)), 0, length}};
 }
 
 inline bool megabyte_both_ways(Loop& loop, Ends& ends) {
-  using Kind = engine::Operation::Kind;
+  using engine::Operation;
   const std::string bytes(1 << 20, 'x');
   {
     const io::Turn turn(*loop.reactor);
-    ends.client->start(operation(1, Kind::handshake));
+    ends.client->start(operation(1, Operation::Handshake{}));
     ends.client->start(write_operation(2, bytes));
     ends.server->start(write_operation(1, bytes));
     ends.client->start_flow();
@@ -133,13 +128,13 @@ inline bool megabyte_both_ways(Loop& loop, Ends& ends) {
 // The server is closed after so many turns of a handshake, or of what follows it; whether the client fails, once, and
 // never takes that for the end of the data.
 inline bool server_vanishes(Loop& loop, Ends& ends, int turns) {
-  using Kind = engine::Operation::Kind;
+  using engine::Operation;
   {
     const io::Turn turn(*loop.reactor);
-    ends.client->start(operation(1, Kind::handshake));
+    ends.client->start(operation(1, Operation::Handshake{}));
     ends.client->start(write_operation(2, "hello"));
     ends.client->start_flow();
-    ends.server->start(operation(1, Kind::handshake));
+    ends.server->start(operation(1, Operation::Handshake{}));
   }
   int turned = 0;
   loop.run_until([&] { return turned++ == turns; });

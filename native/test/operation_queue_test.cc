@@ -1,5 +1,5 @@
 // Each operation ends once, whoever ends it: without a connection.
-#include "engine/operation_queue.h"
+#include "engine/operations/queue.h"
 
 #include "test/check.h"
 #include "test/peers.h"
@@ -18,18 +18,13 @@ struct Queue {
   Recorder events;
   engine::OperationQueue queue{events};
 
-  void push(OperationId id, Operation::Kind kind) {
-    Operation operation;
-    operation.id = id;
-    operation.kind = kind;
-    queue.push(std::move(operation));
-  }
+  void push(OperationId id, Operation::What what) { queue.push({id, std::move(what)}); }
 };
 
 const Register kFailed("operation queue: all fail at once, those that wait for the peer too, and once", [] {
   Queue it;
-  it.push(1, Operation::Kind::write);
-  it.push(2, Operation::Kind::shutdown);
+  it.push(1, Operation::Write{});
+  it.push(2, Operation::Shutdown{});
   it.queue.wait({3, PeerWait::Kind::renegotiation, false});
   it.queue.done(7);
   it.queue.fail_all(kFailure);
@@ -43,20 +38,20 @@ const Register kFailed("operation queue: all fail at once, those that wait for t
 const Register kWithdrawn("operation queue: what has begun is not taken back, but for data of which nothing went out",
                           [] {
                             Queue it;
-                            it.push(1, Operation::Kind::key_update);
-                            it.push(2, Operation::Kind::key_update);
+                            it.push(1, Operation::KeyUpdate{});
+                            it.push(2, Operation::KeyUpdate{});
                             CHECK(it.queue.withdraw(9, false) == Cancelled::unknown);
                             CHECK(it.queue.withdraw(2, true) == Cancelled::withdrawn);
                             CHECK(it.queue.withdraw(1, true) == Cancelled::under_way);
                             it.queue.first()->stage = Operation::Stage::running;
                             CHECK(it.queue.withdraw(1, false) == Cancelled::under_way);
                             it.queue.done();
-                            it.push(3, Operation::Kind::write);
+                            it.push(3, Operation::Write{});
                             Operation& write = *it.queue.first();
                             write.stage = Operation::Stage::running;
-                            write.offset = 1;
+                            std::get<Operation::Write>(write.what).offset = 1;
                             CHECK(it.queue.withdraw(3, false) == Cancelled::under_way);
-                            write.offset = 0;
+                            std::get<Operation::Write>(write.what).offset = 0;
                             CHECK(it.queue.withdraw(3, false) == Cancelled::withdrawn && it.queue.empty());
                             CHECK(it.events.failures.empty() && it.events.order.size() == 1);
                             return true;
@@ -64,7 +59,7 @@ const Register kWithdrawn("operation queue: what has begun is not taken back, bu
 
 const Register kClosed("operation queue: a peer that closes has said goodbye, and answers nothing else", [] {
   Queue it;
-  it.push(1, Operation::Kind::key_update);
+  it.push(1, Operation::KeyUpdate{});
   it.queue.wait({1, PeerWait::Kind::key_update, false});
   it.queue.wait({2, PeerWait::Kind::close_notify, false});
   it.queue.wait({3, PeerWait::Kind::client_certificate, true});

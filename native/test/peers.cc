@@ -87,25 +87,14 @@ void Recorder::failed(openssl::FailurePtr failed) {
   ++failed_count;
 }
 
-OperationId End::start(Operation::Kind kind, bool flag) {
-  Operation operation;
-  operation.id = next++;
-  operation.kind = kind;
-  operation.flag = flag;
-  const OperationId id = operation.id;
-  connection->start(std::move(operation));
-  return id;
+OperationId End::start(Operation::What what) {
+  connection->start({next, std::move(what)});
+  return next++;
 }
 
 OperationId End::write(std::string bytes) {
-  Operation operation;
-  operation.id = next++;
-  operation.kind = Operation::Kind::write;
-  operation.length = bytes.size();
-  operation.source = std::make_unique<Source>(std::move(bytes));
-  const OperationId id = operation.id;
-  connection->start(std::move(operation));
-  return id;
+  const std::size_t length = bytes.size();
+  return start(Operation::Write{std::make_unique<Source>(std::move(bytes)), 0, length});
 }
 
 OperationId End::read(std::size_t max) {
@@ -150,8 +139,8 @@ void Pair::pump(std::size_t fragment) {
 }
 
 bool Pair::handshake(std::size_t fragment) {
-  client.start(Operation::Kind::handshake);
-  server.start(Operation::Kind::handshake);
+  client.start(Operation::Handshake{});
+  server.start(Operation::Handshake{});
   pump(fragment);
   return client.connection->established() && server.connection->established();
 }

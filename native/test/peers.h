@@ -80,7 +80,7 @@ struct End {
   std::unique_ptr<engine::Connection> connection;
   engine::OperationId next = 1;
 
-  engine::OperationId start(engine::Operation::Kind kind, bool flag = false);
+  engine::OperationId start(engine::Operation::What what);
   engine::OperationId write(std::string bytes);
   engine::OperationId read(std::size_t max = 1 << 20);
 };

@@ -13,7 +13,7 @@ namespace {
 using engine::Answer;
 using engine::ContextChoice;
 using engine::ServerNames;
-using Kind = engine::Operation::Kind;
+using engine::Operation;
 
 // A context of its own for the server, with the same certificate.
 ContextChoice make_choice(int version, std::int32_t tag) {
@@ -118,7 +118,7 @@ const Register kRenegotiated("server names: a renegotiation keeps its name, and 
       pair.client.read();
       pair.server.read();
       pair.send_name(same ? "A.example" : "b.example");
-      (by_server ? pair.server : pair.client).start(Kind::renegotiate);
+      (by_server ? pair.server : pair.client).start(Operation::Renegotiate{});
       pair.pump();
       CHECK(pair.server.connection->context_tag() == 1);
       if (same) {

@@ -1,4 +1,4 @@
-#include "engine/operation_queue.h"
+#include "engine/operations/queue.h"
 
 #include <algorithm>
 #include <utility>
@@ -15,7 +15,7 @@ Cancelled OperationQueue::withdraw(OperationId id, bool first_runs) {
   const Operation* operation = operations_.find([id](const Operation& each) { return each.id == id; });
   if (operation == nullptr) return Cancelled::unknown;
   const bool begun = operation == &operations_.front() && (first_runs || operation->stage == Operation::Stage::running);
-  if (begun && !(operation->sends_data() && operation->offset == 0)) return Cancelled::under_way;
+  if (begun && !operation->is_untouched_data()) return Cancelled::under_way;
   operations_.erase(operation);
   return Cancelled::withdrawn;
 }

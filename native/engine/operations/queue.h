@@ -8,7 +8,7 @@
 
 #include "engine/events.h"
 #include "engine/fifo.h"
-#include "engine/operation.h"
+#include "engine/operations/operation.h"
 
 namespace system_tls::engine {
 
