@@ -11,7 +11,6 @@
 #include "engine/enc_bio.h"
 #include "engine/job.h"
 #include "engine/operations/run.h"
-#include "engine/suspension.h"
 #include "openssl/verification.h"
 
 namespace system_tls::engine {
@@ -201,7 +200,7 @@ Step Connection::step() {
 
 Step Connection::drive_handshake() {
   if (dtls_ && dtls_->listening) return listen();
-  if (suspension_) suspension_->call = Suspension::Call::none;
+  if (suspension_) suspension_->take_call();
   ERR_clear_error();
   const JobMode mode(ssl_.get(), may_pause());
   const int result = SSL_do_handshake(ssl_.get());
@@ -211,7 +210,9 @@ Step Connection::drive_handshake() {
   }
   const int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_WANT_READ) return Step::blocked;
-  if (suspended_by(error, false)) return step_after_suspension();
+  if (suspension_ && suspension_->leave(Suspension::Call::handshake, error)) {
+    return suspension_->waits_for_nobody() ? Step::progress : Step::blocked;
+  }
   fail(failure_after(result, "The TLS handshake failed"));
   return Step::progress;
 }

@@ -25,13 +25,13 @@
 #include "engine/reader.h"
 #include "engine/record_sizing.h"
 #include "engine/renegotiation.h"
+#include "engine/suspension.h"
 #include "openssl/bytes.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
 
 namespace system_tls::engine {
 
-class Suspension;
 struct Naming;
 struct ContextChoice;
 class ServerNames;
@@ -192,10 +192,10 @@ class Connection {
   // False: not now, or (a server) not on this platform.
   bool set_may_ask(std::uint32_t kind, bool on);
   // A call of OpenSSL's was left unfinished: nothing else may touch the SSL, but what only looks.
-  bool suspended() const;
+  bool suspended() const { return suspension_ && suspension_->unfinished(); }
   // In an ASYNC job, which is bound to its thread, or waiting for one.
-  bool uses_job() const;
-  bool wants_job() const;
+  bool uses_job() const { return suspension_ && suspension_->uses_job(); }
+  bool wants_job() const { return suspension_ && suspension_->wants_job(); }
   static openssl::FailurePtr suspended_failure();
   static openssl::FailurePtr cannot_ask();
 
@@ -270,11 +270,8 @@ class Connection {
   void note_peer_closed();
 
   // connection_suspension.cc
-  bool waits_for_answer() const;
   bool may_pause() const;
   void use_names(std::shared_ptr<const ServerNames> names);
-  bool suspended_by(int error, bool reading);
-  Step step_after_suspension() const;
   Step step_suspended();
   Step resume();
   bool read_may_ask() const;

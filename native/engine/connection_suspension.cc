@@ -8,12 +8,10 @@
 #include "engine/callbacks/verification.h"
 #include "engine/connection.h"
 #include "engine/job.h"
-#include "engine/suspension.h"
 
 namespace system_tls::engine {
 
 using Call = Suspension::Call;
-using By = Suspension::By;
 using openssl::FailurePtr;
 
 namespace {
@@ -46,15 +44,7 @@ FailurePtr Connection::suspended_failure() {
                                 "about it can be changed");
 }
 
-bool Connection::suspended() const { return suspension_ && suspension_->call != Call::none; }
-
-bool Connection::waits_for_answer() const { return suspended() && suspension_->open() != 0; }
-
-bool Connection::wants_job() const { return suspended() && suspension_->by == By::job_to_come; }
-
 bool Connection::may_pause() const { return suspension_ && (suspension_->may_pause || verification_may_pause(*this)); }
-
-bool Connection::uses_job() const { return suspended() && suspension_->by != By::retry; }
 
 // On OpenSSL's stack.
 void Connection::ask(std::shared_ptr<Subject> subject) {
@@ -66,43 +56,22 @@ void Connection::ask(std::shared_ptr<Subject> subject) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Around OpenSSL's calls
 
-bool Connection::suspended_by(int error, bool reading) {
-  if (!suspension_) return false;
-  if (error == SSL_ERROR_WANT_RETRY_VERIFY || error == SSL_ERROR_WANT_CLIENT_HELLO_CB) {
-    suspension_->by = By::retry;
-  } else if (error == SSL_ERROR_WANT_ASYNC) {
-    suspension_->by = By::job;
-  } else if (error == SSL_ERROR_WANT_ASYNC_JOB) {
-    suspension_->by = By::job_to_come;
-  } else {
-    return false;
-  }
-  suspension_->call = reading ? Call::read : Call::handshake;
-  return true;
-}
-
 bool Connection::answer(QuestionId id, Answer answer) {
   return suspension_ && !dead() && suspension_->answer(id, std::move(answer));
 }
 
 // Between the answer and the repeated call nothing else happens, so what waits behind it finds `suspended()` false.
 Step Connection::resume() {
-  const Call call = suspension_->call;
-  if (call == Call::handshake) return drive_handshake();
+  if (suspension_->call() == Call::handshake) return drive_handshake();
   // The job has its memory; a retry takes any.
-  if (suspension_->by != By::retry) return read_in_job();
-  suspension_->call = Call::none;
+  if (suspension_->uses_job()) return read_in_job();
+  suspension_->take_call();
   reader_.want_call(true);
   return Step::progress;
 }
 
-// A provider of the system's may pause the job too, to wait for its hardware: it is asked again at once.
-Step Connection::step_after_suspension() const {
-  return suspension_->by == By::job && suspension_->open() == 0 ? Step::progress : Step::blocked;
-}
-
 Step Connection::step_suspended() {
-  if (!waits_for_answer()) return resume();
+  if (!suspension_->waits_for_answer()) return resume();
   reader_.unblock();
   return reader_.ahead_wanted() ? serve_read_ahead() : Step::blocked;
 }
@@ -118,14 +87,14 @@ bool Connection::read_may_ask() const {
 
 // Into memory of the connection's own, from which readers are served as if it had been read ahead for them.
 Step Connection::read_in_job() {
-  const bool resumed = std::exchange(suspension_->call, Call::none) != Call::none;
+  const bool resumed = suspension_->take_call() != Call::none;
   if (!resumed && !reader_.wanted() && !may_read_ahead()) return Step::blocked;
   if (suspension_->target.empty()) suspension_->target.resize(kRecord);
   const std::uint32_t messages_before = handshake_messages_;
   std::size_t count = 0;
   FailurePtr failure;
   const ReadResult result = read_some(suspension_->target, count, failure, true);
-  if (suspended()) return step_after_suspension();
+  if (suspended()) return suspension_->waits_for_nobody() ? Step::progress : Step::blocked;
   reader_.keep_ahead(std::span(suspension_->target).first(count));
   suspension_->target = {};
   return conclude_read(result, std::move(failure), count != 0 || handshake_messages_ != messages_before);
@@ -135,9 +104,9 @@ Step Connection::read_in_job() {
 // and driven to its end. What it still wants to say is an alert.
 void Connection::abandon_question() {
   if (!suspension_) return;
-  suspension_->abandon();
-  const Call call = std::exchange(suspension_->call, Call::none);
-  if (call == Call::none || suspension_->by != By::job) return;
+  const bool paused = suspension_->abandon();
+  const Call call = suspension_->take_call();
+  if (!paused) return;
   const JobMode mode(ssl_.get(), true);
   for (int left = kResumptions; left != 0; --left) {
     ERR_clear_error();

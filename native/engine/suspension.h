@@ -1,4 +1,6 @@
 // What a connection that may ask has left undone: which call of OpenSSL's, by what means, and for which question.
+//
+// Invariant: one question is open at a time, and an answer is taken once. Whoever abandons is asked nothing more.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +16,25 @@ namespace system_tls::engine {
 class Suspension {
  public:
   enum class Call : std::uint8_t { none, handshake, read };
-  enum class By : std::uint8_t {
-    retry,       // the call has returned, and asks again when it is repeated
-    job,         // the call is paused in its ASYNC job, and goes on when it is repeated
-    job_to_come  // the call has not begun: all jobs of the thread are in use
-  };
 
-  // The call that was left unfinished. Until it is repeated, and with the same memory, nothing else may touch the SSL:
-  // an SSL_write would resume the paused SSL_read, unanswered, and return its result.
-  Call call = Call::none;
-  By by = By::retry;
-  // An answer has set what may wait in a job.
-  bool may_pause = false;
+  // The call has come back with `error` (SSL_get_error(3)). True: it is unfinished. Until it is repeated, and with the
+  // same memory, nothing else may touch the SSL: an SSL_write would resume the paused SSL_read, unanswered, and return
+  // its result.
+  bool leave(Call call, int error);
+  bool unfinished() const { return call_ != Call::none; }
+  bool waits_for_answer() const { return unfinished() && open_ != 0; }
+  // In an ASYNC job, or waiting for one: all of the thread are in use.
+  bool uses_job() const { return unfinished() && by_ != By::retry; }
+  bool wants_job() const { return unfinished() && by_ == By::job_to_come; }
+  // A provider of the system's may pause the job too, to wait for its hardware: it is asked again at once.
+  bool waits_for_nobody() const { return by_ == By::job && open_ == 0; }
+  Call call() const { return call_; }
+  // It is repeated now, or never.
+  Call take_call() { return std::exchange(call_, Call::none); }
   // Where a paused SSL_read writes: neither the slab nor JavaScript's memory keeps still for so long.
   std::vector<std::uint8_t> target;
+  // An answer has set what may wait in a job.
+  bool may_pause = false;
 
   // Asked and not answered; 0: none.
   QuestionId open() const { return open_; }
@@ -40,32 +47,24 @@ class Suspension {
   // Of the question that is open, or whose answer was not taken yet.
   Subject* subject() const { return subject_.get(); }
 
-  QuestionId ask(std::shared_ptr<Subject> subject) {
-    subject_ = std::move(subject);
-    return open_ = ++last_;
-  }
+  QuestionId ask(std::shared_ptr<Subject> subject);
   // False: it is not open (any more).
-  bool answer(QuestionId id, Answer answer) {
-    if (open_ != id || id == 0) return false;
-    open_ = 0;
-    may_pause |= answer.may_pause;
-    answer_ = std::move(answer);
-    return true;
-  }
+  bool answer(QuestionId id, Answer answer);
   void close_question() { open_ = 0; }
-  // On OpenSSL's stack, if it is answered(). The subject is given up with it.
-  int take(SSL* ssl) {
-    const Answer answer = *std::exchange(answer_, std::nullopt);
-    if (answer.failed) failed_ = last_;
-    return answer.result(ssl);
-  }
-  void abandon() {
-    abandoned_ = true;
-    open_ = 0;
-    answer_.reset();
-  }
+  // On OpenSSL's stack, if it is answered().
+  int take(SSL* ssl);
+  // True: a job is paused, which has to be driven to its end.
+  bool abandon();
 
  private:
+  enum class By : std::uint8_t {
+    retry,       // the call has returned, and asks again when it is repeated
+    job,         // the call is paused in its ASYNC job, and goes on when it is repeated
+    job_to_come  // the call has not begun
+  };
+
+  Call call_ = Call::none;
+  By by_ = By::retry;
   QuestionId open_ = 0;
   QuestionId last_ = 0;
   QuestionId failed_ = 0;

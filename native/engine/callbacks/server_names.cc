@@ -6,7 +6,6 @@
 
 #include "engine/connection.h"
 #include "engine/job.h"
-#include "engine/suspension.h"
 #include "openssl/bytes.h"
 
 namespace system_tls::engine {

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "engine/connection.h"
-#include "engine/suspension.h"
 
 namespace system_tls::engine {
 
