@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "engine/callbacks/server_names.h"
-#include "engine/enc_bio.h"
 #include "engine/job.h"
 #include "engine/operations/run.h"
+#include "engine/wire/enc_bio.h"
 #include "openssl/verification.h"
 
 namespace system_tls::engine {

@@ -16,16 +16,16 @@
 #include <vector>
 
 #include "engine/certificate_demand.h"
-#include "engine/enc_side.h"
 #include "engine/ending.h"
 #include "engine/events.h"
 #include "engine/key_updates.h"
 #include "engine/operations/queue.h"
 #include "engine/question.h"
 #include "engine/reader.h"
-#include "engine/record_sizing.h"
 #include "engine/renegotiation.h"
 #include "engine/suspension.h"
+#include "engine/wire/enc_side.h"
+#include "engine/wire/record_sizing.h"
 #include "openssl/bytes.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"

@@ -9,10 +9,10 @@
 #include <memory>
 #include <span>
 
-#include "engine/byte_queue.h"
 #include "engine/events.h"
 #include "engine/fifo.h"
 #include "engine/operations/operation.h"
+#include "engine/wire/byte_queue.h"
 
 namespace system_tls::engine {
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "engine/datagrams.h"
+#include "engine/wire/datagrams.h"
 #include "io/bio_transport.h"
 
 namespace system_tls::io {

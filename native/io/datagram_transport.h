@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "engine/datagrams.h"
+#include "engine/wire/datagrams.h"
 #include "io/fd.h"
 #include "io/fd_poll.h"
 #include "io/reactor.h"

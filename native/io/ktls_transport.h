@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/ktls.h"
+#include "engine/wire/ktls.h"
 #include "io/socket_transport.h"
 
 namespace system_tls::io {

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/byte_queue.h"
+#include "engine/wire/byte_queue.h"
 #include "io/fd.h"
 #include "io/fd_poll.h"
 #include "io/reactor.h"

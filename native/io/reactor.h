@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/byte_queue.h"
 #include "engine/fifo.h"
+#include "engine/wire/byte_queue.h"
 #include "io/activity.h"
 #include "io/event_batch.h"
 #include "io/offered_sockets.h"

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/byte_queue.h"
-#include "engine/enc_source.h"
+#include "engine/wire/byte_queue.h"
+#include "engine/wire/enc_source.h"
 #include "io/fd.h"
 #include "openssl/failure.h"
 

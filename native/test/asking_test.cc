@@ -16,9 +16,9 @@ namespace system_tls::test {
 namespace {
 
 using engine::Answer;
+using engine::Operation;
 using engine::OperationId;
 using engine::QuestionId;
-using engine::Operation;
 
 constexpr int kVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 const Answer kAccept = Answer::of(X509_V_OK);

@@ -9,8 +9,8 @@
 namespace system_tls::test {
 namespace {
 
-using engine::OperationId;
 using engine::Operation;
+using engine::OperationId;
 
 const char* code_of(End& end, OperationId id) {
   const auto found = end.events.failures.find(id);

@@ -12,8 +12,8 @@ namespace {
 
 using engine::Answer;
 using engine::ContextChoice;
-using engine::ServerNames;
 using engine::Operation;
+using engine::ServerNames;
 
 // A context of its own for the server, with the same certificate.
 ContextChoice make_choice(int version, std::int32_t tag) {

@@ -8,8 +8,8 @@
 #include <span>
 #include <utility>
 
-#include "engine/byte_queue.h"
-#include "engine/enc_source.h"
+#include "engine/wire/byte_queue.h"
+#include "engine/wire/enc_source.h"
 
 namespace system_tls::engine {
 

@@ -1,4 +1,4 @@
-#include "engine/enc_bio.h"
+#include "engine/wire/enc_bio.h"
 
 namespace system_tls::engine {
 

@@ -1,4 +1,4 @@
-#include "engine/byte_queue.h"
+#include "engine/wire/byte_queue.h"
 
 #include <algorithm>
 #include <cstring>

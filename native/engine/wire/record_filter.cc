@@ -1,4 +1,4 @@
-#include "engine/record_filter.h"
+#include "engine/wire/record_filter.h"
 
 #include <openssl/obj_mac.h>
 #include <openssl/ssl3.h>

@@ -1,7 +1,7 @@
 // The BIO through which OpenSSL reaches the enc side of a connection.
 #pragma once
 
-#include "engine/enc_side.h"
+#include "engine/wire/enc_side.h"
 #include "openssl/handles.h"
 
 namespace system_tls::engine {

@@ -1,4 +1,4 @@
-#include "engine/enc_side.h"
+#include "engine/wire/enc_side.h"
 
 #include <algorithm>
 #include <cstring>

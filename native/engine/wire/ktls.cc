@@ -1,4 +1,4 @@
-#include "engine/ktls.h"
+#include "engine/wire/ktls.h"
 
 #include <openssl/bio.h>
 

@@ -1,4 +1,4 @@
-#include "engine/datagrams.h"
+#include "engine/wire/datagrams.h"
 
 #include <openssl/bio.h>
 

@@ -10,7 +10,7 @@
 #include <span>
 
 #include "engine/fifo.h"
-#include "engine/record_filter.h"
+#include "engine/wire/record_filter.h"
 
 namespace system_tls::engine {
 

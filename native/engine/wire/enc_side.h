@@ -4,10 +4,10 @@
 
 #include <memory>
 
-#include "engine/byte_queue.h"
-#include "engine/datagrams.h"
-#include "engine/enc_in.h"
-#include "engine/ktls.h"
+#include "engine/wire/byte_queue.h"
+#include "engine/wire/datagrams.h"
+#include "engine/wire/enc_in.h"
+#include "engine/wire/ktls.h"
 
 namespace system_tls::engine {
 

@@ -7,8 +7,8 @@
 
 #include <cstdint>
 
-#include "engine/enc_in.h"
 #include "engine/fifo.h"
+#include "engine/wire/enc_in.h"
 #include "openssl/handles.h"
 
 namespace system_tls::engine {
