@@ -9,12 +9,20 @@
 #include <memory>
 #include <span>
 
+#include "engine/clear_memory.h"
 #include "engine/events.h"
 #include "engine/fifo.h"
-#include "engine/operations/operation.h"
 #include "engine/wire/byte_queue.h"
 
 namespace system_tls::engine {
+
+// Served in call order; independent of the operations that change or send something.
+struct ReadOperation {
+  OperationId id = 0;
+  std::size_t max = 0;
+  // None: into the owner's slab.
+  std::unique_ptr<ClearTarget> target;
+};
 
 class Reader {
  public:

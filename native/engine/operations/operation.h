@@ -74,14 +74,6 @@ struct Operation {
   }
 };
 
-// Served in call order; independent of the operations above.
-struct ReadOperation {
-  OperationId id = 0;
-  std::size_t max = 0;
-  // None: into the owner's slab.
-  std::unique_ptr<ClearTarget> target;
-};
-
 // Operations that have left the queue and wait for the peer.
 struct PeerWait {
   enum class Kind : std::uint8_t { key_update, renegotiation, client_certificate, close_notify };
