@@ -108,7 +108,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
     : enc_(pool),
       ssl_(std::move(ssl)),
       events_(events),
-      limits_(options.limits),
+      out_mark_(options.limits.out_mark),
       verify_host_(options.verify_host),
       server_(options.server),
       ktls_wanted_(options.ktls),

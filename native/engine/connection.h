@@ -136,7 +136,7 @@ class Connection {
   void start_read(ReadOperation read);
   // Takes what can be encrypted now, without an operation; 0 when the order of operations or backpressure forbids.
   std::size_t write_now(std::span<const std::uint8_t> clear);
-  bool out_below_mark() const { return enc_.out.size() < limits_.out_mark; }
+  bool out_below_mark() const { return enc_.out.size() < out_mark_; }
   Cancelled cancel(OperationId id);
 
   // Clear bytes to the owner as they arrive, instead of by operations. `target`: null for the slab.
@@ -312,7 +312,7 @@ class Connection {
   EncSide enc_;  // before ssl_: its BIO points here
   openssl::SslPtr ssl_;
   Events& events_;
-  const Limits limits_;
+  const std::size_t out_mark_;
   const std::string verify_host_;
   const bool server_;
   const bool ktls_wanted_;

@@ -47,7 +47,7 @@ Step Connection::step_reads() {
   if (peer_closed()) return reader_.deliver_end() ? Step::progress : Step::blocked;
   // Only what SSL_read itself makes (answers to KeyUpdates) can get this far above the mark: were reading to wait for
   // what was written, two sides that both write would wait for each other.
-  if (!input_may_be_there() || enc_.out.size() > limits_.out_mark + kAboveMark) return Step::blocked;
+  if (!input_may_be_there() || enc_.out.size() > out_mark_ + kAboveMark) return Step::blocked;
   if (read_may_ask()) return read_in_job();
   if (!reader_.wanted()) return may_read_ahead() ? read_ahead() : Step::blocked;
   std::span<std::uint8_t> target;
