@@ -3,15 +3,14 @@
 #include <openssl/err.h>
 #include <openssl/ssl3.h>
 #include <openssl/sslerr.h>
-#include <openssl/x509v3.h>
 
 #include <utility>
 
 #include "engine/callbacks/server_names.h"
 #include "engine/job.h"
 #include "engine/operations/run.h"
+#include "engine/resumed_session.h"
 #include "engine/wire/enc_bio.h"
-#include "openssl/verification.h"
 
 namespace system_tls::engine {
 
@@ -22,48 +21,6 @@ namespace {
 
 // Bytes of files that one connection sends in a turn: others wait, and a fast peer takes all there is.
 constexpr std::size_t kFileBudget = 1024 * 1024;
-
-bool set_verify_host(SSL* ssl, const std::string& host) {
-  X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl);
-  if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) == 1) return true;
-  ERR_clear_error();
-  X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  return X509_VERIFY_PARAM_set1_host(parameters, host.c_str(), host.size()) == 1;
-}
-
-// As the handshake would: what set1_ip_asc() took for an address is no name of any kind (RFC 9525 section 6.5).
-bool certificate_names_host(X509* certificate, const std::string& host) {
-  constexpr int kNoAddress = -2;
-  const int named = X509_check_ip_asc(certificate, host.c_str(), 0);
-  if (named != kNoAddress) return named == 1;
-  ERR_clear_error();
-  return X509_check_host(certificate, host.c_str(), host.size(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
-}
-
-bool configure(SSL* ssl, const ConnectionOptions& options) {
-  if (options.server) {
-    SSL_set_accept_state(ssl);
-  } else {
-    SSL_set_connect_state(ssl);
-  }
-  if (options.verify_depth >= 0) SSL_set_verify_depth(ssl, options.verify_depth);
-  if (options.verify_mode >= 0) {
-    openssl::set_verification(ssl, options.verify_mode, options.verify_continue);
-    if (options.server &&
-        !openssl::separate_sessions(ssl, options.verify_mode, options.verify_continue, options.session_policy)) {
-      return false;
-    }
-  }
-  // libssl discards a record whose MAC is wrong, but not with encrypt-then-mac (RFC 7366): there it ends the
-  // connection, so that anybody who forges the peer's address could.
-  if (SSL_is_dtls(ssl) != 0) SSL_set_options(ssl, SSL_OP_NO_ENCRYPT_THEN_MAC);
-  if (options.mtu != 0 && SSL_is_dtls(ssl) != 0) {
-    SSL_set_options(ssl, SSL_OP_NO_QUERY_MTU);
-    if (SSL_set_mtu(ssl, static_cast<long>(options.mtu)) == 0) return false;
-  }
-  if (!options.servername.empty() && SSL_set_tlsext_host_name(ssl, options.servername.c_str()) != 1) return false;
-  return options.verify_host.empty() || set_verify_host(ssl, options.verify_host);
-}
 
 bool verification_failed(const openssl::ErrorList& errors) {
   for (const openssl::ErrorEntry& entry : errors) {
@@ -230,7 +187,9 @@ void Connection::handshake_complete() {
   // It would ask for a cookie in each renegotiation.
   if (dtls_) SSL_clear_options(ssl_.get(), SSL_OP_COOKIE_EXCHANGE);
   note_negotiated();
-  if (FailurePtr refused = check_resumption()) {
+  // Where the application decides, it may have accepted another name, and the session was accepted for that host.
+  const bool any_host = may_ask(kAskVerification);
+  if (FailurePtr refused = check_resumed_session(ssl_.get(), any_host ? std::string() : verify_host_)) {
     fail(std::move(refused));
     return;
   }
@@ -263,35 +222,6 @@ void Connection::note_negotiated() {
   negotiated_stale_ = false;
   ++negotiated_version_;
   events_.negotiated();
-}
-
-// A resumed handshake verifies nothing: a session that was made without verification, or for another host, must not
-// pass here.
-FailurePtr Connection::check_resumption() const {
-  const int mode = SSL_get_verify_mode(ssl_.get());
-  if ((mode & SSL_VERIFY_PEER) == 0 || SSL_session_reused(ssl_.get()) == 0) return nullptr;
-  auto failure = std::make_shared<Failure>();
-  failure->verify_result = SSL_get_verify_result(ssl_.get());
-  X509* certificate = SSL_get0_peer_certificate(ssl_.get());
-  const bool absent = certificate == nullptr && (mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0;
-  const bool unverified = failure->verify_result != X509_V_OK && !openssl::goes_on_unverified(ssl_.get());
-  if (absent || unverified) {
-    failure->code = "ERR_TLS_SESSION_NOT_VERIFIED";
-    failure->message =
-        "The resumed session was made without a successful verification of the peer, which this connection requires: "
-        "connect without that session";
-    return failure;
-  }
-  // Where the application decides, it may have accepted another name, and the session was accepted for that host.
-  if (verify_host_.empty() || may_ask(kAskVerification) ||
-      (certificate != nullptr && certificate_names_host(certificate, verify_host_))) {
-    return nullptr;
-  }
-  failure->verify_result = X509_V_ERR_HOSTNAME_MISMATCH;
-  failure->code = "ERR_TLS_SESSION_HOST_MISMATCH";
-  failure->message = "The resumed session belongs to a certificate that is not valid for '" + verify_host_ +
-                     "': connect without that session";
-  return failure;
 }
 
 FailurePtr Connection::failure_after(int result, const char* during) {

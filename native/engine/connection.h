@@ -13,9 +13,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "engine/certificate_demand.h"
+#include "engine/connection_options.h"
 #include "engine/ending.h"
 #include "engine/events.h"
 #include "engine/key_updates.h"
@@ -26,7 +26,6 @@
 #include "engine/suspension.h"
 #include "engine/wire/enc_side.h"
 #include "engine/wire/record_sizing.h"
-#include "openssl/bytes.h"
 #include "openssl/failure.h"
 #include "openssl/handles.h"
 
@@ -34,41 +33,9 @@ namespace system_tls::engine {
 
 struct Naming;
 struct ContextChoice;
-class ServerNames;
 
 // What a connection may have to ask the application: a mask.
 enum Asks : std::uint32_t { kAskVerification = 1, kAskServerName = 2 };
-
-struct Limits {
-  std::size_t out_mark = 64 * 1024;
-  std::size_t read_ahead = 64 * 1024;
-  // Of the peer's, in a row: see KeyUpdates. BoringSSL and rustls use the same number.
-  std::uint32_t key_updates = 32;
-  std::uint32_t renegotiations = 3;
-  std::chrono::milliseconds renegotiation_window = std::chrono::minutes(10);
-};
-
-struct ConnectionOptions {
-  bool server = false;
-  std::string servername;
-  std::string verify_host;
-  int verify_mode = -1;  // -1: the context's, and its verify_continue
-  bool verify_continue = false;
-  // Verification is the application's to decide: the event `question`.
-  bool asks = false;
-  // Servers: other contexts, by the name that the client sends. Null: none.
-  std::shared_ptr<const ServerNames> names;
-  // Servers: what, beside the mode, sessions of this connection must have in common. Empty: what the context says.
-  openssl::Bytes session_policy;
-  int verify_depth = -1;  // -1: the context's
-  bool ktls = false;
-  bool dynamic_record_sizing = false;
-  // DTLS: bytes of one datagram, SSL_set_mtu(3); 0: what the transport says.
-  std::size_t mtu = 0;
-  // DTLS: the first ClientHello carries a cookie that the owner has found to be its own: DTLSv1_listen(3).
-  bool cookie_verified = false;
-  Limits limits;
-};
 
 // A call in the wrong state, as OpenSSL itself names it: `reason` is one of SSL_R_....
 openssl::FailurePtr misuse(int reason, const char* message);
@@ -262,7 +229,6 @@ class Connection {
   void handshake_complete();
   // Null: it can be scheduled.
   openssl::FailurePtr not_schedulable(const char* too_early, const char* too_late) const;
-  openssl::FailurePtr check_resumption() const;
 
   // connection_ending.cc
   Step step_dead();

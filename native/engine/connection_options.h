@@ -1,0 +1,51 @@
+// What a connection is made with.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "openssl/bytes.h"
+
+namespace system_tls::engine {
+
+class ServerNames;
+
+struct Limits {
+  std::size_t out_mark = 64 * 1024;
+  std::size_t read_ahead = 64 * 1024;
+  // Of the peer's, in a row: see KeyUpdates. BoringSSL and rustls use the same number.
+  std::uint32_t key_updates = 32;
+  std::uint32_t renegotiations = 3;
+  std::chrono::milliseconds renegotiation_window = std::chrono::minutes(10);
+};
+
+struct ConnectionOptions {
+  bool server = false;
+  std::string servername;
+  std::string verify_host;
+  int verify_mode = -1;  // -1: the context's, and its verify_continue
+  bool verify_continue = false;
+  // Verification is the application's to decide: the event `question`.
+  bool asks = false;
+  // Servers: other contexts, by the name that the client sends. Null: none.
+  std::shared_ptr<const ServerNames> names;
+  // Servers: what, beside the mode, sessions of this connection must have in common. Empty: what the context says.
+  openssl::Bytes session_policy;
+  int verify_depth = -1;  // -1: the context's
+  bool ktls = false;
+  bool dynamic_record_sizing = false;
+  // DTLS: bytes of one datagram, SSL_set_mtu(3); 0: what the transport says.
+  std::size_t mtu = 0;
+  // DTLS: the first ClientHello carries a cookie that the owner has found to be its own: DTLSv1_listen(3).
+  bool cookie_verified = false;
+  Limits limits;
+};
+
+// Of these, what the SSL keeps. False: the error queue says why.
+bool configure(SSL* ssl, const ConnectionOptions& options);
+
+}  // namespace system_tls::engine
