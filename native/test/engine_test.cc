@@ -1,4 +1,5 @@
 // The engine alone, in memory: every piece size, every order, no clock and no system call.
+#include <openssl/ssl3.h>
 #include <openssl/sslerr.h>
 
 #include <algorithm>
@@ -606,6 +607,34 @@ const Register kRandom("any operations, in any order, cancelled at any time", []
       CHECK(std::adjacent_find(order.begin(), order.end()) == order.end());
     }
   }
+  return true;
+});
+
+// Sends no more after the first record that it is told of.
+class Closing : public Recorder {
+ public:
+  SSL* ssl = nullptr;
+  void message(bool sent, int, int content_type, std::span<const std::uint8_t>) override {
+    if (ssl != nullptr && sent && content_type == SSL3_RT_HEADER) SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN);
+  }
+};
+
+const Register kDeathInAWrite("a connection that dies inside a write leaves nothing of it behind", [] {
+  Closing events;
+  Pair pair(TLS1_3_VERSION);
+  engine::ConnectionOptions options;
+  options.dynamic_record_sizing = true;
+  openssl::FailurePtr failure;
+  pair.client.connection = engine::Connection::create(openssl::SslPtr(SSL_new(pair.contexts.client.get())), options,
+                                                      pair.pool, events, failure);
+  CHECK(pair.handshake());
+  events.ssl = pair.client.connection->ssl();
+  pair.client.connection->observe(engine::kObserveMessage);
+  // So many that the queue gives its memory back.
+  constexpr std::size_t kWrites = 100;
+  for (std::size_t left = kWrites; left != 0; --left) pair.client.write(text(10'000));
+  pair.client.connection->advance();
+  CHECK(pair.client.connection->dead() && events.failures.size() == kWrites && events.failed_count == 1);
   return true;
 });
 

@@ -71,7 +71,9 @@ Step send_by_writing(Connection& connection, Operation& operation, SendFile& fil
   if (error != 0) return fail(connection, openssl::system_failure(error, "read"));
   if (piece.empty()) return file_ended(connection, file);
   const std::size_t written = connection.write_clear(piece);
-  if (written == 0) return connection.dead() ? Step::progress : Step::blocked;
+  // A connection that dies takes its operations with it, this one too.
+  if (connection.dead()) return Step::progress;
+  if (written == 0) return Step::blocked;
   note_sent(connection, operation, file, written);
   return Step::progress;
 }

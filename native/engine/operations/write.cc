@@ -23,7 +23,9 @@ Step run(Connection& connection, Operation& operation, Operation::Write& write) 
   }
   if (part.bytes.empty()) return Step::blocked;
   const std::size_t written = connection.write_clear(part.bytes.first(std::min(kWriteBatch, part.bytes.size())));
-  if (written == 0) return connection.dead() ? Step::progress : Step::blocked;
+  // A connection that dies takes its operations with it, this one too.
+  if (connection.dead()) return Step::progress;
+  if (written == 0) return Step::blocked;
   operation.stage = Operation::Stage::running;
   write.offset += written;
   return Step::progress;
