@@ -6,11 +6,12 @@
 #include "binding/connection.h"
 #include "binding/connection_options.h"
 #include "binding/context.h"
+#include "binding/core/delivery.h"
+#include "binding/core/environment.h"
+#include "binding/core/failure.h"
+#include "binding/core/startup.h"
 #include "binding/credentials.h"
 #include "binding/datagram_socket.h"
-#include "binding/delivery.h"
-#include "binding/environment.h"
-#include "binding/failure.h"
 #include "binding/file.h"
 #include "binding/hashed_names.h"
 #include "binding/io_pool.h"
@@ -18,7 +19,6 @@
 #include "binding/openssl_info.h"
 #include "binding/server_names.h"
 #include "binding/session.h"
-#include "binding/startup.h"
 
 namespace {
 

@@ -221,7 +221,7 @@ export function linkFlags({ libDir, explicit }) {
 }
 
 /**
- * What native/openssl/headers.h compares with the headers that the compiler really took.
+ * What native/openssl/library/headers.h compares with the headers that the compiler really took.
  * @param {Openssl} openssl
  * @returns {string[]}
  */

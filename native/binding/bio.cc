@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "binding/failure.h"
+#include "binding/core/failure.h"
 
 namespace system_tls::binding {
 

@@ -4,9 +4,9 @@
 #include <memory>
 #include <utility>
 
-#include "binding/delivery.h"
-#include "binding/wrap.h"
-#include "io/bio_endpoint.h"
+#include "binding/core/delivery.h"
+#include "binding/core/wrap.h"
+#include "io/transports/bio_endpoint.h"
 
 namespace system_tls::binding {
 

@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "binding/delivery.h"
+#include "binding/core/delivery.h"
 #include "io/channel.h"
-#include "io/io_thread.h"
-#include "io/published.h"
-#include "io/write_buffer.h"
+#include "io/threads/io_thread.h"
+#include "io/threads/published.h"
+#include "io/threads/write_buffer.h"
 
 namespace system_tls::binding {
 

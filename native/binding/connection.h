@@ -9,9 +9,9 @@
 
 #include "binding/channel_access.h"
 #include "binding/context.h"
-#include "binding/wrap.h"
+#include "binding/core/wrap.h"
 #include "io/channel.h"
-#include "io/socket.h"
+#include "io/transports/socket.h"
 
 namespace system_tls::binding {
 

@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "binding/connection.h"
-#include "binding/failure.h"
+#include "binding/core/failure.h"
+#include "binding/core/pinned.h"
 #include "binding/file.h"
 #include "binding/io_pool.h"
 #include "binding/lent_bytes.h"
-#include "binding/pinned.h"
 
 namespace system_tls::binding {
 

@@ -5,12 +5,12 @@
 #include "binding/bio.h"
 #include "binding/connection.h"
 #include "binding/connection_options.h"
-#include "binding/failure.h"
+#include "binding/core/failure.h"
 #include "binding/io_pool.h"
 #include "binding/questions.h"
-#include "io/fd_poll.h"
-#include "io/socket.h"
-#include "openssl/identity.h"
+#include "io/reactor/fd_poll.h"
+#include "io/transports/socket.h"
+#include "openssl/context/identity.h"
 
 namespace system_tls::binding {
 

@@ -1,7 +1,7 @@
 #include "binding/connection_options.h"
 
+#include "binding/core/options_reader.h"
 #include "binding/credentials.h"
-#include "binding/options_reader.h"
 #include "binding/server_names.h"
 
 namespace system_tls::binding {

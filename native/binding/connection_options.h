@@ -4,9 +4,9 @@
 #include <memory>
 #include <utility>
 
-#include "binding/wrap.h"
+#include "binding/core/wrap.h"
 #include "engine/connection.h"
-#include "openssl/context_options.h"
+#include "openssl/context/context_options.h"
 
 namespace system_tls::binding {
 

@@ -2,15 +2,15 @@
 #include <utility>
 
 #include "binding/connection.h"
+#include "binding/core/failure.h"
+#include "binding/core/options_reader.h"
 #include "binding/credentials.h"
-#include "binding/failure.h"
-#include "binding/options_reader.h"
 #include "binding/session.h"
-#include "io/socket.h"
-#include "openssl/identity.h"
-#include "openssl/negotiation.h"
-#include "openssl/resumption.h"
-#include "openssl/verification.h"
+#include "io/transports/socket.h"
+#include "openssl/context/identity.h"
+#include "openssl/context/negotiation.h"
+#include "openssl/session/resumption.h"
+#include "openssl/trust/verification.h"
 
 namespace system_tls::binding {
 

@@ -2,13 +2,13 @@
 #include <utility>
 
 #include "binding/connection.h"
-#include "binding/failure.h"
+#include "binding/core/failure.h"
 #include "binding/io_pool.h"
 #include "binding/session.h"
 #include "engine/negotiated.h"
-#include "io/socket.h"
-#include "openssl/encoding.h"
-#include "openssl/keying_material.h"
+#include "io/transports/socket.h"
+#include "openssl/library/encoding.h"
+#include "openssl/session/keying_material.h"
 
 namespace system_tls::binding {
 

@@ -2,9 +2,9 @@
 
 #include <string>
 
+#include "binding/core/failure.h"
+#include "binding/core/options_reader.h"
 #include "binding/credentials.h"
-#include "binding/failure.h"
-#include "binding/options_reader.h"
 #include "engine/hooks.h"
 
 namespace system_tls::binding {

@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "binding/wrap.h"
-#include "openssl/context.h"
+#include "binding/core/wrap.h"
+#include "openssl/context/context.h"
 
 namespace system_tls::binding {
 

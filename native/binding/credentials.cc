@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
-#include "binding/wrap.h"
-#include "openssl/identity.h"
+#include "binding/core/wrap.h"
+#include "openssl/context/identity.h"
 
 namespace system_tls::binding {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "binding/options_reader.h"
-#include "openssl/context_options.h"
+#include "binding/core/options_reader.h"
+#include "openssl/context/context_options.h"
 
 namespace system_tls::binding {
 

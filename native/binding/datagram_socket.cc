@@ -1,10 +1,10 @@
 #include "binding/datagram_socket.h"
 
-#include "binding/failure.h"
-#include "binding/options_reader.h"
-#include "binding/values.h"
-#include "binding/wrap.h"
-#include "io/socket.h"
+#include "binding/core/failure.h"
+#include "binding/core/options_reader.h"
+#include "binding/core/values.h"
+#include "binding/core/wrap.h"
+#include "io/transports/socket.h"
 
 namespace system_tls::binding {
 

@@ -1,6 +1,6 @@
 #include "binding/file.h"
 
-#include "binding/failure.h"
+#include "binding/core/failure.h"
 
 namespace system_tls::binding {
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "binding/wrap.h"
-#include "io/file.h"
+#include "binding/core/wrap.h"
+#include "io/transports/file.h"
 
 namespace system_tls::binding {
 

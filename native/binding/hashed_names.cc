@@ -1,8 +1,8 @@
 #include "binding/hashed_names.h"
 
-#include "binding/values.h"
-#include "binding/wrap.h"
-#include "openssl/hashed_names.h"
+#include "binding/core/values.h"
+#include "binding/core/wrap.h"
+#include "openssl/trust/hashed_names.h"
 
 namespace system_tls::binding {
 

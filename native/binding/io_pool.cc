@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "binding/failure.h"
+#include "binding/core/failure.h"
 
 namespace system_tls::binding {
 

@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "binding/delivery.h"
-#include "binding/wrap.h"
-#include "io/io_pool.h"
+#include "binding/core/delivery.h"
+#include "binding/core/wrap.h"
+#include "io/threads/io_pool.h"
 
 namespace system_tls::binding {
 

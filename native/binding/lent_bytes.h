@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "binding/channel_access.h"
-#include "binding/pinned.h"
+#include "binding/core/pinned.h"
 #include "engine/clear_memory.h"
-#include "io/copied_bytes.h"
+#include "io/threads/copied_bytes.h"
 
 namespace system_tls::binding {
 

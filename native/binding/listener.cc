@@ -1,9 +1,9 @@
 #include "binding/listener.h"
 
 #include "binding/connection.h"
-#include "binding/delivery.h"
-#include "binding/failure.h"
-#include "binding/options_reader.h"
+#include "binding/core/delivery.h"
+#include "binding/core/failure.h"
+#include "binding/core/options_reader.h"
 
 namespace system_tls::binding {
 

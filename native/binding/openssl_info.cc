@@ -2,10 +2,10 @@
 
 #include <string>
 
-#include "binding/startup.h"
-#include "openssl/init.h"
-#include "openssl/isolation.h"
-#include "openssl/providers.h"
+#include "binding/core/startup.h"
+#include "openssl/library/init.h"
+#include "openssl/library/isolation.h"
+#include "openssl/library/providers.h"
 
 namespace system_tls::binding {
 namespace {

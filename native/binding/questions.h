@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "binding/wrap.h"
+#include "binding/core/wrap.h"
 #include "engine/question.h"
 
 namespace system_tls::binding {

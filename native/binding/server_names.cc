@@ -4,7 +4,7 @@
 
 #include "binding/connection_options.h"
 #include "binding/context.h"
-#include "binding/options_reader.h"
+#include "binding/core/options_reader.h"
 
 namespace system_tls::binding {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "binding/wrap.h"
+#include "binding/core/wrap.h"
 #include "engine/callbacks/server_names.h"
 
 namespace system_tls::binding {

@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "binding/wrap.h"
-#include "openssl/session.h"
+#include "binding/core/wrap.h"
+#include "openssl/session/session.h"
 
 namespace system_tls::binding {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "openssl/failure.h"
+#include "openssl/library/failure.h"
 
 namespace system_tls::engine {
 

@@ -26,8 +26,8 @@
 #include "engine/suspension.h"
 #include "engine/wire/enc_side.h"
 #include "engine/wire/record_sizing.h"
-#include "openssl/failure.h"
-#include "openssl/handles.h"
+#include "openssl/library/failure.h"
+#include "openssl/library/handles.h"
 
 namespace system_tls::engine {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "engine/connection.h"
-#include "openssl/context.h"
+#include "openssl/context/context.h"
 
 namespace system_tls::engine {
 

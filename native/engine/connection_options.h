@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "openssl/bytes.h"
+#include "openssl/library/bytes.h"
 
 namespace system_tls::engine {
 

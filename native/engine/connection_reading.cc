@@ -7,7 +7,7 @@
 #include "engine/connection.h"
 #include "engine/job.h"
 #include "engine/operations/run.h"
-#include "openssl/errors.h"
+#include "openssl/library/errors.h"
 
 namespace system_tls::engine {
 

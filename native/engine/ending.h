@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "openssl/failure.h"
+#include "openssl/library/failure.h"
 
 namespace system_tls::engine {
 

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "engine/question.h"
-#include "openssl/failure.h"
-#include "openssl/handles.h"
+#include "openssl/library/failure.h"
+#include "openssl/library/handles.h"
 
 namespace system_tls::engine {
 

@@ -4,7 +4,7 @@
 
 #include "engine/callbacks/server_names.h"
 #include "engine/connection.h"
-#include "openssl/encoding.h"
+#include "openssl/library/encoding.h"
 
 namespace system_tls::engine {
 

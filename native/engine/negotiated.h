@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "openssl/bytes.h"
-#include "openssl/handles.h"
+#include "openssl/library/bytes.h"
+#include "openssl/library/handles.h"
 
 namespace system_tls::engine {
 

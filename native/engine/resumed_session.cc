@@ -3,7 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "openssl/verification.h"
+#include "openssl/trust/verification.h"
 
 namespace system_tls::engine {
 

@@ -12,13 +12,13 @@
 #include <utility>
 
 #include "engine/connection.h"
-#include "io/bio_endpoint.h"
-#include "io/fd.h"
-#include "io/published.h"
-#include "io/reactor.h"
-#include "io/retransmission_timer.h"
-#include "io/transport.h"
-#include "io/write_ahead.h"
+#include "io/reactor/reactor.h"
+#include "io/reactor/retransmission_timer.h"
+#include "io/threads/published.h"
+#include "io/threads/write_ahead.h"
+#include "io/transports/bio_endpoint.h"
+#include "io/transports/fd.h"
+#include "io/transports/transport.h"
 
 namespace system_tls::io {
 

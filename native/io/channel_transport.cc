@@ -3,12 +3,12 @@
 #include <string>
 #include <utility>
 
-#include "io/bio_transport.h"
 #include "io/channel.h"
-#include "io/datagram_bio_transport.h"
-#include "io/datagram_transport.h"
-#include "io/ktls_transport.h"
-#include "io/socket_transport.h"
+#include "io/transports/bio_transport.h"
+#include "io/transports/datagram_bio_transport.h"
+#include "io/transports/datagram_transport.h"
+#include "io/transports/ktls_transport.h"
+#include "io/transports/socket_transport.h"
 
 namespace system_tls::io {
 

@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "io/fd_poll.h"
-#include "io/reactor.h"
-#include "io/socket.h"
+#include "io/reactor/fd_poll.h"
+#include "io/reactor/reactor.h"
+#include "io/transports/socket.h"
 
 namespace system_tls::io {
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <utility>
 
-#include "openssl/context.h"
-#include "openssl/hashed_names.h"
-#include "openssl/identity.h"
-#include "openssl/key_store.h"
+#include "openssl/context/context.h"
+#include "openssl/context/identity.h"
+#include "openssl/context/key_store.h"
+#include "openssl/trust/hashed_names.h"
 #include "test/check.h"
 #include "test/temporary_file.h"
 

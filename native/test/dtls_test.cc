@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "io/bio_endpoint.h"
-#include "io/fd.h"
-#include "io/socket.h"
+#include "io/transports/bio_endpoint.h"
+#include "io/transports/fd.h"
+#include "io/transports/socket.h"
 #include "test/check.h"
 #include "test/loop.h"
 #include "test/peers.h"

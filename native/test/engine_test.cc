@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-#include "openssl/context.h"
+#include "openssl/context/context.h"
 #include "test/check.h"
 #include "test/peers.h"
 

@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
-#include "io/fd.h"
-#include "io/fd_poll.h"
+#include "io/reactor/fd_poll.h"
+#include "io/transports/fd.h"
 #include "test/check.h"
 #include "test/loop.h"
 

@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "io/bio_endpoint.h"
 #include "io/channel.h"
 #include "io/listener.h"
-#include "io/reactor.h"
-#include "io/socket.h"
+#include "io/reactor/reactor.h"
+#include "io/transports/bio_endpoint.h"
+#include "io/transports/socket.h"
 #include "test/check.h"
 #include "test/loop.h"
 

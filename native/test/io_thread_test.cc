@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "io/channel.h"
-#include "io/io_pool.h"
-#include "io/socket.h"
+#include "io/threads/io_pool.h"
+#include "io/transports/socket.h"
 #include "test/check.h"
 #include "test/peers.h"
 

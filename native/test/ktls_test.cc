@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "io/file.h"
-#include "io/ktls_transport.h"
-#include "io/socket.h"
+#include "io/transports/file.h"
+#include "io/transports/ktls_transport.h"
+#include "io/transports/socket.h"
 #include "test/check.h"
 #include "test/loop.h"
 #include "test/temporary_file.h"

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "io/channel.h"
-#include "io/reactor.h"
+#include "io/reactor/reactor.h"
 #include "test/check.h"
 #include "test/peers.h"
 

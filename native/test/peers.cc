@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "engine/hooks.h"
-#include "openssl/attachment.h"
-#include "openssl/verification.h"
+#include "openssl/context/attachment.h"
+#include "openssl/trust/verification.h"
 
 namespace system_tls::test {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/connection.h"
-#include "openssl/handles.h"
+#include "openssl/library/handles.h"
 
 namespace system_tls::test {
 

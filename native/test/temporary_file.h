@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "io/fd.h"
+#include "io/transports/fd.h"
 
 namespace system_tls::test {
 

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "io/write_buffer.h"
+#include "io/threads/write_buffer.h"
 #include "test/check.h"
 
 namespace system_tls::test {

@@ -1,7 +1,7 @@
 // The name that a client sends, and NativeContextChoice of types/binding.d.ts or an alert as its answer.
 #pragma once
 
-#include "binding/wrap.h"
+#include "binding/core/wrap.h"
 #include "engine/question.h"
 
 namespace system_tls::binding {

@@ -1,7 +1,7 @@
 // NativeVerifyReport of types/binding.d.ts, and X509_V_... as its answer.
 #pragma once
 
-#include "binding/wrap.h"
+#include "binding/core/wrap.h"
 #include "engine/question.h"
 
 namespace system_tls::binding {

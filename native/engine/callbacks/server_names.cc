@@ -6,7 +6,7 @@
 
 #include "engine/connection.h"
 #include "engine/job.h"
-#include "openssl/bytes.h"
+#include "openssl/library/bytes.h"
 
 namespace system_tls::engine {
 

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "engine/question.h"
-#include "openssl/context.h"
-#include "openssl/context_switch.h"
+#include "openssl/context/context.h"
+#include "openssl/context/context_switch.h"
 
 namespace system_tls::engine {
 

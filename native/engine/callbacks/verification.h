@@ -3,8 +3,8 @@
 #pragma once
 
 #include "engine/question.h"
-#include "openssl/handles.h"
-#include "openssl/verify_report.h"
+#include "openssl/library/handles.h"
+#include "openssl/trust/verify_report.h"
 
 namespace system_tls::engine {
 

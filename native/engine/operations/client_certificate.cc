@@ -5,7 +5,7 @@
 
 #include "engine/connection.h"
 #include "engine/operations/run.h"
-#include "openssl/resumption.h"
+#include "openssl/session/resumption.h"
 
 namespace system_tls::engine {
 

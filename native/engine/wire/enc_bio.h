@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/wire/enc_side.h"
-#include "openssl/handles.h"
+#include "openssl/library/handles.h"
 
 namespace system_tls::engine {
 

@@ -9,7 +9,7 @@
 
 #include "engine/fifo.h"
 #include "engine/wire/enc_in.h"
-#include "openssl/handles.h"
+#include "openssl/library/handles.h"
 
 namespace system_tls::engine {
 

@@ -23,7 +23,7 @@ function enumerators(file: string, name: string, rename: (name: string) => strin
 describe('numbers that C++ and TypeScript have in common', () => {
   it('kinds of events', () => {
     const short = (name: string) => pascal(name.replace('operation_', 'op_'));
-    const { None: none, ...kinds } = enumerators('io/event_batch.h', 'EventKind', short);
+    const { None: none, ...kinds } = enumerators('io/reactor/event_batch.h', 'EventKind', short);
     assert.deepEqual(kinds, EventKind);
     assert.equal(none, 0);
   });

@@ -1,0 +1,151 @@
+// A thread with a loop and a reactor of its own.
+//
+// The thread that opens it, its owner, is the only one that stops it. Whatever lives on the reactor is touched on this
+// thread alone: the owner sends tasks, which run in the order in which they were sent, each in a turn; batches of
+// events go back through the owner's mailbox, in order too, and return when their events have been handled. This thread
+// never waits for the owner, so the owner may wait for this thread.
+#pragma once
+
+#include <uv.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "io/reactor/activity.h"
+#include "io/reactor/mailbox.h"
+#include "io/reactor/reactor.h"
+
+namespace system_tls::io {
+
+class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<IoThread> {
+ public:
+  // Where the owner hears of it.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // The owner's thread. The events are to be handled before this returns.
+    virtual void dispatch(EventBatch& batch) = 0;
+    // Any thread.
+    virtual Mailbox& mailbox() = 0;
+    virtual const std::shared_ptr<Activity>& activity() const = 0;
+  };
+
+  // Null: `failure` says why. `slabs` stay valid until stop() has returned.
+  // `number`: of its pool, for the name that debuggers and profilers show.
+  static std::shared_ptr<IoThread> open(const std::weak_ptr<Owner>& owner, std::span<const Slab> slabs,
+                                        std::size_t number, openssl::FailurePtr& failure);
+  // The owner's thread.
+  ~IoThread() override { stop(); }
+
+  const std::shared_ptr<Reactor>& reactor() const { return reactor_; }
+  // Connections that were put here and are not over: what balance goes by. The owner's thread.
+  int load() const { return load_; }
+  void add_load(int difference) { load_ += difference; }
+
+  // The owner's thread, as all below. Runs `function` on this one, in a turn. False: stopped.
+  template <typename Function>
+  bool post(Function function) {
+    activity_->enter();
+    const bool sent = mailbox_->post([this, function = std::move(function)]() mutable {
+      {
+        const Turn turn(*reactor_);
+        function();
+      }
+      activity_->leave();
+    });
+    if (!sent) activity_->leave();
+    return sent;
+  }
+
+  // The same, and waits until it has run.
+  template <typename Function>
+  bool run(Function function) {
+    Signal done;
+    const bool sent = post([&] {
+      function();
+      done.give();
+    });
+    if (sent) done.wait();
+    return sent;
+  }
+
+  // Everything that lives here fails with `why`; `told` runs on the owner's thread behind the last event of that.
+  template <typename Function>
+  void evict(openssl::FailurePtr why, Function told) {
+    post([this, why = std::move(why), told = std::move(told)]() mutable {
+      reactor_->evict(why);
+      reactor_->deliver();
+      answer(std::move(told));
+    });
+  }
+  // From this thread: `function` runs on the owner's. Until it has run the owner's loop has something to wait for: what
+  // caused it may be the last thing that keeps the process running.
+  template <typename Function>
+  void answer(Function function) {
+    const std::shared_ptr<Owner> owner = owner_.lock();
+    if (!owner) return;
+    activity_->enter();
+    const bool sent = owner->mailbox().post([activity = activity_, function = std::move(function)]() mutable {
+      function();
+      activity->leave();
+    });
+    if (!sent) activity_->leave();
+  }
+  // Closes what lives here, and waits for the thread to end.
+  void stop();
+
+  // Reactor::Receiver; on this thread.
+  void deliver(std::unique_ptr<EventBatch> batch) override;
+  std::unique_ptr<EventBatch> returned() override;
+  bool gathers() const override { return true; }
+
+ private:
+  class Signal {
+   public:
+    void give() {
+      // Notified under the lock: the waiter, who owns this, goes on only when it is let go.
+      const std::lock_guard<std::mutex> lock(mutex_);
+      given_ = true;
+      condition_.notify_one();
+    }
+    void wait() {
+      std::unique_lock<std::mutex> lock(mutex_);
+      condition_.wait(lock, [this] { return given_; });
+    }
+
+   private:
+    std::mutex mutex_;
+    std::condition_variable condition_;
+    bool given_ = false;
+  };
+
+  IoThread(std::weak_ptr<Owner> owner, std::shared_ptr<Activity> activity, std::size_t number)
+      : owner_(std::move(owner)), activity_(std::move(activity)), number_(number) {}
+  openssl::FailurePtr start(std::span<const Slab> slabs);
+  static void run_loop(void* self);
+  // The owner's thread: the batch may be used again.
+  void give_back(std::unique_ptr<EventBatch> batch);
+
+  const std::weak_ptr<Owner> owner_;
+  const std::shared_ptr<Activity> activity_;
+  const std::size_t number_;
+  uv_loop_t loop_{};
+  bool loop_open_ = false;
+  bool running_ = false;
+  uv_thread_t thread_{};
+  std::unique_ptr<Mailbox> mailbox_;
+  std::shared_ptr<Reactor> reactor_;
+  int load_ = 0;
+
+  std::mutex returned_mutex_;  // guards the two below
+  std::vector<std::unique_ptr<EventBatch>> returned_;
+  // The thread has no memory left and has to be woken with some; otherwise it looks for itself.
+  bool starving_ = false;
+};
+
+}  // namespace system_tls::io

@@ -1,0 +1,63 @@
+#include "openssl/context/context_switch.h"
+
+#include <openssl/x509_vfy.h>
+
+#include "openssl/context/attachment.h"
+#include "openssl/session/resumption.h"
+#include "openssl/trust/verification.h"
+
+namespace system_tls::openssl {
+
+namespace {
+
+// These are the connection's: what its transport and its owner have asked for.
+constexpr std::uint64_t kOwn = SSL_OP_ENABLE_KTLS;
+
+void copy_options(SSL* ssl, const SSL_CTX* context) {
+  const std::uint64_t own = SSL_get_options(ssl) & kOwn;
+  SSL_clear_options(ssl, SSL_get_options(ssl));
+  SSL_set_options(ssl, SSL_CTX_get_options(context) | own);
+}
+
+bool copy_versions(SSL* ssl, SSL_CTX* context) {
+  return SSL_set_min_proto_version(ssl, static_cast<int>(SSL_CTX_get_min_proto_version(context))) == 1 &&
+         SSL_set_max_proto_version(ssl, static_cast<int>(SSL_CTX_get_max_proto_version(context))) == 1;
+}
+
+// X509_VERIFY_PARAM_set1(3) adds flags and takes none away.
+bool copy_verify_parameters(SSL* ssl, SSL_CTX* context) {
+  X509_VERIFY_PARAM* own = SSL_get0_param(ssl);
+  X509_VERIFY_PARAM_clear_flags(own, X509_VERIFY_PARAM_get_flags(own));
+  if (X509_VERIFY_PARAM_set1(own, SSL_CTX_get0_param(context)) != 1) return false;
+  SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(context));
+  return true;
+}
+
+bool copy_groups(SSL* ssl, const SSL_CTX* context) {
+  const Attachment* attachment = attachment_of(context);
+  if (attachment == nullptr || attachment->groups.empty()) return true;
+  return SSL_set1_groups_list(ssl, attachment->groups.c_str()) == 1;
+}
+
+}  // namespace
+
+void acknowledge_names(SSL_CTX* context) {
+  const Attachment* attachment = attachment_of(context);
+  if (attachment != nullptr) SSL_CTX_set_tlsext_servername_callback(context, attachment->hooks.server_name);
+}
+
+bool switch_context(SSL* ssl, const Context& to, const ConnectionPolicy& policy, std::string_view scope) {
+  SSL_CTX* context = to.get();
+  if (SSL_set_SSL_CTX(ssl, context) != context) return false;
+  copy_options(ssl, context);
+  set_verification(ssl, policy.verify_mode, policy.verify_continue);
+  SSL_set_quiet_shutdown(ssl, SSL_CTX_get_quiet_shutdown(context));
+  return copy_versions(ssl, context) && copy_verify_parameters(ssl, context) && copy_groups(ssl, context) &&
+         SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(context)) == 1 &&
+         SSL_set_max_early_data(ssl, SSL_CTX_get_max_early_data(context)) == 1 &&
+         SSL_set_recv_max_early_data(ssl, SSL_CTX_get_recv_max_early_data(context)) == 1 &&
+         scope_sessions(ssl, scope) &&
+         separate_sessions(ssl, policy.verify_mode, policy.verify_continue, policy.session_policy);
+}
+
+}  // namespace system_tls::openssl

@@ -1,0 +1,18 @@
+// What a context offers and accepts: versions, ciphers, signature algorithms, groups, ALPN.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include "openssl/context/attachment.h"
+#include "openssl/context/context_options.h"
+#include "openssl/library/failure.h"
+
+namespace system_tls::openssl {
+
+// Null, or what is wrong. A server's ALPN list goes into `attachment`.
+FailurePtr apply_negotiation(SSL_CTX* context, const ContextOptions& options, Attachment& attachment);
+
+// For the next handshake of one connection. Null, or what is wrong; the connection is as it was then.
+FailurePtr set_ciphers(SSL* ssl, const std::optional<std::string>& list, const std::optional<std::string>& suites);
+
+}  // namespace system_tls::openssl
