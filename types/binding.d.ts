@@ -283,10 +283,11 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly renegotiationWindow?: number;
 }
 
-/** What a server's connection is switched to: a context, and its verification (verifyMode, verifyContinue, asks, sessionPolicy). */
+/** What a server's connection is switched to. */
 export interface NativeContextChoice {
   readonly context: NativeContext;
-  readonly options: NativeSharedOptions;
+  /** Whom it verifies (verifyMode, verifyContinue, asks, sessionPolicy); absent: the connection goes on as it is. */
+  readonly verification?: NativeSharedOptions;
   /** Positive. */
   readonly tag: number;
 }

@@ -28,8 +28,8 @@ export interface HostName {
 /** A zone says through which of our interfaces (RFC 4007 section 11): no certificate carries one. */
 const address = (text: string): HostName => ({ name: text.replace(/%.*$/, ''), isAddress: true, lookup: text });
 
-function refused(option: string, text: string): Error {
-  const what = `must be the name of a host or an IP address, without dots before it, blanks or empty parts, of at most ${maxName} characters`;
+function refused(option: string, text: string, kind: string): Error {
+  const what = `must be ${kind}, without dots before it, blanks or empty parts, of at most ${maxName} characters`;
   return invalidArgValue(option, text === '' ? 'must not be empty' : what, text);
 }
 
@@ -42,21 +42,22 @@ function mapped(text: string): string {
  * A host as a user gave it; names that are not ASCII are mapped as node maps those of URLs (IDNA).
  *
  * @param option - what messages call it
+ * @param kind - and what they say that it must be
  * @throws TypeError `ERR_INVALID_ARG_VALUE` for what is neither a name nor an address
  */
-export function hostName(text: string, option: string): HostName {
+export function hostName(text: string, option: string, kind = 'the name of a host or an IP address'): HostName {
   validateText(text, option);
   if (isIP(text) !== 0) return address(text);
   const lookup = mapped(text);
   if (isIP(lookup) !== 0) return address(lookup);
   const name = lookup.replace(/\.$/, '');
-  if (name.length > maxName || !namePattern.test(name)) throw refused(option, text);
+  if (name.length > maxName || !namePattern.test(name)) throw refused(option, text, kind);
   return { name, isAddress: false, lookup };
 }
 
 /** What a client sends. @throws TypeError `ERR_INVALID_ARG_VALUE`, also for an address */
 export function serverName(text: string, option: string): string {
-  const { name, isAddress } = hostName(text, option);
+  const { name, isAddress } = hostName(text, option, 'the name of a host');
   if (isAddress) throw invalidArgValue(option, 'must be a name: RFC 6066 permits no IP address', text);
   return name;
 }

@@ -47,7 +47,13 @@ export function flagValue(args: readonly string[]): string | undefined {
   return value === '' ? undefined : value;
 }
 
-const nodeOptions = (process.env['NODE_OPTIONS'] ?? '').split(/\s+/);
+/** As node divides NODE_OPTIONS: by blanks, but within double quotes, where a backslash takes the next letter as it is. */
+export function dividedOptions(text: string): string[] {
+  const words = text.match(/(?:"(?:\\.|[^"\\])*"|[^\s"])+/g) ?? [];
+  return words.map(word => word.replace(/"((?:\\.|[^"\\])*)"/g, (_, quoted: string) => quoted.replace(/\\(.)/g, '$1')));
+}
+
+const nodeOptions = dividedOptions(process.env['NODE_OPTIONS'] ?? '');
 const fromFlag = flagValue([...nodeOptions, ...process.execArgv]);
 
 /** As node:tls does with `--tls-keylog=file`: all connections of the process. */

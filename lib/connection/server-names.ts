@@ -1,19 +1,18 @@
 // The contexts that a server's connections may be switched to, as native code has them, and the question for more.
-import type { NativeContextChoice, NativeServerNames } from '../../types/binding.d.ts';
+import type { NativeContextChoice, NativeServerNames, NativeSharedOptions } from '../../types/binding.d.ts';
 import { invalidArgValue, invalidReturnValue, tlsError } from '../base/coded-error.ts';
 import { isThenable } from '../base/thenable.ts';
 import type { CallbackRequest } from '../callbacks/request.ts';
-import type { VerifyOptions, VerifyPolicy } from '../callbacks/verify-mode.ts';
+import type { VerifyPolicy } from '../callbacks/verify-mode.ts';
 import { type ContextInternals, type ContextNames, contextArgument, SslContext } from '../context/context.ts';
 import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
-import type { Named } from '../context/server-names.ts';
 import { binding } from '../native/load-binding.ts';
 import { ConnectionSettings } from './settings.ts';
 
-/** A context with the policy that it brings along. */
+/** A context, with the verification that it brings along, if it says something about that. */
 export interface Choice {
   readonly context: SslContext;
-  readonly verify: VerifyPolicy;
+  readonly verify: VerifyPolicy | undefined;
   readonly native: NativeContextChoice;
 }
 
@@ -28,31 +27,31 @@ let lastTag = 0;
 /** Makes a choice of each context, once. */
 export class Choices {
   readonly #base: ContextInternals;
-  readonly #policy: VerifyOptions;
-  readonly #known = new WeakMap<Named<SslContext>, Choice>();
+  readonly #verifies: boolean;
+  readonly #known = new WeakMap<SslContext, Choice>();
 
   /**
    * @param base - of the context that connections begin with
-   * @param policy - what whoever makes the connections says of verification: it holds for contexts that are ready too
+   * @param verifies - contexts bring their verification along; otherwise the connection has its own, whatever they say
    */
-  constructor(base: ContextInternals, policy: VerifyOptions) {
+  constructor(base: ContextInternals, verifies: boolean) {
     this.#base = base;
-    this.#policy = policy;
+    this.#verifies = verifies;
   }
 
   /** @throws Error for a context that cannot take the place of the first one */
-  of(named: Named<SslContext>, option: string): Choice {
-    let choice = this.#known.get(named);
+  of(context: SslContext, option: string): Choice {
+    let choice = this.#known.get(context);
     if (choice === undefined) {
-      choice = this.#make(named, option);
-      this.#known.set(named, choice);
+      choice = this.#make(context, option);
+      this.#known.set(context, choice);
     }
     return choice;
   }
 
-  #make({ context, ready }: Named<SslContext>, option: string): Choice {
+  #make(context: SslContext, option: string): Choice {
     const internals = contextArgument(context, option);
-    const { method, namesGroups } = internals.policy;
+    const { method, namesGroups, speaks } = internals.policy;
     assertMethodCarries(method, 'stream', option);
     assertMethodSide(method, 'server');
     if (internals.names !== undefined) {
@@ -62,9 +61,14 @@ export class Choices {
     if (this.#base.policy.namesGroups && !namesGroups) {
       throw invalidArgValue(option, 'must have the option ecdhCurve, since the context that it replaces has', context);
     }
-    const settings = new ConnectionSettings(internals, { side: 'server', ...(ready && this.#policy) }, {}, true);
-    const options = settings.native as NativeContextChoice['options'];
-    return { context, verify: settings.verify, native: { context: internals.native, options, tag: ++lastTag } };
+    const native = { context: internals.native, tag: ++lastTag };
+    if (!this.#verifies || !speaks) return { context, verify: undefined, native };
+    const settings = new ConnectionSettings(internals, { side: 'server' }, {}, true);
+    return {
+      context,
+      verify: settings.verify,
+      native: { ...native, verification: settings.native as NativeSharedOptions },
+    };
   }
 }
 
@@ -73,20 +77,18 @@ export class ServerNames {
   readonly #choices: Choices;
   readonly #names: ContextNames;
   readonly #byTag = new Map<number, Choice>();
-  /** Contexts that the function gave: the same one is the same choice. */
-  readonly #given = new WeakMap<SslContext, Named<SslContext>>();
 
   /** @throws Error for a context that cannot take the place of the first one */
   constructor(choices: Choices, names: ContextNames) {
     this.#choices = choices;
     this.#names = names;
-    const entries = [...names.contexts].map(([pattern, named]) => {
-      const choice = choices.of(named, `options.serverNames['${pattern}']`);
+    const entries = [...names.contexts].map(([pattern, context]) => {
+      const choice = choices.of(context, `options.serverNames['${pattern}']`);
       this.#byTag.set(choice.native.tag, choice);
       return { pattern, ...choice.native };
     });
-    const { ask, rejects } = names;
-    this.native = new binding.NativeServerNames({ names: entries, asks: ask !== null, rejects });
+    const asks = typeof names.ask === 'function';
+    this.native = new binding.NativeServerNames({ names: entries, asks, rejects: names.rejects === true });
   }
 
   /** Of the option serverNames. */
@@ -122,22 +124,20 @@ export class ServerNames {
   #answered(answer: unknown): Choice | number {
     if (answer === undefined || answer === null) return this.#names.rejects ? unrecognizedName : firstContext;
     if (!(answer instanceof SslContext)) throw invalidReturnValue('onServerName', 'an SslContext, or null', answer);
-    const named = this.#given.get(answer) ?? { context: answer, ready: true };
-    this.#given.set(answer, named);
-    return this.#choices.of(named, 'the context of onServerName');
+    return this.#choices.of(answer, 'what onServerName gave');
   }
 }
 
 /** Of the connections of a context that say nothing about verification: nearly all. */
 const known = new WeakMap<ContextInternals, ServerNames>();
 
-/** The names of a context, for connections that are made one by one. */
-export function namesOfContext(internals: ContextInternals, policy: VerifyOptions): ServerNames | undefined {
+/** The names of a context, for connections that are made one by one. `speaks`: this one says something of verification. */
+export function namesOfContext(internals: ContextInternals, speaks: boolean): ServerNames | undefined {
   if (internals.names === undefined) return undefined;
-  if (Object.keys(policy).length > 0) return new ServerNames(new Choices(internals, policy), internals.names);
+  if (speaks) return new ServerNames(new Choices(internals, false), internals.names);
   let names = known.get(internals);
   if (names === undefined) {
-    names = new ServerNames(new Choices(internals, policy), internals.names);
+    names = new ServerNames(new Choices(internals, true), internals.names);
     known.set(internals, names);
   }
   return names;

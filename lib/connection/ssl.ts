@@ -114,8 +114,8 @@ export class Ssl extends SslState implements Sink {
   readonly #names: ServerNames | undefined;
   /** What the function onServerName gave. */
   #given: Choice | undefined;
-  /** The context, by its tag, whose verification #origins tells: a change of contexts brings another. */
-  #verifiesUnder = 0;
+  /** setVerify() was called: a change of contexts brings no other verification. */
+  #verifiesItself = false;
   readonly #verify: VerifyPolicy;
   /** Of sessions that are made here. */
   readonly #origins: SessionOrigins;
@@ -157,8 +157,8 @@ export class Ssl extends SslState implements Sink {
   }
 
   /** What the context has been switched to, if it has. */
-  #choice({ closed, native }: Connection): Choice | undefined {
-    const tag = this.#names === undefined || closed ? 0 : native.contextTag;
+  #choice({ native }: Connection): Choice | undefined {
+    const tag = this.#names === undefined ? 0 : native.contextTag;
     if (tag === 0) return undefined;
     return this.#given?.native.tag === tag ? this.#given : this.#names?.withTag(tag);
   }
@@ -491,8 +491,8 @@ export class Ssl extends SslState implements Sink {
     const connection = connectionOf(this);
     validateObject(options, 'options');
     connection.assertAlive();
-    const choice = this.#choice(connection);
-    const policy = verifyPolicy(options, choice?.verify ?? this.#verify);
+    const brought = this.#verifiesItself ? undefined : this.#choice(connection);
+    const policy = verifyPolicy(options, brought?.verify ?? this.#verify);
     const { server, native } = connection;
     const resumes = !native.established || native.sessionReused;
     assertDecides(server, policy);
@@ -503,7 +503,8 @@ export class Ssl extends SslState implements Sink {
       throw policyMismatch();
     }
     const changes = this.#origins.differs(origin);
-    const shared = contextArgument(choice?.context ?? this.#context, 'context').policy.verify.verifier;
+    const shared = contextArgument(brought?.verify === undefined ? this.#context : brought.context, 'context').policy
+      .verify.verifier;
     connection.started(
       native.setVerify(
         verifyMode(server, policy),
@@ -513,7 +514,7 @@ export class Ssl extends SslState implements Sink {
         changes ? this.#origins.next : undefined,
       ),
     );
-    this.#verifiesUnder = choice?.native.tag ?? 0;
+    this.#verifiesItself = true;
     if (resumes && this.#resumed !== undefined) this.#origins.resumed = origin;
     if (changes) this.#origins.change(origin);
     else this.#origins.keep(origin);
@@ -662,9 +663,8 @@ export class Ssl extends SslState implements Sink {
 
   #decide(report: NativeVerifyReport): number | PromiseLike<number> {
     const connection = connectionOf(this);
-    const choice = this.#choice(connection);
-    const own = choice === undefined || choice.native.tag === this.#verifiesUnder;
-    const { verifier } = own ? this.#origins.current : choice.verify;
+    const brought = this.#verifiesItself ? undefined : this.#choice(connection)?.verify;
+    const { verifier } = brought ?? this.#origins.current;
     return verifier === null ? verifyFailed : decide(verifier, report, { ssl: this }, connection.description);
   }
 
@@ -701,7 +701,7 @@ function useCredentials(ssl: Ssl, options: CredentialOptions, name: keyof Creden
 
 function ownNames(internals: ContextInternals, options: SslOptions): ServerNames | undefined {
   const serves = internals.names !== undefined && options?.side === 'server';
-  return serves ? namesOfContext(internals, givenPolicy(options)) : undefined;
+  return serves ? namesOfContext(internals, Object.keys(givenPolicy(options)).length > 0) : undefined;
 }
 
 function addListeners(ssl: Ssl, listeners: SslListeners | undefined): void {

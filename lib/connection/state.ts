@@ -54,6 +54,7 @@ const stillInInit = 121;
 export abstract class SslState extends EventEmitter<SslEvents> {
   readonly #connection: Connection;
   #peer: Parsed | undefined;
+  #own: Parsed | undefined;
   #chain: readonly Parsed[] = noChain;
   #chainCertificates: readonly X509Certificate[] = noCertificates;
 
@@ -165,7 +166,9 @@ export abstract class SslState extends EventEmitter<SslEvents> {
   /** The own certificate in use: SSL_get_certificate(3). */
   get certificate(): X509Certificate | null {
     const der = open(this).certificate();
-    return der === null ? null : new X509Certificate(der);
+    if (der === null) this.#own = undefined;
+    else if (this.#own?.der.equals(der) !== true) this.#own = parse(der);
+    return this.#own?.certificate ?? null;
   }
 
   /**

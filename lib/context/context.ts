@@ -9,7 +9,7 @@ import { lockedCredentials } from './credentials.ts';
 import { assertMethodCarries } from './methods.ts';
 import { type ContextPolicy, contextPolicy, nativeContextOptions, type OwnContextOptions } from './options.ts';
 import { askAhead, passphraseOption } from './passphrase.ts';
-import { inheritable, type Named, type Names, namesOf, ownOptions } from './server-names.ts';
+import { inheritable, type Names, namesOf, ownOptions } from './server-names.ts';
 
 let internals: (context: unknown, argument?: string) => ContextInternals;
 
@@ -32,12 +32,13 @@ export interface SslContextOptions extends OwnContextOptions {
   /**
    * Servers: other contexts, by the name that a client sends (SNI): SSL_CTX_set_client_hello_cb(3), SSL_set_SSL_CTX(3).
    * `'a.example'`, or `'*.b.example'` for one label in front; an exact name goes first, and letters are equal in upper
-   * and lower case. Options are those of this context, without its certificates, and with what is given here: `{ cert, key }` has the
-   * same versions, ciphers, trust and verification. A ready context has its own. A name is no secret and no proof: a
-   * context that asks for less is there for every client.
+   * and lower case. Options are those of this context, without its certificates, and with what is given here: `{ cert,
+   * key }` has the same versions, ciphers and trust. A ready context has its own. Verification: a context, or options,
+   * that say something about it have their own; otherwise it is what it would be without a name. A name is no secret and
+   * no proof: a context that asks for less is there for every client.
    *
    * Who sends no name gets this context. Sessions are resumed under the name that they were made with; ticket keys and
-   * the cache of sessions are those of this context. The name of a renegotiation must be that of the first handshake.
+   * the cache of sessions are those of this context. The name of a second ClientHello must be that of the first.
    */
   readonly serverNames?: Readonly<Record<string, SslContext | OwnContextOptions>> | undefined;
   /** Servers: asked about names that {@link serverNames} does not have. The handshake waits, within its timeout. */
@@ -130,9 +131,8 @@ export function contextArgument(context: unknown, name: string): ContextInternal
 }
 
 /** @internal A value of {@link SslContextOptions.serverNames}. */
-export function namedContext(value: unknown, inherited: object, option: string): Named<SslContext> {
-  if (value instanceof SslContext) return { context: value, ready: true };
-  return { context: new SslContext(ownOptions(value, inherited, option)), ready: false };
+export function namedContext(value: unknown, inherited: object, option: string): SslContext {
+  return value instanceof SslContext ? value : new SslContext(ownOptions(value, inherited, option));
 }
 
 /** @internal Option secureContext: a ready context, or undefined. */

@@ -23,6 +23,7 @@ import { type AlpnProtocols, alpnWire } from './alpn.ts';
 import { splitCiphers } from './ciphers.ts';
 import { type CredentialOptions, defined, nativeCredentials, type PemOrDer } from './credentials.ts';
 import { type Method, methodOf, type TlsMethod } from './methods.ts';
+import { speaksOfVerification } from './server-names.ts';
 import { ticketKeys } from './ticket-keys.ts';
 import { nativeTrust, type TrustOptions } from './trust.ts';
 import { refuseSecureProtocol, type TlsVersion, versionRange } from './versions.ts';
@@ -128,6 +129,8 @@ export interface ContextPolicy {
   readonly keyUpdateLimit: number | undefined;
   /** It names groups of its own. */
   readonly namesGroups: boolean;
+  /** Its options say something about verification. */
+  readonly speaks: boolean;
   readonly keylog: KeylogFile | null;
 }
 
@@ -158,6 +161,7 @@ export function contextPolicy(options: OwnContextOptions): ContextPolicy {
     renegotiation: renegotiationPolicy(options.clientRenegotiation),
     keyUpdateLimit: optionalInteger(options.keyUpdateLimit, 'options.keyUpdateLimit', 1, maxInt32),
     namesGroups: groups(options.ecdhCurve) !== undefined,
+    speaks: speaksOfVerification(options),
     keylog: keylog(options.keylogFile),
   };
 }

@@ -19,6 +19,7 @@ import { connectionOf } from '../connection/state.ts';
 import type { SslContextOptions } from '../context/context.ts';
 import { contextArgument, readyContext, SslContext } from '../context/context.ts';
 import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
+import { refuseNames } from '../context/server-names.ts';
 import { Connections } from '../endpoint/connections.ts';
 import { defaultHandshakeTimeout } from '../endpoint/handshake.ts';
 import { type DatagramPeer, send } from '../transport/datagram-socket.ts';
@@ -76,6 +77,7 @@ function contextOf(options: DtlsServerOptions): SslContext {
   const context = readyContext(options) ?? new SslContext({ ...options, method: options.method ?? 'DTLS_server' });
   const { method } = contextArgument(context, 'options.secureContext').policy;
   assertMethodCarries(method, 'messages', 'createDtlsServer()');
+  refuseNames(options, what => assertMethodCarries(method, 'stream', what));
   assertMethodSide(method, 'server');
   return context;
 }

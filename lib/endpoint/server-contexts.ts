@@ -15,7 +15,7 @@ import {
 } from '../context/context.ts';
 import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
 import type { OwnContextOptions } from '../context/options.ts';
-import { inheritable, type Named, namePattern, namesOf } from '../context/server-names.ts';
+import { inheritable, namePattern, namesOf } from '../context/server-names.ts';
 
 /** What connections are made of. */
 export interface Template {
@@ -33,42 +33,43 @@ interface First {
   readonly internals: ContextInternals;
   /** What a context for a name has of its options. */
   readonly inherited: object;
-  /** What the server says of verification, whatever the context. */
+  /** What the server says of verification, where a context says nothing. */
   readonly policy: VerifyOptions;
+}
+
+/** All that can change. */
+interface State {
+  readonly first: First;
+  readonly choices: Choices;
+  readonly contexts: Map<string, SslContext>;
+  readonly ask: OnServerName | null;
+  readonly rejects: boolean;
 }
 
 export class ServerContexts {
   readonly #connection: ConnectionOptions;
-  readonly #named: Map<string, Named<SslContext>>;
-  #ask: OnServerName | null;
-  #rejects: boolean;
-  #first: First;
-  #choices: Choices | undefined;
+  #state: State;
   #template: Template | undefined;
 
   constructor(options: SslContextOptions & { readonly secureContext?: unknown }, connection: ConnectionOptions) {
     this.#connection = connection;
     const ready = readyContext(options);
-    const policy = givenPolicy(options);
     const context = ready ?? new SslContext(options);
-    this.#first = first(context, ready === undefined ? inheritable(options) : {}, policy);
-    const names = this.#first.internals.names ?? (ready && ownNames(options));
-    this.#named = new Map(names?.contexts);
-    this.#ask = names?.ask ?? null;
-    this.#rejects = names?.rejects ?? false;
+    const begins = first(context, ready === undefined ? inheritable(options) : {}, givenPolicy(options));
+    this.#state = stateOf(begins, [begins.internals.names, ready && ownNames(options)]);
     // What is wrong with the options is the server's affair, and not that of the first client.
-    this.#template = this.#makeTemplate();
+    this.#template = makeTemplate(this.#state, connection);
   }
 
   /** For the next connection. */
   get template(): Template {
-    this.#template ??= this.#makeTemplate();
+    this.#template ??= makeTemplate(this.#state, this.#connection);
     return this.#template;
   }
 
   /** Another context to begin with. The names stay, and so do ticket keys, unless these options or a ready context have their own. */
   replace(options: SslContextOptions | SslContext): void {
-    const before = this.#first;
+    const before = this.#state.first;
     if (options instanceof SslContext) {
       this.#change(first(options, {}, before.policy));
       return;
@@ -86,64 +87,44 @@ export class ServerContexts {
   addName(name: string, context: SslContext | OwnContextOptions): void {
     const option = `serverNames['${name}']`;
     const pattern = namePattern(name, 'name');
-    const named = namedContext(context, this.#first.inherited, option);
-    this.#chooser().of(named, option);
-    this.#named.set(pattern, named);
+    const { first, choices, contexts } = this.#state;
+    const named = namedContext(context, first.inherited, option);
+    choices.of(named, option);
+    contexts.set(pattern, named);
     this.#template = undefined;
   }
 
   /** False: it was not there. */
   removeName(name: string): boolean {
-    const removed = this.#named.delete(namePattern(name, 'name'));
+    const removed = this.#state.contexts.delete(namePattern(name, 'name'));
     if (removed) this.#template = undefined;
     return removed;
   }
 
   /** All or nothing. */
   #change(next: First): void {
-    const before = {
-      first: this.#first,
-      choices: this.#choices,
-      named: [...this.#named],
-      ask: this.#ask,
-      rejects: this.#rejects,
-    };
-    this.#first = next;
-    this.#choices = undefined;
-    const { names } = next.internals;
-    for (const [pattern, named] of names?.contexts ?? []) this.#named.set(pattern, named);
-    this.#ask = names?.ask ?? this.#ask;
-    this.#rejects = names?.rejects || this.#rejects;
-    try {
-      this.#template = this.#makeTemplate();
-    } catch (error) {
-      this.#first = before.first;
-      this.#choices = before.choices;
-      this.#named.clear();
-      for (const [pattern, named] of before.named) this.#named.set(pattern, named);
-      this.#ask = before.ask;
-      this.#rejects = before.rejects;
-      throw error;
-    }
+    const state = stateOf(next, [this.#state, next.internals.names]);
+    this.#template = makeTemplate(state, this.#connection);
+    this.#state = state;
   }
+}
 
-  #chooser(): Choices {
-    this.#choices ??= new Choices(this.#first.internals, this.#first.policy);
-    return this.#choices;
-  }
+/** @param names - those that come later go before */
+function stateOf(first: First, names: readonly (ContextNames | undefined)[]): State {
+  const contexts = new Map(names.flatMap(each => [...(each?.contexts ?? [])]));
+  const ask = names.findLast(each => each?.ask !== undefined)?.ask ?? null;
+  const rejects = names.findLast(each => each?.rejects !== undefined)?.rejects ?? false;
+  return { first, choices: new Choices(first.internals, true), contexts, ask, rejects };
+}
 
-  #makeTemplate(): Template {
-    const { context, internals, policy } = this.#first;
-    const options: SslOptions = { side: 'server', ...this.#connection, ...policy };
-    const names = this.#names();
-    const shared = new ConnectionSettings(internals, options, names && { serverNames: names.native }, true);
-    return { context, options, shared, names };
-  }
-
-  #names(): ServerNames | undefined {
-    if (this.#named.size === 0 && this.#ask === null && !this.#rejects) return undefined;
-    return new ServerNames(this.#chooser(), { contexts: this.#named, ask: this.#ask, rejects: this.#rejects });
-  }
+function makeTemplate(state: State, connection: ConnectionOptions): Template {
+  const { first, choices, contexts, ask, rejects } = state;
+  const { context, internals, policy } = first;
+  const options: SslOptions = { side: 'server', ...connection, ...policy };
+  const any = contexts.size > 0 || ask !== null || rejects;
+  const names = any ? new ServerNames(choices, { contexts, ask, rejects }) : undefined;
+  const shared = new ConnectionSettings(internals, options, names && { serverNames: names.native }, true);
+  return { context, options, shared, names };
 }
 
 function first(context: SslContext, inherited: object, policy: VerifyOptions): First {

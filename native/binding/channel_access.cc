@@ -53,7 +53,13 @@ std::optional<io::KernelTls> ChannelAccess::kernel_tls() const {
 openssl::SessionPtr ChannelAccess::session() const {
   if (closed()) return nullptr;
   if (remote()) return published_->session();
-  return openssl::SessionPtr(SSL_get1_session(channel_->connection()->ssl()));
+  const engine::Connection& connection = *channel_->connection();
+  return openssl::SessionPtr(connection.session_settled() ? SSL_get1_session(connection.ssl()) : nullptr);
+}
+
+std::int32_t ChannelAccess::context_tag() const {
+  if (closed()) return last_context_tag_;
+  return remote() ? published_->negotiated()->context_tag : channel_->connection()->context_tag();
 }
 
 // All loops count from the same moment, but this one may have looked at the clock before the other.
@@ -118,6 +124,7 @@ void ChannelAccess::arrive(engine::OperationId id) {
 
 void ChannelAccess::close() {
   if (closed_) return;
+  last_context_tag_ = context_tag();
   closed_ = true;
   write_buffer_.reset();
   if (thread_ == nullptr) {

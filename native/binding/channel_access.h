@@ -34,7 +34,10 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   io::Gauges gauges() const;
   std::shared_ptr<const engine::Negotiated> negotiated();
   std::optional<io::KernelTls> kernel_tls() const;
+  // Null in the middle of a handshake, which has not settled one.
   openssl::SessionPtr session() const;
+  // engine::ContextChoice::tag; also of a connection that is closed.
+  std::int32_t context_tag() const;
   // Milliseconds since the transport gave or took a byte.
   std::uint64_t idle_time() const;
   // Only if not remote().
@@ -112,6 +115,7 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   // Something else was sent behind what is in it.
   bool sealed_ = false;
   bool closed_ = false;
+  std::int32_t last_context_tag_ = 0;
   bool moving_ = false;
   // Calls made while it moves.
   std::vector<std::unique_ptr<io::Task>> deferred_;

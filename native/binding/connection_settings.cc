@@ -61,6 +61,7 @@ FailurePtr set_verification(engine::Connection& connection, const Verification& 
       return failure;
     }
   }
+  connection.note_own_verification(wanted.session_policy);
   SSL* ssl = connection.ssl();
   openssl::set_verification(ssl, wanted.mode, wanted.go_on);
   if (wanted.policy) {
@@ -106,7 +107,7 @@ napi_value ConnectionHandle::set_quiet_shutdown(const Call& call) {
   bool on = false;
   if (!call.read(0, "on", on)) return nullptr;
   quiet_shutdown_ = on;
-  access_->run([on](io::Channel& channel) { SSL_set_quiet_shutdown(channel.connection()->ssl(), on ? 1 : 0); });
+  access_->run([on](io::Channel& channel) { channel.connection()->set_quiet_shutdown(on); });
   return undefined(call.env);
 }
 

@@ -170,9 +170,7 @@ napi_value ConnectionHandle::quiet_shutdown(const Call& call) {
   return to_js(call.env, quiet_shutdown_ ? *quiet_shutdown_ : access_->negotiated()->quiet_shutdown);
 }
 
-napi_value ConnectionHandle::context_tag(const Call& call) {
-  return to_js(call.env, access_->negotiated()->context_tag);
-}
+napi_value ConnectionHandle::context_tag(const Call& call) { return to_js(call.env, access_->context_tag()); }
 
 napi_value ConnectionHandle::buffered_amount(const Call& call) { return to_js(call.env, access_->gauges().out); }
 

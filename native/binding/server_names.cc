@@ -13,13 +13,14 @@ namespace {
 bool read_choice(napi_env env, OptionsReader& reader, engine::ContextChoice& choice) {
   const auto* context = unwrap<ContextHandle>(env, reader.get("context"));
   if (context == nullptr) return reader.reject("context", "an instance of NativeContext"), false;
-  const auto* options = unwrap<SharedOptionsHandle>(env, reader.get("options"));
-  if (options == nullptr) return reader.reject("options", "an instance of NativeSharedOptions"), false;
-  reader.read("tag", choice.tag);
-  const engine::ConnectionOptions& engine = options->options().engine;
   choice.context = context->context();
-  choice.policy = {engine.verify_mode, engine.verify_continue, engine.session_policy};
-  choice.asks = engine.asks;
+  reader.read("tag", choice.tag);
+  napi_value verification = reader.get("verification");
+  if (verification == nullptr) return reader.ok();
+  const auto* options = unwrap<SharedOptionsHandle>(env, verification);
+  if (options == nullptr) return reader.reject("verification", "an instance of NativeSharedOptions"), false;
+  const engine::ConnectionOptions& engine = options->options().engine;
+  choice.verification = {engine.verify_mode, engine.verify_continue, engine.asks, engine.session_policy};
   return reader.ok();
 }
 

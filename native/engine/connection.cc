@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/callbacks/server_names.h"
+#include "engine/callbacks/verification.h"
 #include "engine/job.h"
 #include "engine/operations/run.h"
 #include "engine/resumed_session.h"
@@ -57,7 +58,7 @@ std::unique_ptr<Connection> Connection::create(openssl::SslPtr ssl, const Connec
     failure = cannot_ask();
     return nullptr;
   }
-  if (options.names) connection->use_names(options.names);
+  if (options.names) connection->use_names(options);
   return connection;
 }
 
@@ -159,7 +160,7 @@ Step Connection::drive_handshake() {
   if (dtls_ && dtls_->listening) return listen();
   if (suspension_) suspension_->take_call();
   ERR_clear_error();
-  const JobMode mode(ssl_.get(), may_pause());
+  const JobMode mode(ssl_.get(), verification_may_pause(*this));
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) {
     handshake_complete();
@@ -238,9 +239,9 @@ FailurePtr Connection::failure_after(int result, const char* during) {
   if (ending_.alert_is_fatal()) failure->alert = ending_.last_alert();
   if (verification_failed(failure->errors)) failure->verify_result = SSL_get_verify_result(ssl_.get());
   if (suspension_) failure->question = suspension_->failed();
-  if (naming_ && naming_->refused) {
+  if (naming_ && naming_->refusal != Naming::Refusal::none) {
     failure->code = "ERR_TLS_UNRECOGNIZED_NAME";
-    failure->message = naming_->refusal();
+    failure->message = naming_->refusal_text();
     return failure;
   }
   failure->message = std::string(during) + " (" + (server_ ? "server" : "client") + ", state '" +

@@ -32,7 +32,6 @@
 namespace system_tls::engine {
 
 struct Naming;
-struct ContextChoice;
 
 // What a connection may have to ask the application: a mask.
 enum Asks : std::uint32_t { kAskVerification = 1, kAskServerName = 2 };
@@ -118,6 +117,9 @@ class Connection {
   openssl::FailurePtr schedule_renegotiate(bool abbreviated);
   // SSL_set_shutdown: adds to the state; what was said already is not taken back. Null, or why not, as above.
   openssl::FailurePtr set_shutdown(int state);
+  // The owner has set these, so that a context by name changes nothing about them.
+  void note_own_verification(const openssl::Bytes& session_policy);
+  void set_quiet_shutdown(bool on);
   // Off: a transport that ends between two records after the handshake stands for the peer's close_notify.
   void set_strict_end(bool on);
 
@@ -188,7 +190,7 @@ class Connection {
   // Null: it has no names to choose a context by.
   Naming* naming() const { return naming_.get(); }
   // False: what verifies there cannot wait on this platform.
-  bool context_switched(const ContextChoice& choice);
+  bool context_switched(std::int32_t tag, bool asks);
   // ContextChoice::tag of the context in use; 0: the one that it began with.
   std::int32_t context_tag() const;
 
@@ -236,8 +238,7 @@ class Connection {
   void note_peer_closed();
 
   // connection_suspension.cc
-  bool may_pause() const;
-  void use_names(std::shared_ptr<const ServerNames> names);
+  void use_names(const ConnectionOptions& options);
   Step step_suspended();
   Step resume();
   bool read_may_ask() const;

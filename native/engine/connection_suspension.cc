@@ -44,8 +44,6 @@ FailurePtr Connection::suspended_failure() {
                                 "about it can be changed");
 }
 
-bool Connection::may_pause() const { return suspension_ && (suspension_->may_pause || verification_may_pause(*this)); }
-
 // On OpenSSL's stack.
 void Connection::ask(std::shared_ptr<Subject> subject) {
   const QuestionId id = suspension_->ask(subject);

@@ -32,11 +32,13 @@ std::optional<std::string> alpn_of(const SSL* ssl) {
   return std::string(reinterpret_cast<const char*>(name), size);
 }
 
-// OpenSSL forgets a name that no context was chosen for, if a session was resumed.
+// Where names decide, the one that has decided: OpenSSL tells that of the session that was resumed, or of a second
+// hello.
 std::optional<std::string> servername_of(const Connection& connection) {
-  if (const char* name = SSL_get_servername(connection.ssl(), TLSEXT_NAMETYPE_host_name)) return name;
   const Naming* naming = connection.naming();
-  return naming == nullptr || naming->name.empty() ? std::nullopt : std::optional(naming->name);
+  if (naming != nullptr && !naming->name.empty()) return naming->name;
+  const char* name = SSL_get_servername(connection.ssl(), TLSEXT_NAMETYPE_host_name);
+  return name == nullptr ? std::nullopt : std::optional<std::string>(name);
 }
 
 Negotiated::Finished finished_of(const SSL* ssl, std::size_t (*get)(const SSL*, void*, std::size_t)) {

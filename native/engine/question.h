@@ -43,11 +43,9 @@ struct Answer {
   std::function<int(SSL*)> result;
   // Nobody could decide: the handshake fails, and its failure names the question.
   bool failed = false;
-  // What is asked after this answer may wait in a job.
-  bool may_pause = false;
 
   static Answer of(int result, bool failed = false) {
-    return {[result](SSL*) { return result; }, failed, false};
+    return {[result](SSL*) { return result; }, failed};
   }
 };
 

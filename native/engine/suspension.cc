@@ -29,7 +29,6 @@ QuestionId Suspension::ask(std::shared_ptr<Subject> subject) {
 bool Suspension::answer(QuestionId id, Answer answer) {
   if (open_ != id || id == 0) return false;
   open_ = 0;
-  may_pause |= answer.may_pause;
   answer_ = std::move(answer);
   return true;
 }
@@ -37,6 +36,7 @@ bool Suspension::answer(QuestionId id, Answer answer) {
 int Suspension::take(SSL* ssl) {
   const Answer answer = *std::exchange(answer_, std::nullopt);
   if (answer.failed) failed_ = last_;
+  subject_.reset();
   return answer.result(ssl);
 }
 
@@ -44,6 +44,7 @@ bool Suspension::abandon() {
   abandoned_ = true;
   open_ = 0;
   answer_.reset();
+  subject_.reset();
   return unfinished() && by_ == By::job;
 }
 

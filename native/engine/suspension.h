@@ -26,15 +26,14 @@ class Suspension {
   // In an ASYNC job, or waiting for one: all of the thread are in use.
   bool uses_job() const { return unfinished() && by_ != By::retry; }
   bool wants_job() const { return unfinished() && by_ == By::job_to_come; }
-  // A provider of the system's may pause the job too, to wait for its hardware: it is asked again at once.
-  bool waits_for_nobody() const { return by_ == By::job && open_ == 0; }
+  // It is repeated at once: a provider of the system's pauses jobs too, to wait for its hardware, and a call that needs
+  // a job is left to be repeated in one.
+  bool waits_for_nobody() const { return by_ != By::job_to_come && open_ == 0; }
   Call call() const { return call_; }
   // It is repeated now, or never.
   Call take_call() { return std::exchange(call_, Call::none); }
   // Where a paused SSL_read writes: neither the slab nor JavaScript's memory keeps still for so long.
   std::vector<std::uint8_t> target;
-  // An answer has set what may wait in a job.
-  bool may_pause = false;
 
   // Asked and not answered; 0: none.
   QuestionId open() const { return open_; }
@@ -44,7 +43,7 @@ class Suspension {
   bool abandoned() const { return abandoned_; }
   // Whose answer failed; 0: none.
   QuestionId failed() const { return failed_; }
-  // Of the question that is open, or whose answer was not taken yet.
+  // Of the question that is open, or whose answer was not taken yet: take() and abandon() give it up.
   Subject* subject() const { return subject_.get(); }
 
   QuestionId ask(std::shared_ptr<Subject> subject);

@@ -1,9 +1,13 @@
 // The context of a server's connection by name: what matches, the question for what does not, and renegotiations, in
 // which no client of the suites over sockets changes its name.
+#include <openssl/ssl3.h>
+
 #include <memory>
 #include <string>
 
 #include "engine/callbacks/server_names.h"
+#include "engine/callbacks/verification.h"
+#include "engine/suspension.h"
 #include "test/check.h"
 #include "test/peers.h"
 
@@ -126,9 +130,59 @@ const Register kRenegotiated("server names: a renegotiation keeps its name, and 
       } else {
         CHECK(pair.server.events.failed_count == 1);
         CHECK(pair.server.events.failure->code == "ERR_TLS_UNRECOGNIZED_NAME");
-        CHECK(pair.client.events.failure->alert.description == SSL_AD_UNRECOGNIZED_NAME);
+        CHECK(pair.client.events.failure->alert.description == SSL_AD_ILLEGAL_PARAMETER);
       }
     }
+  }
+  return true;
+});
+
+// A client that changes its name where a HelloRetryRequest, whose random begins so (RFC 8446 section 4.1.3), has come.
+void change_name(int sent, int, int, const void* bytes, std::size_t size, SSL* ssl, void*) {
+  const auto* message = static_cast<const std::uint8_t*>(bytes);
+  constexpr std::size_t kRandom = 6;
+  if (sent == 0 && size > kRandom + 1 && message[0] == SSL3_MT_SERVER_HELLO && message[kRandom] == 0xcf &&
+      message[kRandom + 1] == 0x21) {
+    SSL_set_tlsext_host_name(ssl, "b.example");
+  }
+}
+
+const Register kSecondHello("server names: a second ClientHello has the name of the first one", [] {
+  for (const char* first : {"a.example", "unknown.example", "b.example"}) {
+    const auto names = std::make_shared<ServerNames>();
+    names->add("a.example", make_choice(TLS1_3_VERSION, 1));
+    names->add("b.example", make_choice(TLS1_3_VERSION, 2));
+    NamedPair pair(TLS1_3_VERSION, names, first);
+    SSL_set1_groups_list(pair.server.connection->ssl(), "P-384");
+    SSL_set1_groups_list(pair.client.connection->ssl(), "X25519:P-384");
+    SSL_set_msg_callback(pair.client.connection->ssl(), change_name);
+    const bool same = std::string(first) == "b.example";
+    CHECK(pair.handshake() == same);
+    if (same) continue;
+    CHECK(pair.server.events.failure->code == "ERR_TLS_UNRECOGNIZED_NAME");
+    CHECK(pair.client.events.failure->alert.description == SSL_AD_ILLEGAL_PARAMETER);
+  }
+  return true;
+});
+
+// A verification that waits needs a job, a name that is known needs none before it is known.
+const Register kJob("server names: a context that verifies by asking gets a job, and others do not", [] {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto names = std::make_shared<ServerNames>();
+    ContextChoice asks = make_choice(version, 1);
+    asks.verification = ContextChoice::Verification{SSL_VERIFY_PEER, false, true, {}};
+    names->add("a.example", asks);
+    NamedPair pair(version, names, "a.example");
+    pair.handshake();
+    CHECK(pair.server.connection->uses_job());
+    CHECK(pair.server.events.questions.back().subject->kind() == engine::VerificationSubject::kKind);
+    CHECK(pair.answer(Answer::of(X509_V_OK)));
+    pair.pump();
+    CHECK(pair.server.connection->established());
+    // The report is not kept.
+    CHECK(pair.server.connection->suspension()->subject() == nullptr);
+    NamedPair other(version, names, "other");
+    CHECK(other.handshake() && other.server.events.questions.empty());
   }
   return true;
 });

@@ -19,7 +19,6 @@ bool read_server_name_answer(const Call& call, std::size_t index, engine::Answer
   }
   engine::ContextChoice choice;
   if (!read_context_choice(call.env, call[index], "answer", choice)) return false;
-  answer.may_pause = choice.asks;
   answer.result = [choice = std::move(choice)](SSL* ssl) { return engine::switch_context(ssl, choice); };
   return true;
 }

@@ -1,12 +1,15 @@
 #include "engine/callbacks/server_names.h"
 
+#include <openssl/async.h>
 #include <openssl/tls1.h>
 
 #include <algorithm>
 
+#include "engine/callbacks/verification.h"
 #include "engine/connection.h"
 #include "engine/job.h"
 #include "openssl/library/bytes.h"
+#include "openssl/trust/verification.h"
 
 namespace system_tls::engine {
 
@@ -29,7 +32,8 @@ bool is_ipv4(std::string_view name) {
 
 bool is_host_name(std::string_view name) {
   constexpr std::size_t kLongest = 253;
-  if (name.empty() || name.size() > kLongest || name.front() == '.' || name.find("..") != std::string_view::npos) {
+  if (name.empty() || name.size() > kLongest || name.front() == '.' || name.back() == '.' ||
+      name.find("..") != std::string_view::npos) {
     return false;
   }
   return std::all_of(name.begin(), name.end(), in_host_names) && !is_ipv4(name);
@@ -54,31 +58,36 @@ std::optional<openssl::ByteView> only_entry(openssl::ByteView list) {
   return list.subspan(kHeader);
 }
 
-int refuse(Naming& naming, int* alert) {
-  naming.refused = true;
-  *alert = SSL_AD_UNRECOGNIZED_NAME;
+int refuse(Naming& naming, Naming::Refusal why, int* alert) {
+  naming.refusal = why;
+  // RFC 8446 section 4.1.2: behind a HelloRetryRequest the rest of the ClientHello is the same.
+  *alert = why == Naming::Refusal::changed ? SSL_AD_ILLEGAL_PARAMETER : SSL_AD_UNRECOGNIZED_NAME;
   return SSL_CLIENT_HELLO_ERROR;
 }
 
 int decide(Naming& naming, int result, int* alert) {
   naming.decided = true;
   if (result == kGoOn) return SSL_CLIENT_HELLO_SUCCESS;
-  if (result == SSL_AD_UNRECOGNIZED_NAME) return refuse(naming, alert);
+  if (result == SSL_AD_UNRECOGNIZED_NAME) return refuse(naming, Naming::Refusal::unknown, alert);
   *alert = result;
   return SSL_CLIENT_HELLO_ERROR;
 }
 
-// What was verified, and for whom, holds for the name of the first handshake.
-int check_renegotiation(Naming& naming, SSL* ssl, int* alert) {
+// Of a second ClientHello. What was decided and verified holds for the name of the first one.
+int check_again(Naming& naming, SSL* ssl, int* alert) {
   const std::string name = hello_server_name(ssl).value_or(std::string());
-  naming.renegotiated = true;
-  return name == naming.name ? SSL_CLIENT_HELLO_SUCCESS : refuse(naming, alert);
+  return name == naming.name ? SSL_CLIENT_HELLO_SUCCESS : refuse(naming, Naming::Refusal::changed, alert);
+}
+
+// What verifies in a job needs one, and until now nobody knew: the handshake is driven again, in one.
+int go_on_in_job(const Connection& connection, int decided) {
+  const bool needs_job = verification_may_pause(connection) && ASYNC_get_current_job() == nullptr;
+  return decided == SSL_CLIENT_HELLO_SUCCESS && needs_job ? SSL_CLIENT_HELLO_RETRY : decided;
 }
 
 }  // namespace
 
 void ServerNames::add(const std::string& pattern, ContextChoice choice) {
-  may_pause_ |= choice.asks;
   openssl::acknowledge_names(choice.context->get());
   const bool wildcard = pattern.starts_with("*.");
   (wildcard ? wildcard_ : exact_).insert_or_assign(wildcard ? pattern.substr(2) : pattern, std::move(choice));
@@ -104,23 +113,34 @@ int switch_context(SSL* ssl, const ContextChoice& choice) {
   // Given by the function, perhaps.
   openssl::acknowledge_names(choice.context->get());
   Connection& connection = *Connection::from(ssl);
-  const bool switched = openssl::switch_context(ssl, *choice.context, choice.policy, connection.naming()->name);
-  return switched && connection.context_switched(choice) ? kGoOn : SSL_AD_INTERNAL_ERROR;
+  Naming& naming = *connection.naming();
+  const auto& verification = choice.verification;
+  const bool keeps = naming.own_verification || !verification;
+  if (!keeps) naming.session_policy = verification->session_policy;
+  openssl::SwitchPolicy policy;
+  policy.verify_mode = keeps ? SSL_get_verify_mode(ssl) : verification->mode;
+  policy.verify_continue = keeps ? openssl::goes_on_unverified(ssl) : verification->go_on;
+  policy.session_policy = naming.session_policy;
+  policy.scope = naming.name;
+  policy.own_depth = naming.own_depth;
+  policy.own_quiet_shutdown = naming.own_quiet_shutdown;
+  if (!openssl::switch_context(ssl, *choice.context, policy)) return SSL_AD_INTERNAL_ERROR;
+  const bool asks = keeps ? connection.may_ask(kAskVerification) : verification->asks;
+  return connection.context_switched(choice.tag, asks) ? kGoOn : SSL_AD_INTERNAL_ERROR;
 }
 
 int choose_context(Connection& connection, int* alert) {
   Naming& naming = *connection.naming();
   SSL* ssl = connection.ssl();
-  if (connection.established()) return check_renegotiation(naming, ssl, alert);
-  if (naming.decided) return SSL_CLIENT_HELLO_SUCCESS;
+  if (naming.decided) return check_again(naming, ssl, alert);
   Suspension& suspension = *connection.suspension();
   if (suspension.abandoned()) return decide(naming, SSL_AD_INTERNAL_ERROR, alert);
-  if (suspension.answered()) return decide(naming, suspension.take(ssl), alert);
+  if (suspension.answered()) return go_on_in_job(connection, decide(naming, suspension.take(ssl), alert));
   const std::optional<std::string> name = hello_server_name(ssl);
   if (!name) return decide(naming, kGoOn, alert);
   naming.name = *name;
   if (const ContextChoice* choice = naming.names->find(*name)) {
-    return decide(naming, switch_context(ssl, *choice), alert);
+    return go_on_in_job(connection, decide(naming, switch_context(ssl, *choice), alert));
   }
   if (naming.names->asks && !name->empty()) {
     connection.ask(std::make_shared<ServerNameSubject>(*name));
@@ -129,29 +149,41 @@ int choose_context(Connection& connection, int* alert) {
   return decide(naming, naming.names->rejects ? SSL_AD_UNRECOGNIZED_NAME : kGoOn, alert);
 }
 
-std::string Naming::refusal() const {
-  if (renegotiated) {
-    return "The client renegotiated under another server name than that of its first handshake" +
-           (name.empty() ? std::string() : ", '" + name + "'");
+std::string Naming::refusal_text() const {
+  if (refusal == Refusal::changed) {
+    return "The client sent another server name than in its first ClientHello" +
+           (name.empty() ? std::string() : ", which had '" + name + "'");
   }
   if (name.empty()) return "The client sent a server name that is no name of a host, and unknown ones are refused";
   return "The client asked for the server name '" + name + "', which this server does not have";
 }
 
-void Connection::use_names(std::shared_ptr<const ServerNames> names) {
+void Connection::use_names(const ConnectionOptions& options) {
   set_may_ask(kAskServerName, true);
   openssl::acknowledge_names(SSL_get_SSL_CTX(ssl_.get()));
-  suspension_->may_pause = names->may_pause() && jobs_available();
   naming_ = std::make_unique<Naming>();
-  naming_->names = std::move(names);
+  naming_->names = options.names;
+  naming_->own_depth = options.verify_depth >= 0;
+  naming_->session_policy = options.session_policy;
+}
+
+void Connection::note_own_verification(const openssl::Bytes& session_policy) {
+  if (!naming_) return;
+  naming_->own_verification = true;
+  naming_->session_policy = session_policy;
+}
+
+void Connection::set_quiet_shutdown(bool on) {
+  SSL_set_quiet_shutdown(ssl_.get(), on ? 1 : 0);
+  if (naming_) naming_->own_quiet_shutdown = true;
 }
 
 // On OpenSSL's stack, between the first look at a ClientHello and everything that follows from it: nothing waits,
 // although the call that is being repeated counts as left unfinished until it returns.
-bool Connection::context_switched(const ContextChoice& choice) {
-  if (choice.asks && !jobs_available()) return false;
-  may_ask_ = choice.asks ? may_ask_ | kAskVerification : may_ask_ & ~std::uint32_t{kAskVerification};
-  naming_->tag = choice.tag;
+bool Connection::context_switched(std::int32_t tag, bool asks) {
+  if (asks && !jobs_available()) return false;
+  may_ask_ = asks ? may_ask_ | kAskVerification : may_ask_ & ~std::uint32_t{kAskVerification};
+  naming_->tag = tag;
   if ((observe_ & kObserveKeylog) != 0) openssl::start_keylog(ssl_.get());
   return true;
 }

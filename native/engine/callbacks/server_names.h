@@ -22,10 +22,17 @@ class Connection;
 
 // What a connection is switched to.
 struct ContextChoice {
+  // Whom the context verifies, if it says so; otherwise the connection goes on as it is.
+  struct Verification {
+    int mode = SSL_VERIFY_NONE;
+    bool go_on = false;
+    // It is the application's to decide.
+    bool asks = false;
+    openssl::Bytes session_policy;
+  };
+
   std::shared_ptr<const openssl::Context> context;
-  openssl::ConnectionPolicy policy;
-  // Verification is the application's to decide.
-  bool asks = false;
+  std::optional<Verification> verification;
   // The owner's name for it, never 0.
   std::int32_t tag = 0;
 };
@@ -42,13 +49,10 @@ class ServerNames {
 
   // Of a name in the same form. Null: there is none.
   const ContextChoice* find(std::string_view name) const;
-  // One of them may verify in a job.
-  bool may_pause() const { return may_pause_; }
 
  private:
   std::unordered_map<std::string, ContextChoice> exact_;
   std::unordered_map<std::string, ContextChoice> wildcard_;  // by what follows "*."
-  bool may_pause_ = false;
 };
 
 // An answer's result is 0 (go on), or the alert to send. It has switched the context, or left it.
@@ -68,9 +72,15 @@ struct Naming {
   // The first ClientHello was answered: a second one, behind a HelloRetryRequest or in a renegotiation, changes
   // nothing.
   bool decided = false;
-  bool refused = false;
-  bool renegotiated = false;
-  std::string refusal() const;
+  // Why, if it was refused.
+  enum class Refusal : std::uint8_t { none, unknown, changed } refusal = Refusal::none;
+  // What the owner has set on the connection holds whatever the context.
+  bool own_verification = false;
+  bool own_depth = false;
+  bool own_quiet_shutdown = false;
+  // Of the verification that the connection has now: ConnectionOptions::session_policy.
+  openssl::Bytes session_policy;
+  std::string refusal_text() const;
   // 0: the connection has the context that it began with.
   std::int32_t tag = 0;
 };

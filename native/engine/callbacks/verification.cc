@@ -12,9 +12,9 @@ namespace {
 
 int conclude(Connection& connection, X509_STORE_CTX* store) {
   Suspension& suspension = *connection.suspension();
-  auto& subject = static_cast<VerificationSubject&>(*suspension.subject());
+  openssl::X509StackPtr chain = std::move(static_cast<VerificationSubject&>(*suspension.subject()).chain);
   const int result = suspension.take(connection.ssl());
-  if (subject.chain) X509_STORE_CTX_set0_verified_chain(store, subject.chain.release());
+  if (chain) X509_STORE_CTX_set0_verified_chain(store, chain.release());
   // Also where an error is overruled: the result would contradict the outcome.
   X509_STORE_CTX_set_error(store, result);
   return result == X509_V_OK ? 1 : 0;

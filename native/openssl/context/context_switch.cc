@@ -25,11 +25,12 @@ bool copy_versions(SSL* ssl, SSL_CTX* context) {
 }
 
 // X509_VERIFY_PARAM_set1(3) adds flags and takes none away.
-bool copy_verify_parameters(SSL* ssl, SSL_CTX* context) {
+bool copy_verify_parameters(SSL* ssl, SSL_CTX* context, bool own_depth) {
+  const int depth = own_depth ? SSL_get_verify_depth(ssl) : SSL_CTX_get_verify_depth(context);
   X509_VERIFY_PARAM* own = SSL_get0_param(ssl);
   X509_VERIFY_PARAM_clear_flags(own, X509_VERIFY_PARAM_get_flags(own));
   if (X509_VERIFY_PARAM_set1(own, SSL_CTX_get0_param(context)) != 1) return false;
-  SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(context));
+  SSL_set_verify_depth(ssl, depth);
   return true;
 }
 
@@ -46,17 +47,20 @@ void acknowledge_names(SSL_CTX* context) {
   if (attachment != nullptr) SSL_CTX_set_tlsext_servername_callback(context, attachment->hooks.server_name);
 }
 
-bool switch_context(SSL* ssl, const Context& to, const ConnectionPolicy& policy, std::string_view scope) {
+bool switch_context(SSL* ssl, const Context& to, const SwitchPolicy& policy) {
   SSL_CTX* context = to.get();
+  const int level = SSL_get_security_level(ssl);
+  const bool own_level = level != SSL_CTX_get_security_level(SSL_get_SSL_CTX(ssl));
   if (SSL_set_SSL_CTX(ssl, context) != context) return false;
+  if (own_level) SSL_set_security_level(ssl, level);
   copy_options(ssl, context);
   set_verification(ssl, policy.verify_mode, policy.verify_continue);
-  SSL_set_quiet_shutdown(ssl, SSL_CTX_get_quiet_shutdown(context));
-  return copy_versions(ssl, context) && copy_verify_parameters(ssl, context) && copy_groups(ssl, context) &&
-         SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(context)) == 1 &&
+  if (!policy.own_quiet_shutdown) SSL_set_quiet_shutdown(ssl, SSL_CTX_get_quiet_shutdown(context));
+  return copy_versions(ssl, context) && copy_verify_parameters(ssl, context, policy.own_depth) &&
+         copy_groups(ssl, context) && SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(context)) == 1 &&
          SSL_set_max_early_data(ssl, SSL_CTX_get_max_early_data(context)) == 1 &&
          SSL_set_recv_max_early_data(ssl, SSL_CTX_get_recv_max_early_data(context)) == 1 &&
-         scope_sessions(ssl, scope) &&
+         scope_sessions(ssl, policy.scope) &&
          separate_sessions(ssl, policy.verify_mode, policy.verify_continue, policy.session_policy);
 }
 

@@ -157,7 +157,12 @@ bool separate_sessions(SSL* ssl, int mode, bool go_on, ByteView policy) {
   name.push_back(static_cast<std::uint8_t>(mode));
   name.push_back(go_on ? 1 : 0);
   for (int shift = 0; shift < 32; shift += 8) name.push_back(static_cast<std::uint8_t>(depth >> shift));
-  if (scope != nullptr) name.insert(name.end(), scope->c_str(), scope->c_str() + scope->size() + 1);
+  if (scope != nullptr) {
+    name.insert(name.end(), scope->c_str(), scope->c_str() + scope->size() + 1);
+    // A context that says nothing of verification leaves it to the first one.
+    const Bytes& first = attachment_of(initial_context(ssl))->session_id_context;
+    name.insert(name.end(), first.begin(), first.end());
+  }
   name.insert(name.end(), policy.begin(), policy.end());
   std::uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;

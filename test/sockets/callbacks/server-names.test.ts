@@ -9,6 +9,7 @@ import {
   type OnServerName,
   type OpenSslError,
   type ServerOptions,
+  type Ssl,
   SslContext,
   type SslContextOptions,
   type SslOptions,
@@ -345,6 +346,194 @@ describe('the context by server name', () => {
     });
   });
 
+  describe('and verification', () => {
+    const { ca, client, stranger } = certificates();
+    const required = { requestCert: true, ca: ca.cert } as const;
+    const strict = (more: SslContextOptions = {}) => contextOf('b', { ...required, ...more });
+
+    /** Whether a client without a certificate, or with this one, gets in. */
+    async function admits(running: Running, servername: string, identity?: Identity): Promise<boolean> {
+      const errors = heard(running);
+      const own = identity && { cert: identity.cert, key: identity.key };
+      const socket = await connectTo(running.port, { ...tls12, ...own, servername, rejectUnauthorized: false }).catch(
+        () => null,
+      );
+      if (socket === null) await until(() => errors.length > 0, 'the refusal');
+      else await running.next();
+      socket?.destroy();
+      return socket !== null;
+    }
+
+    it('a context that says nothing of it leaves it as the server, or what replaced its context, wants it', async () => {
+      const secureContext = new SslContext({ ...pair(certificates().server), ca: ca.cert });
+      const running = await startServer({
+        secureContext,
+        requestCert: true,
+        serverNames: {
+          'a.example': { ...pair(identities().a), ca: ca.cert },
+          'x.b.example': contextOf('b', { ca: ca.cert }),
+        },
+        cert: undefined,
+        key: undefined,
+      });
+      running.server.addServerName('c.example', { ...pair(identities().c), ca: ca.cert });
+      for (const name of ['a.example', 'x.b.example', 'c.example', 'other']) {
+        assert.deepEqual([await admits(running, name), await admits(running, name, client)], [false, true], name);
+      }
+      const later = await startServer({ serverNames: { 'a.example': { ...pair(identities().a), ca: ca.cert } } });
+      assert.equal(await admits(later, 'a.example'), true);
+      later.server.setSecureContext({ ...pair(certificates().server), ...required });
+      assert.equal(await admits(later, 'a.example'), false);
+    });
+
+    it('a context that says something has its own, whatever the server says', async () => {
+      for (const lax of [
+        {},
+        { requestCert: false },
+        { rejectUnauthorized: false },
+        { requestCert: true, rejectUnauthorized: false },
+        { verifyMode: 'NONE' },
+      ] as const) {
+        const running = await startServer({ ...lax, serverNames: { 'x.b.example': strict() } });
+        const got = [await admits(running, 'x.b.example'), await admits(running, 'x.b.example', stranger)];
+        assert.deepEqual(got, [false, false], JSON.stringify(lax));
+        assert.equal(await admits(running, 'other'), true);
+      }
+      const asked: string[] = [];
+      const verify = (name: string) => () => {
+        asked.push(name);
+        return true;
+      };
+      const running = await startServer({
+        ...required,
+        verify: verify('first'),
+        serverNames: { 'x.b.example': strict({ verify: verify('own') }) },
+      });
+      assert.equal(await admits(running, 'x.b.example', client), true);
+      assert.deepEqual(asked, ['own']);
+    });
+
+    it('null is nothing that options say', async () => {
+      for (const nothing of [
+        { requestCert: null },
+        { rejectUnauthorized: null },
+        { verify: null },
+        { verifyMode: null },
+      ]) {
+        const own = { ...pair(identities().a), ...nothing, minVersion: null } as unknown as SslContextOptions;
+        const running = await startServer({ ...required, serverNames: { 'a.example': own } });
+        assert.equal(await admits(running, 'a.example'), false, JSON.stringify(nothing));
+      }
+    });
+
+    const ways: ReadonlyArray<readonly [string, Partial<SslOptions>, (ssl: Ssl) => void]> = [
+      ['options', { verifyMode: ['PEER', 'FAIL_IF_NO_PEER_CERT'] }, () => {}],
+      ['a function', { requestCert: true, verify: () => false }, () => {}],
+      ['setVerify()', {}, ssl => ssl.setVerify({ requestCert: true, rejectUnauthorized: true })],
+      ['setVerify() with a function', {}, ssl => ssl.setVerify({ requestCert: true, verify: () => false })],
+      ['setCiphers() with a level', {}, ssl => ssl.setCiphers('ALL:@SECLEVEL=4')],
+    ];
+    for (const [what, options, act] of ways) {
+      it(`what an Ssl says itself, by ${what}, holds under every name`, async () => {
+        for (const named of [pair(identities().a), { ...pair(identities().a), requestCert: false }]) {
+          const context = new SslContext({
+            ...pair(certificates().server),
+            ca: ca.cert,
+            serverNames: { 'a.example': named },
+          });
+          for (const servername of ['a.example', 'other']) {
+            const memory = makePair({
+              serverContext: context,
+              client: { ...tls12, rejectUnauthorized: false, cert: stranger.cert, key: stranger.key },
+              clientSsl: { servername },
+              serverSsl: options,
+            });
+            act(memory.server);
+            await rejected(memory.handshake(), /^/);
+          }
+        }
+      });
+    }
+
+    it('a depth of the server’s own holds under every name', async () => {
+      const running = await startServer({
+        ...required,
+        verifyDepth: 0,
+        serverNames: { 'a.example': pair(identities().a) },
+      });
+      assert.deepEqual(
+        [await admits(running, 'a.example', client), await admits(running, 'other', client)],
+        [true, true],
+      );
+      const memory = makePair({
+        serverContext: new SslContext({
+          ...pair(certificates().server),
+          ca: ca.cert,
+          serverNames: { 'a.example': pair(identities().a) },
+        }),
+        client: { rejectUnauthorized: false },
+        clientSsl: { servername: 'a.example' },
+        serverSsl: { verifyDepth: 0 },
+      });
+      await memory.handshake();
+      assert.equal(memory.server.context.certificate?.subject, 'CN=a');
+    });
+
+    it('that waits under one name, without end and a thousand times, holds up no other', async () => {
+      const running = await startServer({
+        ...tls12,
+        serverNames: {
+          'a.example': pair(identities().a),
+          'x.b.example': { ...pair(identities().b), requestCert: true, verify: () => new Promise<boolean>(() => {}) },
+        },
+      });
+      const waiting = Array.from({ length: 1_100 }, () =>
+        connectTo(running.port, {
+          ...tls12,
+          servername: 'x.b.example',
+          cert: client.cert,
+          key: client.key,
+          rejectUnauthorized: false,
+        }).catch(() => null),
+      );
+      await until(() => running.server.connections >= 1_100, 'all of them');
+      assert.equal(await met(running.port, 'a.example'), 'CN=a');
+      assert.equal(await met(running.port, 'other'), 'CN=localhost');
+      running.server.closeAllConnections();
+      await Promise.all(waiting);
+    });
+  });
+
+  it('tells its name in one form, and its context to the end', async () => {
+    const running = await startServer({ ...tls12, serverNames: names() });
+    const first = await connectTo(running.port, { ...tls12, servername: 'A.Example', rejectUnauthorized: false });
+    const served = await running.next();
+    assert.equal(served.ssl.servername, 'a.example');
+    const session = await sessionOf(first, served);
+    const closed = once(served.ssl, 'close').then(() => served.ssl.context.certificate?.subject);
+    served.destroy();
+    assert.equal(await within(closed, 'the end'), 'CN=a');
+    await connectTo(running.port, { ...tls12, servername: 'a.EXAMPLE', session, rejectUnauthorized: false });
+    const again = await running.next();
+    assert.deepEqual([again.ssl.sessionReused, again.ssl.servername], [true, 'a.example']);
+  });
+
+  it('leaves a quiet shutdown that was set on the connection', async () => {
+    const running = await startServer({
+      onServerName: (_name, { ssl }) => {
+        ssl.quietShutdown = true;
+        return contextOf('a');
+      },
+    });
+    const socket = await connectTo(running.port, { servername: 'x', rejectUnauthorized: false });
+    const ends = once(socket, 'error');
+    const served = await running.next();
+    assert.equal(served.ssl.quietShutdown, true);
+    served.end();
+    // No close_notify: a truncation.
+    assert.equal(((await within(ends, 'the end')) as [OpenSslError])[0].code, codes.unexpectedEof);
+  });
+
   describe('changed while the server runs', () => {
     it('adds, replaces and removes; connections that there are keep theirs', async () => {
       const running = await startServer({ ...tls12, clientRenegotiation: true });
@@ -482,6 +671,7 @@ describe('the context by server name', () => {
       ['with U-labels', serverNameList('bücher.example'), 'ServerHello', unrecognizedName],
       ['of dots', serverNameList('..'), 'ServerHello', unrecognizedName],
       ['of one dot', serverNameList('.'), 'ServerHello', unrecognizedName],
+      ['with two dots at its end', serverNameList('a.example..'), 'ServerHello', unrecognizedName],
       ['with a dot before it', serverNameList('.a.example'), 'ServerHello', unrecognizedName],
       ['with a blank', serverNameList('a .example'), 'ServerHello', unrecognizedName],
       ['with a star', serverNameList('*.b.example'), 'ServerHello', unrecognizedName],
@@ -639,6 +829,10 @@ describe('the context by server name', () => {
     const server = (options: unknown) =>
       createServer({ ...pair(certificates().server), ...(options as ServerOptions) });
     const wrong: ReadonlyArray<readonly [string, unknown, string]> = [
+      ['a Map', { serverNames: new Map([['a.example', {}]]) }, codes.wrongType],
+      ['bytes', { serverNames: { 'a.example': Buffer.from('a certificate') } }, codes.wrongType],
+      ['no certificate', { serverNames: { 'a.example': { minVersion: 'TLSv1.3' } } }, codes.wrongValue],
+      ['a key log', { serverNames: { 'a.example': { keylogFile: 'keys' } } }, codes.wrongValue],
       ['no object', { serverNames: 7 }, codes.wrongType],
       ['a name of blanks', { serverNames: { 'a b': {} } }, codes.wrongValue],
       ['an empty name', { serverNames: { '': {} } }, codes.wrongValue],
@@ -676,6 +870,30 @@ describe('the context by server name', () => {
       thrown(() => new SslContext({ method: 'DTLS', onServerName: () => null }), 'ERR_TLS_DTLS');
       const dtls = { ...pair(certificates().server), unknownServerName: 'reject' } as const;
       thrown(() => createDtlsServer(dtls), 'ERR_TLS_DTLS');
+      const secureContext = new SslContext({ ...pair(certificates().server), method: 'DTLS' });
+      thrown(() => createDtlsServer({ secureContext, serverNames: names() }), 'ERR_TLS_DTLS');
+    });
+
+    it('beside a ready context with names go before its own, one by one', async () => {
+      const secureContext = new SslContext({
+        ...pair(certificates().server),
+        serverNames: { 'a.example': pair(identities().a), 'x.b.example': pair(identities().b) },
+        onServerName: () => null,
+      });
+      const running = await startServer({
+        secureContext,
+        serverNames: { 'a.example': pair(identities().c) },
+        unknownServerName: 'reject',
+      });
+      const { server, port } = running;
+      assert.deepEqual([await met(port, 'a.example'), await met(port, 'x.b.example')], ['CN=c', 'CN=b']);
+      assert.equal((await refusal(port, 'other')).alert?.name, 'unrecognized_name');
+      server.setSecureContext({
+        ...pair(certificates().server),
+        unknownServerName: 'default',
+        onServerName: null as never,
+      });
+      assert.deepEqual([await met(port, 'a.example'), await met(port, 'other')], ['CN=c', 'CN=localhost']);
     });
 
     it('beside a ready context names have their own options', async () => {
