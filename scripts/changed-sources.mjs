@@ -58,8 +58,30 @@ export function concernedSources(changed, includes) {
   return [...concerned].sort();
 }
 
+/**
+ * The files of a diff in which more than the place of includes has changed: whoever was only moved, or follows others that
+ * were, has been looked at where it was.
+ * @param {string} diff  of `git diff -M --unified=0`
+ * @returns {string[]}  by their new names
+ */
+export function changedFiles(diff) {
+  const files = diff.split(/^diff --git /m).slice(1);
+  return files.flatMap(text => {
+    const name = text.match(/^\+\+\+ b\/(.+)$/m)?.[1];
+    const lines = text.split('\n').filter(line => /^[+-](?![+-]{2} )/.test(line));
+    const counts = lines.some(line => line.slice(1).trim() !== '' && !/^[+-]\s*#\s*include\b/.test(line));
+    return name !== undefined && counts ? [name] : [];
+  });
+}
+
 /** @param {string[]} args */
-const git = args => execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+const git = args =>
+  execFileSync('git', args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    maxBuffer: 256 * 1024 * 1024,
+  });
 
 /** Where the change began. @param {NodeJS.ProcessEnv} env */
 function base(env) {
@@ -79,7 +101,7 @@ function base(env) {
 export function sourcesOfChange(env = process.env) {
   const from = base(env);
   if (from === undefined) return undefined;
-  const changed = git(['diff', '--name-only', from, '--', 'native', '.clang-tidy']).split('\n');
+  const changed = changedFiles(git(['diff', '-M', '--unified=0', '--no-color', from, '--', 'native', '.clang-tidy']));
   if (changed.includes('.clang-tidy')) return undefined;
   const files = filesBelow(['native']).filter(file => /\.(h|cc)$/.test(file) && !file.startsWith('native/test/'));
   const includes = new Map(files.map(file => [file, includedFiles(readFileSync(path.join(root, file), 'utf8'))]));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { concernedSources, includedFiles, sourcesOfChange } from '#scripts/changed-sources.mjs';
+import { changedFiles, concernedSources, includedFiles, sourcesOfChange } from '#scripts/changed-sources.mjs';
 import { needs } from '../../support/capabilities.ts';
 
 describe('the sources that a change concerns', () => {
@@ -41,6 +41,41 @@ describe('the sources that a change concerns', () => {
       includedFiles('#include "io/a.h"\n  #  include "engine/b.h"\n#include <uv.h>\n// #include "io/c.h"\n'),
       ['native/io/a.h', 'native/engine/b.h'],
     );
+  });
+
+  it('are not those that were moved, or include what was', () => {
+    const diff = [
+      'diff --git a/native/io/a.cc b/native/io/new/a.cc',
+      'similarity index 98%',
+      'rename from native/io/a.cc',
+      'rename to native/io/new/a.cc',
+      '--- a/native/io/a.cc',
+      '+++ b/native/io/new/a.cc',
+      '@@ -1 +1,2 @@',
+      '-#include "io/a.h"',
+      '+#include "io/new/a.h"',
+      '+',
+      'diff --git a/native/io/b.cc b/native/io/b.cc',
+      '--- a/native/io/b.cc',
+      '+++ b/native/io/b.cc',
+      '@@ -1 +1 @@',
+      '-#include "io/a.h"',
+      '+#include "io/new/a.h"',
+      '@@ -9 +9 @@',
+      '---count;',
+      '+count -= 1;',
+      'diff --git a/native/io/gone.cc b/native/io/gone.cc',
+      '--- a/native/io/gone.cc',
+      '+++ /dev/null',
+      '@@ -1 +0,0 @@',
+      '-int gone;',
+      'diff --git a/native/io/c.h b/native/io/new/c.h',
+      'similarity index 100%',
+      'rename from native/io/c.h',
+      'rename to native/io/new/c.h',
+      '',
+    ].join('\n');
+    assert.deepEqual(changedFiles(diff), ['native/io/b.cc']);
   });
 
   it('are all, where nobody knows what changed', () => {
