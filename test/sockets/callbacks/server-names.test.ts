@@ -281,12 +281,12 @@ describe('the context by server name', () => {
   });
 
   it('leaves a server without names as it is: a certificate for TLS 1.2 alone is served on TLS 1.2', async () => {
-    const old = issue('sni-old', { key: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:brainpoolP256r1'] });
+    const old = issue('sni-old', { key: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp256k1'] });
     const { port } = await startServer({ cert: old.cert, key: old.key, securityLevel: 0 });
     const socket = await connectTo(port, {
       rejectUnauthorized: false,
       securityLevel: 0,
-      ecdhCurve: 'P-256:brainpoolP256r1',
+      ecdhCurve: 'P-256:secp256k1',
     });
     assert.equal(socket.ssl.version, 'TLSv1.2');
   });
