@@ -658,7 +658,12 @@ export class Ssl extends SslState implements Sink {
 
   /** @internal */
   [onQuestion](kind: QuestionKindType, subject: unknown): NativeAnswer | PromiseLike<NativeAnswer> {
-    return kind === QuestionKind.Verify ? this.#decide(subject as NativeVerifyReport) : this.#name(subject as string);
+    switch (kind) {
+      case QuestionKind.Verify:
+        return this.#decide(subject as NativeVerifyReport);
+      case QuestionKind.ServerName:
+        return this.#name(subject as string);
+    }
   }
 
   #decide(report: NativeVerifyReport): number | PromiseLike<number> {

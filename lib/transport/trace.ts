@@ -1,5 +1,5 @@
 // Native events as lines of NODE_DEBUG.
-import type { NativeConnection, NativeFailure } from '../../types/binding.d.ts';
+import type { NativeConnection, NativeFailure, QuestionKind as QuestionKindType } from '../../types/binding.d.ts';
 import { alertLevel, alertName } from '../errors/alerts.ts';
 import { EventKind, QuestionKind } from '../native/constants.ts';
 import { binding } from '../native/load-binding.ts';
@@ -24,6 +24,11 @@ function info(native: NativeConnection, where: number, state: unknown): string |
   return (where & loop) !== 0 ? `state: ${state}` : undefined;
 }
 
+const questions: Readonly<Record<QuestionKindType, string>> = {
+  [QuestionKind.Verify]: 'whether the peer is accepted',
+  [QuestionKind.ServerName]: 'for the context of a name',
+};
+
 const failure = (payload: unknown): string => {
   const { code, message, errors } = payload as NativeFailure;
   return [code, message, errors.at(-1)?.reason].filter(part => part !== undefined).join(': ');
@@ -43,7 +48,7 @@ export function traced(native: NativeConnection, kind: number, a: number, b: num
     case EventKind.End:
       return a === 0 ? "the peer's close_notify" : undefined;
     case EventKind.Question:
-      return `asks ${b === QuestionKind.Verify ? 'who verifies' : 'for the context of a name'}`;
+      return `asks ${questions[b as QuestionKindType]}`;
     case EventKind.SendingFailed:
       return `nothing more can be sent: ${failure(binding.payload(a))}`;
     case EventKind.Failed:

@@ -237,8 +237,10 @@ class Connection {
   void tell_failure();
   void note_peer_closed();
 
-  // connection_suspension.cc
+  // callbacks/server_names.cc
   void use_names(const ConnectionOptions& options);
+
+  // connection_suspension.cc
   Step step_suspended();
   Step resume();
   bool read_may_ask() const;

@@ -19,7 +19,10 @@ const char* before_handshake(const Operation& operation) {
   if (operation.is<Operation::ClientCertificate>()) {
     return "Asking for a client certificate needs a completed handshake: await accept() first";
   }
-  return "shutdown() needs a completed handshake: there is nothing to close yet; use close()";
+  if (operation.is<Operation::Shutdown>()) {
+    return "shutdown() needs a completed handshake: there is nothing to close yet; use close()";
+  }
+  return "This needs a completed handshake: await connect(), accept() or handshake() first";
 }
 
 Step run_too_early(Connection& connection, const Operation& operation) {
@@ -44,7 +47,8 @@ Step run_sending(Connection& connection, const Operation& operation) {
   if (const auto* update = std::get_if<Operation::KeyUpdate>(&operation.what)) {
     return key_update_sent(connection, operation.id, update->request_peer);
   }
-  // The others end when the peer has answered: their PeerWait is registered already.
+  // It ends when the peer has answered; otherwise with the last byte.
+  if (!connection.queue().waits_for_peer(operation.id)) return done(connection);
   connection.queue().leave();
   return Step::progress;
 }

@@ -53,6 +53,21 @@ describe('the documents', () => {
       .map(file => `docs/${file}`),
   ];
 
+  it('name functions in the files beside them', () => {
+    // In the walk-throughs: `name()` in `path`, or in one of several.
+    const rows = read('CONTRIBUTING.md').match(/^\| .*\(\)`.*\|$/gm) ?? [];
+    assert.ok(rows.length > 10, 'the search finds what there is');
+    const missing = rows.flatMap(row => {
+      const files = [...row.matchAll(/`((?:lib|native|types|test)\/[\w./-]+\.\w+)`/g)].map(([, file = '']) => file);
+      if (files.length === 0) return [];
+      const text = files.map(read).join('\n');
+      return [...row.matchAll(/`(?:\w+::)?(\w+)\(\)`/g)].flatMap(([, name = '']) =>
+        text.includes(`${name}(`) ? [] : `${name} in ${files.join(', ')}`,
+      );
+    });
+    assert.deepEqual(missing, []);
+  });
+
   it('name files and folders of this repository that exist', () => {
     const named = documents.flatMap(file =>
       [...read(file).matchAll(/`((?:lib|native|types|test|scripts|examples|bench|docs)\/[\w./-]*)`/g)].map(
@@ -60,6 +75,15 @@ describe('the documents', () => {
       ),
     );
     assert.ok(named.length > 60, 'the search finds what there is');
+    // The layers of native/ are also named without it.
+    const layers = documents.flatMap(file =>
+      [...read(file).matchAll(/`((?:engine|io|openssl|binding)\/[\w./-]*)`/g)].map(([, path = '']) => ({
+        file,
+        path: `native/${path}`,
+      })),
+    );
+    assert.ok(layers.length > 10, 'the search finds them');
+    named.push(...layers);
     // test/alone/ has no files at times.
     const absent = named.filter(({ path }) => path !== 'test/alone/' && !exists(path));
     assert.deepEqual(absent, []);
