@@ -55,4 +55,9 @@ export const steps = [
   },
   { name: 'prebuild', shows: 'the binary that ships can be made', run: ['prebuild'] },
   { name: 'package', shows: 'the package, installed by a stranger without a compiler', run: ['test:package'] },
+  {
+    name: 'installed',
+    shows: 'the tests on the installed package: the binary, the files and the exports that ship',
+    run: ['test:installed'],
+  },
 ];

@@ -10,7 +10,7 @@ import { environment, root, run } from './run.mjs';
 import { plan, quick, slowFolders, testFiles } from './suites.mjs';
 
 /** @typedef {import('./suites.mjs').Job} Job */
-/** @typedef {{ node?: string | undefined, env?: NodeJS.ProcessEnv | undefined }} Where */
+/** @typedef {{ node?: string | undefined, env?: NodeJS.ProcessEnv | undefined, folder?: string | undefined }} Where */
 /** @typedef {{ end: number | string, output: string, counts: ReturnType<typeof conclusion>['counts'] }} Outcome */
 
 // Half of the time is waiting: for timers of DTLS, for idle connections, for other programs.
@@ -36,12 +36,12 @@ const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
  * @param {Job} job  @param {string} folder  for its files  @param {Where} where
  * @returns {Promise<Outcome>}
  */
-export function runJob(job, folder, { node = process.execPath, env = {} }) {
+export function runJob(job, folder, { node = process.execPath, env = {}, folder: cwd = root }) {
   const [log, countsFile] = [path.join(folder, 'log'), path.join(folder, 'counts.json')];
   const output = openSync(log, 'w');
   const colour = process.stdout.isTTY ? ['--color'] : ['--no-color'];
   const child = spawn(node, mochaCommand([...colour, ...job.files.map(compiled)]), {
-    cwd: root,
+    cwd,
     env: environment({
       ...env,
       ...(job.threads ? { SYSTEM_TLS_TEST_IO: 'threads' } : {}),
@@ -96,7 +96,7 @@ function makeCertificates(folder, { node = process.execPath, env = {} }) {
  * @param {string[]} files  as test/sockets/stream/http.test.ts
  * @param {Where} [where]
  */
-export async function runSuites(files, { node, env } = {}) {
+export async function runSuites(files, { node, env, folder: cwd } = {}) {
   const begin = performance.now();
   const counts = new Counts();
   /** @type {string[]} */
@@ -105,7 +105,11 @@ export async function runSuites(files, { node, env } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'system-tls-suites-'));
   for (const signal of signals) process.on(signal, endAll);
   try {
-    const where = { node, env: { ...env, ...makeCertificates(path.join(folder, 'certificates'), { node, env }) } };
+    const where = {
+      node,
+      folder: cwd,
+      env: { ...env, ...makeCertificates(path.join(folder, 'certificates'), { node, env }) },
+    };
     const work = async (/** @type {Job} */ job) => {
       const since = performance.now();
       const outcome = await runJob(job, mkdtempSync(path.join(folder, 'job-')), where);

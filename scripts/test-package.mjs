@@ -16,7 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
-import { npm, root, Stop } from './run.mjs';
+import { pack } from './pack.mjs';
+import { root, Stop } from './run.mjs';
 import { runMain } from './setup.mjs';
 
 const counts = { passed: 0, failed: 0 };
@@ -84,14 +85,6 @@ function runBare(command, args, cwd, PATH) {
       `${command} ${args.join(' ')}: ${result.status ?? result.signal}\n${result.stdout}${result.stderr}`,
     );
   return result.stdout;
-}
-
-/** @param {string} folder */
-function pack(folder) {
-  if (npm(['pack', '--pack-destination', folder], { quiet: true }) !== 0) throw new Stop('npm pack failed');
-  const tarball = readdirSync(folder).find(file => file.endsWith('.tgz'));
-  if (!tarball) throw new Stop('npm pack made no file');
-  return path.join(folder, tarball);
 }
 
 const identify = `const { openssl } = await import('system-tls');
