@@ -1,11 +1,11 @@
 // Verification by a function of the application's: options, the question in its terms, its answer in OpenSSL's.
 import { createHash, randomUUID, X509Certificate } from 'node:crypto';
 import type { NativeVerifyReport } from '../../types/binding.d.ts';
-import { invalidArgType, invalidArgValue, invalidReturnValue, tlsError } from '../base/coded-error.ts';
-import { isThenable } from '../base/thenable.ts';
+import { invalidArgType, invalidArgValue, invalidReturnValue } from '../base/coded-error.ts';
 import { optionalString } from '../base/validate.ts';
 import { verifyResultCode } from '../errors/codes.ts';
 import { makeVerifyResult, nameMismatches, type VerifyResult } from '../errors/errors.ts';
+import { answerFrom, functionFailed } from './answer.ts';
 import type { CallbackRequest } from './request.ts';
 import type { VerifierOptions, Verify, VerifyCallback, VerifyFinding, VerifyRequest } from './verification.ts';
 
@@ -163,11 +163,6 @@ function resultOf(answer: unknown, found: number, name: string): number {
   throw invalidReturnValue(name, "true, false or the name of a verification error such as 'CERT_REVOKED'", answer);
 }
 
-function failed(name: string, where: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message : String(error);
-  return tlsError('ERR_TLS_VERIFY_CALLBACK', `${where}: the function ${name} failed: ${reason}`, { cause: error });
-}
-
 interface Asking {
   /** For messages. */
   readonly name: string;
@@ -176,20 +171,10 @@ interface Asking {
 
 /** X509_V_..., at once if `call` answers at once. */
 function resultFrom(call: () => unknown, found: number, { name, where }: Asking): number | Promise<number> {
-  let answer: unknown;
-  let later: boolean;
-  try {
-    answer = call();
-    later = isThenable(answer);
-  } catch (error) {
-    throw failed(name, where, error);
-  }
-  if (!later) return resultOf(answer, found, name);
-  return new Promise(resolve => resolve(answer)).then(
-    value => resultOf(value, found, name),
-    error => {
-      throw failed(name, where, error);
-    },
+  return answerFrom(
+    call,
+    answer => resultOf(answer, found, name),
+    error => functionFailed('ERR_TLS_VERIFY_CALLBACK', `${where}: the function ${name} failed`, error),
   );
 }
 

@@ -1,7 +1,7 @@
 // The contexts that a server's connections may be switched to, as native code has them, and the question for more.
 import type { NativeContextChoice, NativeServerNames, NativeSharedOptions } from '../../types/binding.d.ts';
-import { invalidArgValue, invalidReturnValue, tlsError } from '../base/coded-error.ts';
-import { isThenable } from '../base/thenable.ts';
+import { invalidArgValue, invalidReturnValue } from '../base/coded-error.ts';
+import { answerFrom, functionFailed } from '../callbacks/answer.ts';
 import type { CallbackRequest } from '../callbacks/request.ts';
 import type { VerifyPolicy } from '../callbacks/verify-mode.ts';
 import { type ContextInternals, type ContextNames, contextArgument, SslContext } from '../context/context.ts';
@@ -102,23 +102,16 @@ export class ServerNames {
    * @param where - the connection, for messages
    */
   ask(name: string, request: CallbackRequest, where: string): Choice | number | Promise<Choice | number> {
-    const failed = (error: unknown): Error => {
-      const reason = error instanceof Error ? error.message : String(error);
-      const message = `${where}: the function onServerName failed for '${name}': ${reason}`;
-      return tlsError('ERR_TLS_SERVER_NAME_CALLBACK', message, { cause: error });
-    };
-    let answer: unknown;
-    try {
-      answer = this.#names.ask?.(name, request);
-      if (!isThenable(answer)) return this.#answered(answer);
-    } catch (error) {
-      throw failed(error);
-    }
-    return new Promise(resolve => resolve(answer))
-      .then(value => this.#answered(value))
-      .catch(error => {
+    const what = `${where}: the function onServerName failed for '${name}'`;
+    const failed = (error: unknown): Error => functionFailed('ERR_TLS_SERVER_NAME_CALLBACK', what, error);
+    const use = (answer: unknown): Choice | number => {
+      try {
+        return this.#answered(answer);
+      } catch (error) {
         throw failed(error);
-      });
+      }
+    };
+    return answerFrom(() => this.#names.ask?.(name, request), use, failed);
   }
 
   #answered(answer: unknown): Choice | number {

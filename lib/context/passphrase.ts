@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import type { NativeCredentials } from '../../types/binding.d.ts';
 import { invalidArgType, invalidReturnedSecret, tlsError } from '../base/coded-error.ts';
 import { isThenable } from '../base/thenable.ts';
+import { functionFailed } from '../callbacks/answer.ts';
 import { binding } from '../native/load-binding.ts';
 
 /** What is locked. */
@@ -25,12 +26,8 @@ export function passphraseOption(value: unknown): Uint8Array | PassphraseCallbac
   return Buffer.from(value);
 }
 
-function failed(name: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message : String(error);
-  return tlsError('ERR_TLS_PASSPHRASE_CALLBACK', `the function passphrase failed for ${name}: ${reason}`, {
-    cause: error,
-  });
-}
+const failed = (name: string, error: unknown): Error =>
+  functionFailed('ERR_TLS_PASSPHRASE_CALLBACK', `the function passphrase failed for ${name}`, error);
 
 function call(callback: PassphraseCallback, name: string): unknown {
   try {

@@ -1,4 +1,5 @@
 // Two connections in memory, with a hand on every byte between them.
+import assert from 'node:assert/strict';
 import { constants } from 'node:crypto';
 import { Bio, Ssl, SslContext, type SslContextOptions, type SslOptions } from 'system-tls';
 import { certificates } from './certificates.ts';
@@ -211,4 +212,16 @@ export function makePair(options: PairOptions = {}): MemoryPair {
 
 export async function connectedPair(options: PairOptions & PumpOptions = {}): Promise<MemoryPair> {
   return makePair(options).handshake(options);
+}
+
+/** Data comes through in both directions. */
+export async function stillCarries(pair: MemoryPair): Promise<void> {
+  for (const [from, to] of [
+    [pair.client, pair.server],
+    [pair.server, pair.client],
+  ] as const) {
+    const read = to.read();
+    await from.write(Buffer.from('still here'));
+    assert.equal(String(await pair.during(read)), 'still here');
+  }
 }

@@ -2,22 +2,19 @@ import assert from 'node:assert/strict';
 import { pattern, readAtLeast } from '../../support/bytes.ts';
 import { codes } from '../../support/codes.ts';
 import { rejected, thrown } from '../../support/errors.ts';
-import { all, connectedPair, type MemoryPair, makePair, tls12, tls13 } from '../../support/memory-pair.ts';
+import {
+  all,
+  connectedPair,
+  type MemoryPair,
+  makePair,
+  stillCarries,
+  tls12,
+  tls13,
+} from '../../support/memory-pair.ts';
 import { handshakeType, trace } from '../../support/trace.ts';
 import { patience, turns, until, watch, within } from '../../support/wait.ts';
 
 const keyUpdate = handshakeType.keyUpdate;
-
-async function stillCarries(pair: MemoryPair): Promise<void> {
-  for (const [from, to] of [
-    [pair.client, pair.server],
-    [pair.server, pair.client],
-  ] as const) {
-    const read = to.read();
-    await from.write(Buffer.from('still here'));
-    assert.equal(String(await pair.during(read)), 'still here');
-  }
-}
 
 const sides = [
   ['client', 'server'],

@@ -10,6 +10,7 @@ import {
   type MemoryPair,
   makePair,
   type PairOptions,
+  stillCarries,
   tls12,
   tls13,
 } from '../../support/memory-pair.ts';
@@ -20,17 +21,6 @@ import { sleep, turns, watch } from '../../support/wait.ts';
 const allowed: PairOptions = { both: tls12, server: { clientRenegotiation: true } };
 /** A client that answers a HelloRequest with the warning no_renegotiation. */
 const refusing: PairOptions = { both: tls12, client: { secureOptions: constants.SSL_OP_NO_RENEGOTIATION } };
-
-async function stillCarries(pair: MemoryPair): Promise<void> {
-  for (const [from, to] of [
-    [pair.client, pair.server],
-    [pair.server, pair.client],
-  ] as const) {
-    const read = to.read();
-    await from.write(Buffer.from('still here'));
-    assert.equal(String(await pair.during(read)), 'still here');
-  }
-}
 
 /** Keeps the other side at its work: a renegotiation is driven by reading. */
 function reading(pair: MemoryPair, side: 'client' | 'server') {
