@@ -112,6 +112,8 @@ function handshakes() {
   const resume = { ...common.load, resume: '1' };
   return [
     { ...common, name: 'handshake P-256' },
+    // With six accessors read in the handler of each connection.
+    { ...common, name: 'accessors P-256', contestants: [onThreads, 'node'].map(peer => ({ peer, api: 'accessors' })) },
     { ...common, name: 'handshake RSA-2048', key: 'RSA-2048' },
     { ...common, name: 'handshake resumed', load: resume, resumed: true },
     { ...common, name: 'handshake mutual', mutual: true },

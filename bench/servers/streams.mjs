@@ -109,9 +109,29 @@ function echo(socket) {
   });
 }
 
+/** What a framework reads of each connection. @param {any} socket */
+const facts = socket => (socket.getProtocol === undefined ? ourFacts(socket) : nodeFacts(socket));
+const nodeFacts = (/** @type {any} */ socket) => [
+  socket.getProtocol(),
+  socket.getCipher().name,
+  socket.alpnProtocol,
+  socket.servername,
+  socket.isSessionReused(),
+  socket.authorized,
+];
+const ourFacts = (/** @type {any} */ { ssl, authorized }) => [
+  ssl.version,
+  ssl.cipher.name,
+  ssl.alpnProtocol,
+  ssl.servername,
+  ssl.sessionReused,
+  authorized,
+];
+
 /** @param {Socket} socket */
 export function work(socket) {
   socket.on('error', ignore);
+  if (options.api === 'accessors') facts(socket);
   done.handshakes++;
   switch (options.mode) {
     case 'sink':
