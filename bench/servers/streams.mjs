@@ -109,23 +109,14 @@ function echo(socket) {
   });
 }
 
-/** What a framework reads of each connection. @param {any} socket */
-const facts = socket => (socket.getProtocol === undefined ? ourFacts(socket) : nodeFacts(socket));
-const nodeFacts = (/** @type {any} */ socket) => [
+/** What a framework reads of each connection: both have it. @param {any} socket */
+const facts = socket => [
   socket.getProtocol(),
-  socket.getCipher().name,
+  socket.getCipher()?.name,
   socket.alpnProtocol,
   socket.servername,
   socket.isSessionReused(),
   socket.authorized,
-];
-const ourFacts = (/** @type {any} */ { ssl, authorized }) => [
-  ssl.version,
-  ssl.cipher.name,
-  ssl.alpnProtocol,
-  ssl.servername,
-  ssl.sessionReused,
-  authorized,
 ];
 
 /** @param {Socket} socket */

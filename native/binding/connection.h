@@ -125,7 +125,7 @@ class ConnectionHandle {
   napi_value schedule(napi_env env, const std::function<openssl::FailurePtr(engine::Connection&)>& what);
   openssl::FailurePtr transport_refused();
   std::optional<io::Address> find_local_address() const;
-  openssl::FailurePtr use_socket(io::Fd& fd, bool sole);
+  openssl::FailurePtr use_socket(io::Fd& fd, bool sole, bool accepted);
 
   // Outlives the SSL: its SSL_CTX has callbacks that use what the Context holds.
   std::shared_ptr<const openssl::Context> context_;

@@ -65,14 +65,16 @@ napi_value ConnectionHandle::take_failure(const Call& call) {
   return failure ? failure_to_object(call.env, *failure) : null(call.env);
 }
 
-FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole) {
+FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole, bool accepted) {
   if (!access_->remote()) {
     const Entry entry(access_->delivery());
     return access_->local().set_socket(fd, sole);
   }
   // The thread's loop would not notice that the environment's polls it, for node, say, under whom it must not be
-  // closed.
-  if (FailurePtr failure = io::FdPoll::probe(*access_->delivery().reactor(), fd.get())) return failure;
+  // closed. What a listener has accepted nobody else knows.
+  if (!accepted) {
+    if (FailurePtr failure = io::FdPoll::probe(*access_->delivery().reactor(), fd.get())) return failure;
+  }
   has_socket_ = true;
   if (auto local = io::local_address(fd.get())) local_address_ = std::make_unique<const io::Address>(std::move(*local));
   access_->run([fd = std::move(fd), sole](io::Channel& channel) mutable {
@@ -91,13 +93,13 @@ napi_value ConnectionHandle::set_fd(const Call& call) {
   bool sole = false;
   if (!call.read(0, "fd", fd) || !call.read(1, "close", take) || !call.read(2, "sole", sole)) return nullptr;
   // Of a listener: from here on the caller's, and ours if this succeeds.
-  access_->delivery().reactor()->offered().take(fd).release();
+  const bool accepted = access_->delivery().reactor()->offered().take(fd).release() >= 0;
   FailurePtr failure = transport_refused();
   if (!failure) {
     io::Fd owned = dtls_ ? io::adopt_datagram_socket(fd, take, failure) : io::adopt_stream_socket(fd, take, failure);
     if (owned) {
       peer_ = io::peer_name(owned.get());
-      failure = use_socket(owned, sole);
+      failure = use_socket(owned, sole, accepted && take);
     }
     // Refused: perhaps it is polled by somebody else, under whom it must not be closed.
     if (failure && take) owned.release();
