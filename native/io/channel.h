@@ -149,6 +149,7 @@ class Channel : public engine::Events,
   void note_moved() { moved_at_.store(uv_now(reactor_->loop()), std::memory_order_relaxed); }
   void arm_retransmission(bool active);
   void receive_input();
+  bool worth_drawing() const;
   void draw_input();
   void pump_input(std::span<const std::uint8_t> enc);
   void deliver_meanwhile();
@@ -182,8 +183,6 @@ class Channel : public engine::Events,
   std::uint64_t last_read_batch_ = 0;
   std::uint64_t fill_batch_ = 0;  // which tells what the flow's own memory was filled with; 0: it may be filled
   bool pumping_ = false;
-  // Much came at the last time, in large records.
-  bool bulk_ = false;
   std::atomic<std::uint64_t> moved_at_ = 0;
   bool user_ref_ = true;
   bool active_ = false;

@@ -29,7 +29,7 @@ void Channel::receive_input() {
     pump_input({});
     return;
   }
-  if (bulk_ && transport_->source() != nullptr) {
+  if (worth_drawing()) {
     draw_input();
     return;
   }
@@ -47,7 +47,7 @@ void Channel::pump_input(std::span<const std::uint8_t> enc) {
   in->reclaim();
   const std::size_t received = enc.empty() ? in->drawn() : enc.size();
   if (received != 0) note_moved();
-  bulk_ = received >= kBulk && in->largest() >= kBulk / 4;
+  reactor_->note_input(this, received >= kBulk && in->largest() >= kBulk / 4);
   settle();
 }
 
@@ -64,6 +64,11 @@ void Channel::deliver_meanwhile() {
 bool Channel::more_may_be_read() const {
   const bool read_ended = last_read_batch_ == reactor_->recording_number();
   return read_ended && connection_->enc().in.readable() && !connection_->wants_input() && reactor_->handles_events();
+}
+
+// Of one connection alone, and where a batch is worth filling because another thread handles it: decision 003.
+bool Channel::worth_drawing() const {
+  return reactor_->last_in_bulk(this) && !reactor_->handles_events() && transport_->source() != nullptr;
 }
 
 // The same, without a buffer between the socket and OpenSSL.

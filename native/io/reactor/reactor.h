@@ -109,6 +109,12 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   bool fill_pending() const { return last_fill_ > delivered_number_; }
   void note_fill() { last_fill_ = recording_->number; }
 
+  // Whose input came in bulk last. Compared, never followed: it may be gone.
+  bool last_in_bulk(const Resident* resident) const { return bulk_reader_ == resident; }
+  void note_input(const Resident* resident, bool bulk) {
+    if (bulk || last_in_bulk(resident)) bulk_reader_ = bulk ? resident : nullptr;
+  }
+
   // Runs at the end of the outermost turn.
   void make_ready(std::weak_ptr<Runnable> runnable) { ready_.push_back(std::move(runnable)); }
   // Runs after the next delivery.
@@ -174,6 +180,7 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::size_t gathered_ = 0;  // bytes in the batch at the last check
   std::uint64_t delivered_number_ = 0;
   std::uint64_t last_fill_ = 0;
+  const Resident* bulk_reader_ = nullptr;
   bool delivering_ = false;
   bool idle_on_ = false;
   bool closed_ = false;
