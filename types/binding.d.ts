@@ -295,7 +295,11 @@ export interface NativeContextChoice {
 /** Immutable; any number of connections look in it, on any thread. */
 export declare class NativeServerNames {
   constructor(options: {
-    /** `pattern`: in lower case, without a dot at its end; `*.` in front stands for one label. */
+    /** Its names are there to begin with. Costs no time for each of them: what does not change is shared. */
+    readonly base?: NativeServerNames;
+    /** Patterns, first of all. What is not there is ignored. */
+    readonly removed?: readonly string[];
+    /** `pattern`: in lower case, without a dot at its end; `*.` in front stands for one label. Replaces what is there. */
     readonly names: readonly (NativeContextChoice & { readonly pattern: string })[];
     /** Whoever sends another name is a Question. */
     readonly asks: boolean;

@@ -1,6 +1,7 @@
 // The contexts that a server's connections may be switched to, as native code has them, and the question for more.
 import type { NativeContextChoice, NativeServerNames, NativeSharedOptions } from '../../types/binding.d.ts';
 import { invalidArgValue, invalidReturnValue } from '../base/coded-error.ts';
+import { PersistentMap } from '../base/persistent-map.ts';
 import { answerFrom, functionFailed } from '../callbacks/answer.ts';
 import type { CallbackRequest } from '../callbacks/request.ts';
 import type { VerifyPolicy } from '../callbacks/verify-mode.ts';
@@ -21,7 +22,7 @@ const unrecognizedName = 112;
 /** The context stays the one that the connection began with. */
 const firstContext = 0;
 
-/** Of this environment: a number stands for one choice. */
+/** Of this environment: a number stands for one choice, and is never used again. */
 let lastTag = 0;
 
 /** Makes a choice of each context, once. */
@@ -72,23 +73,55 @@ export class Choices {
   }
 }
 
+/** Names that changed: the context of each; undefined: the name is gone. */
+export type NameChanges = ReadonlyMap<string, SslContext | undefined>;
+
+type ForOthers = Pick<ContextNames, 'ask' | 'rejects'>;
+
+/** One generation of names. A connection keeps the one that it began with, and nothing of those that follow. */
 export class ServerNames {
   readonly native: NativeServerNames;
   readonly #choices: Choices;
-  readonly #names: ContextNames;
-  readonly #byTag = new Map<number, Choice>();
+  readonly #others: ForOthers;
+  /** Each name has a tag of its own, however many have its context: they come and go together. */
+  readonly #tags: PersistentMap<string, number>;
+  readonly #byTag: PersistentMap<number, Choice>;
 
-  /** @throws Error for a context that cannot take the place of the first one */
-  constructor(choices: Choices, names: ContextNames) {
+  /**
+   * @param others - what becomes of other names
+   * @param base - the generation before
+   * @throws Error for a context that cannot take the place of the first one
+   */
+  constructor(choices: Choices, others: ForOthers, changes: NameChanges, base?: ServerNames) {
+    const removed = [...changes].flatMap(([pattern, context]) => (context === undefined ? pattern : []));
+    const added = [...changes].flatMap(([pattern, context]) =>
+      context === undefined ? [] : { pattern, choice: choiceOfName(choices, pattern, context) },
+    );
+    const tags = base === undefined ? PersistentMap.empty<string, number>() : base.#tags;
+    const byTag = base === undefined ? PersistentMap.empty<number, Choice>() : base.#byTag;
+    const dropped = [...changes.keys()].flatMap(pattern => tags.get(pattern) ?? []);
     this.#choices = choices;
-    this.#names = names;
-    const entries = [...names.contexts].map(([pattern, context]) => {
-      const choice = choices.of(context, `options.serverNames['${pattern}']`);
-      this.#byTag.set(choice.native.tag, choice);
-      return { pattern, ...choice.native };
+    this.#others = others;
+    this.#tags = tags.with([
+      ...removed.map(pattern => [pattern, undefined] as const),
+      ...added.map(({ pattern, choice }) => [pattern, choice.native.tag] as const),
+    ]);
+    this.#byTag = byTag.with([
+      ...dropped.map(tag => [tag, undefined] as const),
+      ...added.map(({ choice }) => [choice.native.tag, choice] as const),
+    ]);
+    this.native = new binding.NativeServerNames({
+      ...(base && { base: base.native }),
+      removed,
+      names: added.map(({ pattern, choice }) => ({ pattern, ...choice.native })),
+      asks: typeof others.ask === 'function',
+      rejects: others.rejects === true,
     });
-    const asks = typeof names.ask === 'function';
-    this.native = new binding.NativeServerNames({ names: entries, asks, rejects: names.rejects === true });
+  }
+
+  /** The next generation; it costs no time for each name that stays. */
+  with(changes: NameChanges): ServerNames {
+    return new ServerNames(this.#choices, this.#others, changes, this);
   }
 
   /** Of the option serverNames. */
@@ -111,14 +144,24 @@ export class ServerNames {
         throw failed(error);
       }
     };
-    return answerFrom(() => this.#names.ask?.(name, request), use, failed);
+    return answerFrom(() => this.#others.ask?.(name, request), use, failed);
   }
 
   #answered(answer: unknown): Choice | number {
-    if (answer === undefined || answer === null) return this.#names.rejects ? unrecognizedName : firstContext;
+    if (answer === undefined || answer === null) return this.#others.rejects ? unrecognizedName : firstContext;
     if (!(answer instanceof SslContext)) throw invalidReturnValue('onServerName', 'an SslContext, or null', answer);
     return this.#choices.of(answer, 'what onServerName gave');
   }
+}
+
+function choiceOfName(choices: Choices, pattern: string, context: SslContext): Choice {
+  const choice = choices.of(context, `options.serverNames['${pattern}']`);
+  return { ...choice, native: { ...choice.native, tag: ++lastTag } };
+}
+
+/** The first generation. */
+export function allNames(choices: Choices, { contexts, ...others }: ContextNames): ServerNames {
+  return new ServerNames(choices, others, contexts);
 }
 
 /** Of the connections of a context that say nothing about verification: nearly all. */
@@ -127,10 +170,10 @@ const known = new WeakMap<ContextInternals, ServerNames>();
 /** The names of a context, for connections that are made one by one. `speaks`: this one says something of verification. */
 export function namesOfContext(internals: ContextInternals, speaks: boolean): ServerNames | undefined {
   if (internals.names === undefined) return undefined;
-  if (speaks) return new ServerNames(new Choices(internals, false), internals.names);
+  if (speaks) return allNames(new Choices(internals, false), internals.names);
   let names = known.get(internals);
   if (names === undefined) {
-    names = new ServerNames(new Choices(internals, true), internals.names);
+    names = allNames(new Choices(internals, true), internals.names);
     known.set(internals, names);
   }
   return names;

@@ -1,7 +1,7 @@
 import { validateObject } from '../base/validate.ts';
 import { givenPolicy, type VerifyOptions } from '../callbacks/verify-mode.ts';
 import type { SslOptions } from '../connection/options.ts';
-import { Choices, ServerNames } from '../connection/server-names.ts';
+import { allNames, Choices, type NameChanges, type ServerNames } from '../connection/server-names.ts';
 import { ConnectionSettings } from '../connection/settings.ts';
 import {
   type ContextInternals,
@@ -49,7 +49,9 @@ interface State {
 export class ServerContexts {
   readonly #connection: ConnectionOptions;
   #state: State;
-  #template: Template | undefined;
+  #template: Template;
+  /** Of names, since that template. */
+  readonly #changes = new Map<string, SslContext | undefined>();
 
   constructor(options: SslContextOptions & { readonly secureContext?: unknown }, connection: ConnectionOptions) {
     this.#connection = connection;
@@ -58,12 +60,16 @@ export class ServerContexts {
     const begins = first(context, ready === undefined ? inheritable(options) : {}, givenPolicy(options));
     this.#state = stateOf(begins, [begins.internals.names, ready && ownNames(options)]);
     // What is wrong with the options is the server's affair, and not that of the first client.
-    this.#template = makeTemplate(this.#state, connection);
+    this.#template = makeTemplate(this.#state, connection, namesOfState(this.#state));
   }
 
   /** For the next connection. */
   get template(): Template {
-    this.#template ??= makeTemplate(this.#state, this.#connection);
+    if (this.#changes.size > 0) {
+      const names = namesOfState(this.#state, this.#template.names, this.#changes);
+      this.#template = makeTemplate(this.#state, this.#connection, names);
+      this.#changes.clear();
+    }
     return this.#template;
   }
 
@@ -91,21 +97,23 @@ export class ServerContexts {
     const named = namedContext(context, first.inherited, option);
     choices.of(named, option);
     contexts.set(pattern, named);
-    this.#template = undefined;
+    this.#changes.set(pattern, named);
   }
 
   /** False: it was not there. */
   removeName(name: string): boolean {
-    const removed = this.#state.contexts.delete(namePattern(name, 'name'));
-    if (removed) this.#template = undefined;
+    const pattern = namePattern(name, 'name');
+    const removed = this.#state.contexts.delete(pattern);
+    if (removed) this.#changes.set(pattern, undefined);
     return removed;
   }
 
   /** All or nothing. */
   #change(next: First): void {
     const state = stateOf(next, [this.#state, next.internals.names]);
-    this.#template = makeTemplate(state, this.#connection);
+    this.#template = makeTemplate(state, this.#connection, namesOfState(state));
     this.#state = state;
+    this.#changes.clear();
   }
 }
 
@@ -117,12 +125,19 @@ function stateOf(first: First, names: readonly (ContextNames | undefined)[]): St
   return { first, choices: new Choices(first.internals, true), contexts, ask, rejects };
 }
 
-function makeTemplate(state: State, connection: ConnectionOptions): Template {
-  const { first, choices, contexts, ask, rejects } = state;
-  const { context, internals, policy } = first;
+/** @param before - those of the same state, but for these changes */
+function namesOfState(
+  { choices, contexts, ask, rejects }: State,
+  before?: ServerNames,
+  changes: NameChanges = new Map(),
+): ServerNames | undefined {
+  if (contexts.size === 0 && ask === null && !rejects) return undefined;
+  return before?.with(changes) ?? allNames(choices, { contexts, ask, rejects });
+}
+
+function makeTemplate(state: State, connection: ConnectionOptions, names: ServerNames | undefined): Template {
+  const { context, internals, policy } = state.first;
   const options: SslOptions = { side: 'server', ...connection, ...policy };
-  const any = contexts.size > 0 || ask !== null || rejects;
-  const names = any ? new ServerNames(choices, { contexts, ask, rejects }) : undefined;
   const shared = new ConnectionSettings(internals, options, names && { serverNames: names.native }, true);
   return { context, options, shared, names };
 }

@@ -1,6 +1,7 @@
 #include "binding/server_names.h"
 
 #include <string>
+#include <vector>
 
 #include "binding/connection_options.h"
 #include "binding/context.h"
@@ -24,6 +25,16 @@ bool read_choice(napi_env env, OptionsReader& reader, engine::ContextChoice& cho
   return reader.ok();
 }
 
+// Null, if there is none.
+bool read_base(napi_env env, OptionsReader& reader, std::shared_ptr<const engine::ServerNames>& base) {
+  napi_value value = reader.get("base");
+  if (value == nullptr) return reader.ok();
+  const auto* handle = unwrap<ServerNamesHandle>(env, value);
+  if (handle == nullptr) return reader.reject("base", "an instance of NativeServerNames"), false;
+  base = handle->names();
+  return true;
+}
+
 }  // namespace
 
 bool read_context_choice(napi_env env, napi_value object, const char* path, engine::ContextChoice& choice) {
@@ -32,9 +43,14 @@ bool read_context_choice(napi_env env, napi_value object, const char* path, engi
 }
 
 std::unique_ptr<ServerNamesHandle> ServerNamesHandle::construct(const Call& call) {
-  auto names = std::make_shared<engine::ServerNames>();
   OptionsReader reader(call.env, call[0], "options");
-  reader.read("asks", names->asks).read("rejects", names->rejects).objects("names", [&](OptionsReader& entry) {
+  std::shared_ptr<const engine::ServerNames> base;
+  if (!read_base(call.env, reader, base)) return nullptr;
+  auto names = std::make_shared<engine::ServerNames>(base);
+  std::vector<std::string> removed;
+  reader.read("asks", names->asks).read("rejects", names->rejects).read("removed", removed);
+  for (const std::string& pattern : removed) names->remove(pattern);
+  reader.objects("names", [&](OptionsReader& entry) {
     std::string pattern;
     engine::ContextChoice choice;
     entry.read("pattern", pattern);

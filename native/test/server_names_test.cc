@@ -2,8 +2,16 @@
 // which no client of the suites over sockets changes its name.
 #include <openssl/ssl3.h>
 
+#include <algorithm>
+#include <atomic>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <random>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "engine/callbacks/server_names.h"
 #include "engine/callbacks/verification.h"
@@ -45,19 +53,143 @@ struct NamedPair : Pair {
   bool answer(Answer given) { return server.connection->answer(server.events.questions.back().id, std::move(given)); }
 };
 
+// The choice for a name, by its tag; 0: none.
+std::int32_t tag_in(const ServerNames& names, const std::string& name) {
+  const ContextChoice* found = names.find(name);
+  return found == nullptr ? 0 : found->tag;
+}
+
+ContextChoice with_tag(ContextChoice choice, std::int32_t tag) {
+  choice.tag = tag;
+  return choice;
+}
+
 const Register kPatterns("server names: exact ones first, and a wildcard for one label", [] {
   ServerNames names;
   std::int32_t tag = 0;
   for (const char* pattern : {"a.example", "*.example", "*.b.example"}) {
     names.add(pattern, make_choice(TLS1_3_VERSION, ++tag));
   }
-  const auto tag_of = [&names](const char* name) {
-    const ContextChoice* found = names.find(name);
-    return found == nullptr ? 0 : found->tag;
-  };
+  const auto tag_of = [&names](const char* name) { return tag_in(names, name); };
   CHECK(tag_of("a.example") == 1 && tag_of("c.example") == 2 && tag_of("b.example") == 2);
   CHECK(tag_of("c.b.example") == 3 && tag_of("d.c.b.example") == 0);
   CHECK(tag_of("example") == 0 && tag_of("") == 0 && tag_of(".example") == 2 && tag_of("*.example") == 2);
+  return true;
+});
+
+const Register kGenerations("server names: a generation keeps its names, whatever those that follow add or remove", [] {
+  const ContextChoice choice = make_choice(TLS1_3_VERSION, 1);
+  const auto first = std::make_shared<ServerNames>();
+  first->asks = true;
+  first->add("a.example", choice);
+  first->add("*.example", with_tag(choice, 2));
+  const auto second = std::make_shared<ServerNames>(first);
+  second->remove("a.example");
+  second->remove("never.example");
+  second->add("b.example", with_tag(choice, 3));
+  const auto third = std::make_shared<ServerNames>(second);
+  third->add("b.example", with_tag(choice, 4));
+  third->remove("*.example");
+  // What a wildcard matches is no name that could be removed by itself.
+  third->remove("z.example");
+  CHECK(tag_in(*first, "a.example") == 1 && tag_in(*first, "b.example") == 2);
+  CHECK(tag_in(*second, "a.example") == 2 && tag_in(*second, "b.example") == 3);
+  CHECK(tag_in(*third, "a.example") == 0 && tag_in(*third, "b.example") == 4 && tag_in(*third, "z.example") == 0);
+  CHECK(first->asks && !second->asks && !third->asks);
+  third->add("a.example", with_tag(choice, 5));
+  CHECK(tag_in(*third, "a.example") == 5 && tag_in(*second, "a.example") == 2 && tag_in(*first, "a.example") == 1);
+  CHECK(ServerNames(std::shared_ptr<const ServerNames>()).find("a.example") == nullptr);
+  return true;
+});
+
+const Register kAnyGeneration("server names: each of 100 generations has what was added to it, and nothing else", [] {
+  constexpr int kNames = 600;  // more than there are buckets
+  const ContextChoice choice = make_choice(TLS1_3_VERSION, 1);
+  std::minstd_rand random(1);
+  std::vector<std::shared_ptr<const ServerNames>> generations{nullptr};
+  std::vector<std::map<std::string, std::int32_t>> expected{{}};
+  for (std::int32_t tag = 1; generations.size() <= 100;) {
+    const auto next = std::make_shared<ServerNames>(generations.back());
+    std::map<std::string, std::int32_t> names = expected.back();
+    for (auto changes = random() % 30; changes > 0; --changes) {
+      const std::string name = "n" + std::to_string(random() % kNames);
+      if (random() % 3 == 0) {
+        next->remove(name);
+        names.erase(name);
+      } else {
+        next->add(name, with_tag(choice, ++tag));
+        names[name] = tag;
+      }
+    }
+    generations.push_back(next);
+    expected.push_back(std::move(names));
+  }
+  for (std::size_t each = 1; each < generations.size(); ++each) {
+    for (int n = 0; n < kNames; ++n) {
+      const std::string name = "n" + std::to_string(n);
+      const auto found = expected[each].find(name);
+      CHECK(tag_in(*generations[each], name) == (found == expected[each].end() ? 0 : found->second));
+    }
+  }
+  return true;
+});
+
+const Register kReplaced("server names: a context lives as long as a generation that has it, and no longer", [] {
+  auto names = std::make_shared<const ServerNames>();
+  std::vector<std::weak_ptr<const openssl::Context>> contexts;
+  std::shared_ptr<const ServerNames> kept;
+  for (std::int32_t tag = 1; tag <= 50; ++tag) {
+    ContextChoice choice = make_choice(TLS1_3_VERSION, tag);
+    contexts.push_back(choice.context);
+    const auto next = std::make_shared<ServerNames>(names);
+    next->add("a.example", std::move(choice));
+    names = next;
+    if (tag == 10) kept = names;
+  }
+  const auto living = [&contexts] {
+    return std::count_if(contexts.begin(), contexts.end(), [](const auto& context) { return !context.expired(); });
+  };
+  CHECK(living() == 2 && !contexts[9].expired() && !contexts[49].expired());
+  CHECK(kept->find("a.example")->context == contexts[9].lock());
+  kept.reset();
+  CHECK(living() == 1);
+  const auto without = std::make_shared<ServerNames>(names);
+  without->remove("a.example");
+  CHECK(living() == 1);
+  names.reset();
+  CHECK(living() == 0 && without->find("a.example") == nullptr);
+  return true;
+});
+
+const Register kThreads("server names: a thread finds what stays while generations are made and dropped", [] {
+  const ContextChoice choice = make_choice(TLS1_3_VERSION, 1);
+  const auto first = std::make_shared<ServerNames>();
+  for (int n = 0; n < 100; ++n) first->add("n" + std::to_string(n), choice);
+  std::mutex mutex;
+  std::shared_ptr<const ServerNames> newest = first;
+  std::atomic<bool> ends = false;
+  std::int64_t missed = 0;
+  std::thread reader([&] {
+    while (!ends) {
+      std::shared_ptr<const ServerNames> names;
+      {
+        const std::lock_guard lock(mutex);
+        names = newest;
+      }
+      for (int n = 0; n < 100; ++n) missed += tag_in(*names, "n" + std::to_string(n)) == 1 ? 0 : 1;
+    }
+  });
+  for (int change = 0; change < 1000; ++change) {
+    // Names that come and go lie in the same buckets as those that stay.
+    const auto next = std::make_shared<ServerNames>(newest);
+    next->add("m" + std::to_string(change), choice);
+    if (change > 0) next->remove("m" + std::to_string(change - 1));
+    const std::lock_guard lock(mutex);
+    newest = next;
+  }
+  ends = true;
+  reader.join();
+  CHECK(missed == 0);
   return true;
 });
 

@@ -85,20 +85,48 @@ int go_on_in_job(const Connection& connection, int decided) {
   return decided == SSL_CLIENT_HELLO_SUCCESS && needs_job ? SSL_CLIENT_HELLO_RETRY : decided;
 }
 
+std::string_view key_of(std::string_view pattern) { return pattern.starts_with("*.") ? pattern.substr(1) : pattern; }
+
 }  // namespace
+
+ServerNames::ServerNames(const std::shared_ptr<const ServerNames>& base) {
+  if (base) buckets_ = base->buckets_;
+}
 
 void ServerNames::add(const std::string& pattern, ContextChoice choice) {
   openssl::acknowledge_names(choice.context->get());
-  const bool wildcard = pattern.starts_with("*.");
-  (wildcard ? wildcard_ : exact_).insert_or_assign(wildcard ? pattern.substr(2) : pattern, std::move(choice));
+  const std::string_view key = key_of(pattern);
+  own_bucket(key).insert_or_assign(std::string(key), std::make_shared<const ContextChoice>(std::move(choice)));
+}
+
+void ServerNames::remove(const std::string& pattern) {
+  const std::string_view key = key_of(pattern);
+  if (look_up(key) != nullptr) own_bucket(key).erase(std::string(key));
 }
 
 const ContextChoice* ServerNames::find(std::string_view name) const {
-  if (const auto found = exact_.find(std::string(name)); found != exact_.end()) return &found->second;
+  if (const ContextChoice* exact = look_up(name)) return exact;
   const std::size_t dot = name.find('.');
-  if (dot == std::string_view::npos) return nullptr;
-  const auto found = wildcard_.find(std::string(name.substr(dot + 1)));
-  return found == wildcard_.end() ? nullptr : &found->second;
+  return dot == std::string_view::npos ? nullptr : look_up(name.substr(dot));
+}
+
+std::size_t ServerNames::place_of(std::string_view key) { return std::hash<std::string_view>()(key) % kBuckets; }
+
+ServerNames::Bucket& ServerNames::own_bucket(std::string_view key) {
+  const std::size_t place = place_of(key);
+  std::shared_ptr<Bucket>& bucket = buckets_[place];
+  if (!own_[place]) {
+    bucket = bucket ? std::make_shared<Bucket>(*bucket) : std::make_shared<Bucket>();
+    own_.set(place);
+  }
+  return *bucket;
+}
+
+const ContextChoice* ServerNames::look_up(std::string_view key) const {
+  const std::shared_ptr<Bucket>& bucket = buckets_[place_of(key)];
+  if (!bucket) return nullptr;
+  const auto found = bucket->find(key);
+  return found == bucket->end() ? nullptr : found->second.get();
 }
 
 std::optional<std::string> hello_server_name(SSL* ssl) {

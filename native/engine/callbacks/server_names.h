@@ -5,11 +5,15 @@
 // function of the application's may be asked, by the callback's own retry.
 #pragma once
 
+#include <array>
+#include <bitset>
+#include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "engine/question.h"
@@ -37,11 +41,19 @@ struct ContextChoice {
   std::int32_t tag = 0;
 };
 
-// Immutable: connections of several threads look in it.
+// One generation of names. Immutable once it is shared: connections of several threads look in it. The next generation
+// shares with it all that does not change: names lie in buckets by their hash, and a change copies one bucket.
 class ServerNames {
  public:
+  ServerNames() = default;
+  // With the names of `base`, which may be null. It does not have what becomes of them here.
+  explicit ServerNames(const std::shared_ptr<const ServerNames>& base);
+  ServerNames(const ServerNames&) = delete;
+  ServerNames& operator=(const ServerNames&) = delete;
+
   // `pattern`: a name in lower case, without a dot at its end; "*." in front stands for one label.
   void add(const std::string& pattern, ContextChoice choice);
+  void remove(const std::string& pattern);
 
   // Whoever has other names is asked about (by a question), or sent away with unrecognized_name.
   bool asks = false;
@@ -51,8 +63,19 @@ class ServerNames {
   const ContextChoice* find(std::string_view name) const;
 
  private:
-  std::unordered_map<std::string, ContextChoice> exact_;
-  std::unordered_map<std::string, ContextChoice> wildcard_;  // by what follows "*."
+  // At 10,000 names, 40 in each.
+  static constexpr std::size_t kBuckets = 256;
+  using Bucket = std::map<std::string, std::shared_ptr<const ContextChoice>, std::less<>>;
+
+  static std::size_t place_of(std::string_view key);
+  // That of a key, to change it.
+  Bucket& own_bucket(std::string_view key);
+  const ContextChoice* look_up(std::string_view key) const;
+
+  // A null pointer is an empty bucket. The key of a wildcard is what follows its "*": no name begins with a dot.
+  std::array<std::shared_ptr<Bucket>, kBuckets> buckets_;
+  // Those that no other generation has.
+  std::bitset<kBuckets> own_;
 };
 
 // An answer's result is 0 (go on), or the alert to send. It has switched the context, or left it.

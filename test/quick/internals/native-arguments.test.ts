@@ -36,7 +36,7 @@ const anything = `
     'ticketKeys', 'ticketCount', 'verifyMode', 'verifyContinue', 'verifyDepth', 'secureOptions', 'securityLevel', 'server',
     'servername', 'verifyHost', 'ktls', 'asks', 'mtu', 'outMark', 'readAhead', 'keyUpdateLimit', 'renegotiationLimit',
     'renegotiationWindow', 'address', 'port', 'path', 'backlog', 'localAddress', 'localPort', 'cert', 'key', 'pfx',
-    'certUri', 'keyUri',
+    'certUri', 'keyUri', 'base', 'removed', 'names', 'rejects', 'serverNames',
   ];
   const plain = { minVersion: 0, maxVersion: 0, systemCa: false, verifyMode: 0, verifyContinue: false, secureOptions: 0 };
   const made = [new binding.NativeContext(plain), new binding.NativeContext({ ...plain, dtls: true })];
@@ -47,7 +47,8 @@ const anything = `
       for (const on of [undefined, pool]) made.push(new binding.NativeConnection(context, id++, { server }, on));
   const pair = binding.NativeBio.pair(1000);
   made[2].setBio(pair[0], pair[0]);
-  made.push(...pair, binding.NativeBio.memory());
+  const names = new binding.NativeServerNames({ names: [{ pattern: 'a', tag: 1, context: made[0] }] });
+  made.push(...pair, binding.NativeBio.memory(), names);
   const argument = () => {
     const kind = below(10);
     if (kind < 5) return pick(values);
@@ -106,6 +107,27 @@ describe('native code given anything', () => {
     const range = Array.from({ length: 5 }, () => 'ERR_OUT_OF_RANGE');
     const type = Array.from({ length: 6 }, () => 'ERR_INVALID_ARG_TYPE');
     assert.deepEqual(text.trim().split('\n'), [...range, ...type, 'one']);
+  });
+
+  it('refuses names that are based on what is none, or remove what is no text', async () => {
+    const text = await printed(`
+      const plain = { minVersion: 0, maxVersion: 0, systemCa: false, verifyMode: 0, verifyContinue: false, secureOptions: 0 };
+      const context = new binding.NativeContext(plain);
+      const base = new binding.NativeServerNames({ names: [{ pattern: 'a', tag: 1, context }] });
+      for (const options of [
+        { base: {} }, { base: context }, { base: 7 }, { base: Object.create(binding.NativeServerNames.prototype) },
+        { base, removed: 'a' }, { base, removed: [7] }, { base, removed: ['a', null] }, { base, names: [{ pattern: 'b' }] },
+        { base, removed: [] }, { base, removed: ['b'], names: [] }, { base: null, removed: ['a'] }, {},
+      ]) {
+        try {
+          new binding.NativeServerNames(options);
+          console.log('made');
+        } catch (error) {
+          console.log(error.code);
+        }
+      }`);
+    const refused = Array.from({ length: 8 }, () => 'ERR_INVALID_ARG_TYPE');
+    assert.deepEqual(text.trim().split('\n'), [...refused, 'made', 'made', 'made', 'made']);
   });
 
   for (const seed of [1, 2, 3]) {
