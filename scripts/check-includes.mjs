@@ -9,7 +9,8 @@ import { isMain, root } from './run.mjs';
 import { filesBelow } from './stamps.mjs';
 import { howFolders } from './suites.mjs';
 
-const layers = ['openssl', 'engine', 'io', 'binding', 'addon'];
+/** What lies in native/, from the lowest layer up: folders, and addon.cc. */
+export const nativeLayers = ['openssl', 'engine', 'io', 'binding', 'addon'];
 
 /** What lies in lib/. Each imports from itself and from those before it, for types too. */
 export const libraryFolders = [
@@ -44,7 +45,18 @@ const NODE_INTERNALS = /^(v8.*|node(_buffer|_object_wrap)?|nan)\.h$/;
 function layerOf(file) {
   if (file === 'addon.cc') return 'addon';
   const folder = file.split('/')[0] ?? '';
-  return layers.includes(folder) ? folder : undefined;
+  return nativeLayers.includes(folder) ? folder : undefined;
+}
+
+/** With the character before the name, and the name. @param {string} text */
+const includesIn = text => text.matchAll(/^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]/gm);
+
+/**
+ * The headers of ours that a C++ file includes, as paths below native/.
+ * @param {string} text
+ */
+export function includedFiles(text) {
+  return [...includesIn(text)].flatMap(([, quote, header = '']) => (quote === '"' ? header : []));
 }
 
 /**
@@ -56,11 +68,11 @@ function layerOf(file) {
 export function includeProblems(file, text) {
   const layer = layerOf(file);
   if (layer === undefined) return [];
-  const level = layers.indexOf(layer);
+  const level = nativeLayers.indexOf(layer);
   const problems = [];
-  for (const [, quote, header = ''] of text.matchAll(/^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]/gm)) {
+  for (const [, quote, header = ''] of includesIn(text)) {
     const target = layerOf(header);
-    if (quote === '"' && target !== undefined && layers.indexOf(target) > level) {
+    if (quote === '"' && target !== undefined && nativeLayers.indexOf(target) > level) {
       problems.push(`native/${file}: ${layer} must not include ${header} of the layer above`);
     }
     if (quote === '"' && target === undefined) {
@@ -68,7 +80,7 @@ export function includeProblems(file, text) {
     }
     if (NODE_INTERNALS.test(header)) problems.push(`native/${file}: ${header} is not part of Node-API`);
     for (const [pattern, lowest] of restricted) {
-      if (pattern.test(header) && level < layers.indexOf(lowest)) {
+      if (pattern.test(header) && level < nativeLayers.indexOf(lowest)) {
         problems.push(`native/${file}: ${header} belongs to ${lowest} and above, not to ${layer}`);
       }
     }

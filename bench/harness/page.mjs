@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withMarkedPart } from '../../scripts/marked-part.mjs';
 import { short } from './report.mjs';
 import { median, ratios } from './statistics.mjs';
 
@@ -33,8 +34,10 @@ const bench = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const folder = path.join(bench, 'results');
 const page = path.join(path.dirname(bench), 'docs/performance.md');
 
-const begin = '<!-- results, written by: npm run bench -- --page -->';
-const end = '<!-- end of the results -->';
+const marks = {
+  begin: '<!-- results, written by: npm run bench -- --page -->',
+  end: '<!-- end of the results -->',
+};
 
 const sizes = ['16 KiB', '64 KiB', '1 MiB'];
 const messages = ['64 B', '1 KiB'];
@@ -224,9 +227,7 @@ export function resultTables(runs) {
  * @param {string} between
  */
 export function withTables(text, between) {
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`the page has no lines ${begin} and ${end}`);
-  return `${text.slice(0, from)}${begin}\n\n${between}\n\n${text.slice(to)}`;
+  return withMarkedPart(text, marks, between);
 }
 
 /** @returns {Run[]} */
