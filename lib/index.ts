@@ -1,3 +1,17 @@
+export type { ClientHello, HelloExtension, HelloKeyShare } from './callbacks/client-hello.ts';
+export { ja3, ja3Text, ja4, ja4Text } from './callbacks/fingerprints.ts';
+export type {
+  CallbackOptions,
+  CertificateRequest,
+  OnALPN,
+  OnCertificate,
+  OnClientHello,
+  OnStatus,
+  OnStatusRequest,
+  ProtocolRequest,
+  StatusRequest,
+} from './callbacks/options.ts';
+export type { CallbackRequest } from './callbacks/request.ts';
 export type {
   VerifierOptions,
   Verify,
@@ -32,7 +46,13 @@ export type {
 export { Ssl } from './connection/ssl.ts';
 export type { CipherInfo, KtlsInfo } from './connection/state.ts';
 export type { AlpnProtocols } from './context/alpn.ts';
-export { type OnServerName, SslContext, type SslContextOptions } from './context/context.ts';
+export {
+  type ClientHelloSettings,
+  type HandshakeCallbacks,
+  type OnServerName,
+  SslContext,
+  type SslContextOptions,
+} from './context/context.ts';
 export type {
   CertificateOption,
   CredentialOptions,

@@ -14,6 +14,7 @@
 #include "binding/datagram_socket.h"
 #include "binding/file.h"
 #include "binding/hashed_names.h"
+#include "binding/identity.h"
 #include "binding/io_pool.h"
 #include "binding/listener.h"
 #include "binding/openssl_info.h"
@@ -38,6 +39,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!binding::define_context(env, exports)) return exports;
   if (!binding::define_credentials(env, exports)) return exports;
   if (!binding::define_hashed_names(env, exports)) return exports;
+  if (!binding::define_identity(env, exports)) return exports;
   if (!binding::define_session(env, exports)) return exports;
   if (!binding::define_delivery(env, exports)) return exports;
   if (!binding::define_bio(env, exports)) return exports;

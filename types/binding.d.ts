@@ -260,8 +260,15 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly verifyContinue?: boolean;
   /** Kernel TLS, where library, kernel and socket have it (SSL_OP_ENABLE_KTLS). */
   readonly ktls?: boolean;
-  /** Verification waits for answer(). Throws ERR_TLS_ASYNC_UNAVAILABLE for a server where OpenSSL has no ASYNC jobs. */
-  readonly asks?: boolean;
+  /**
+   * What waits for answer(): a mask of 1 << (QuestionKind - 1); names have their own, see NativeServerNames. Throws
+   * ERR_TLS_ASYNC_UNAVAILABLE where OpenSSL has no ASYNC jobs, for a server's Verify and a client's Status.
+   */
+  readonly asks?: number;
+  /** Instead of the context's protocols: in wire format (RFC 7301 section 3.1). */
+  readonly alpn?: Uint8Array;
+  /** A client asks for an OCSP response: SSL_set_tlsext_status_type(3). */
+  readonly requestStatus?: boolean;
   /** Of a server that verifies otherwise than its context: its sessions are resumed where it is the same. */
   readonly sessionPolicy?: Uint8Array;
   /** Small records at first and after a pause. */
@@ -290,6 +297,11 @@ export interface NativeContextChoice {
   readonly verification?: NativeSharedOptions;
   /** Positive. */
   readonly tag: number;
+}
+
+/** Certificates with their keys, read and held against each other: to be used in the middle of a handshake. */
+export declare class NativeIdentity {
+  constructor(credentials: NativeCredentials);
 }
 
 /** Immutable; any number of connections look in it, on any thread. */
@@ -593,9 +605,54 @@ export interface QuestionKindValues {
   readonly Verify: 1;
   /** A name that the client sends and NativeServerNames does not have: string. The answer is a choice, 0 for none, or an alert. */
   readonly ServerName: 2;
+  /** A ClientHello: NativeClientHello. The answer is NativeHelloSettings, 0 to go on, or an alert. */
+  readonly ClientHello: 3;
+  /** The protocols that a client offers: Buffer, in wire format. The answer is one of them, no bytes for none, or an alert. */
+  readonly Protocol: 4;
+  /** Which certificate to show: NativeCertificateRequest. The answer is a NativeIdentity, 1 for what is there; 0 fails. */
+  readonly Certificate: 5;
+  /** What to staple to a certificate: NativeStatusRequest. The answer is an OCSP response, 1 for none; 0 fails. */
+  readonly StatusRequest: 6;
+  /** What a server has stapled: Buffer, or null. The answer is 1, or 0: bad_certificate_status_response. */
+  readonly Status: 7;
 }
 export type QuestionKind = QuestionKindValues[keyof QuestionKindValues];
-export type NativeAnswer = number | NativeContextChoice;
+export type NativeAnswer = number | NativeContextChoice | NativeHelloSettings | NativeIdentity | Uint8Array;
+
+export interface NativeClientHello {
+  /** The handshake message, with its header: of 4 bytes, with DTLS of 12. */
+  readonly message: Buffer;
+  readonly renegotiation: boolean;
+}
+
+/** Applied in this order. */
+export interface NativeHelloSettings {
+  readonly context?: NativeContextChoice;
+  readonly minVersion?: number;
+  readonly maxVersion?: number;
+  readonly cipherList?: string;
+  readonly ciphersuites?: string;
+  readonly groups?: string;
+  /** verifyMode, verifyContinue, asks, sessionPolicy */
+  readonly verification?: NativeSharedOptions;
+  readonly alpn?: Uint8Array;
+  readonly identity?: NativeIdentity;
+}
+
+export interface NativeCertificateRequest {
+  /** SignatureScheme, in the peer's order. */
+  readonly signatureSchemes: readonly number[];
+  /** Of a server's request. */
+  readonly authorities: readonly string[];
+  /** ClientCertificateType, up to TLS 1.2. */
+  readonly types: readonly number[];
+}
+
+/** DER. */
+export interface NativeStatusRequest {
+  readonly certificate: Buffer;
+  readonly issuer: Buffer | null;
+}
 
 /** What X509_verify_cert(3) found. */
 export interface NativeVerifyReport {
@@ -645,6 +702,7 @@ export interface Binding {
   readonly NativeSession: typeof NativeSession;
   readonly NativeSharedOptions: typeof NativeSharedOptions;
   readonly NativeServerNames: typeof NativeServerNames;
+  readonly NativeIdentity: typeof NativeIdentity;
   readonly NativeBio: typeof NativeBio;
   readonly NativeConnection: typeof NativeConnection;
   readonly NativeFile: typeof NativeFile;

@@ -2,6 +2,8 @@
 
 import type { VerifierOptions } from '../callbacks/verification.ts';
 import type { VerifyModeName } from '../callbacks/verify-mode.ts';
+import type { AlpnProtocols } from '../context/alpn.ts';
+import type { HandshakeCallbacks } from '../context/context.ts';
 import type { CredentialOptions } from '../context/credentials.ts';
 import type { SslSession } from '../session/session.ts';
 import type { SslListeners } from './events.ts';
@@ -14,7 +16,7 @@ export type { OperationOptions };
  * How a connection differs from others of its context. Certificates and keys of its own replace those of the context:
  * SSL_use_certificate(3), SSL_use_PrivateKey(3).
  */
-export interface SslOptions extends CredentialOptions, VerifierOptions {
+export interface SslOptions extends CredentialOptions, VerifierOptions, HandshakeCallbacks {
   readonly side: 'client' | 'server';
   /**
    * Name that a client sends: SSL_set_tlsext_host_name(3). Beyond ASCII it is mapped by `url.domainToASCII()`, and a dot
@@ -37,6 +39,8 @@ export interface SslOptions extends CredentialOptions, VerifierOptions {
   readonly io?: IoPool | undefined;
   /** Instead of the context's: SSL_set_verify_depth(3). */
   readonly verifyDepth?: number | undefined;
+  /** Instead of the context's: SSL_set_alpn_protos(3), or a server's own list. */
+  readonly ALPNProtocols?: AlpnProtocols | undefined;
   /** To resume: SSL_set_session(3). */
   readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
   /**

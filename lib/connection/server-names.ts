@@ -81,7 +81,7 @@ type ForOthers = Pick<ContextNames, 'ask' | 'rejects'>;
 /** One generation of names. A connection keeps the one that it began with, and nothing of those that follow. */
 export class ServerNames {
   readonly native: NativeServerNames;
-  readonly #choices: Choices;
+  readonly choices: Choices;
   readonly #others: ForOthers;
   /** Each name has a tag of its own, however many have its context: they come and go together. */
   readonly #tags: PersistentMap<string, number>;
@@ -100,7 +100,7 @@ export class ServerNames {
     const tags = base === undefined ? PersistentMap.empty<string, number>() : base.#tags;
     const byTag = base === undefined ? PersistentMap.empty<number, Choice>() : base.#byTag;
     const dropped = [...changes.keys()].flatMap(pattern => tags.get(pattern) ?? []);
-    this.#choices = choices;
+    this.choices = choices;
     this.#others = others;
     this.#tags = tags.with([
       ...removed.map(pattern => [pattern, undefined] as const),
@@ -121,7 +121,7 @@ export class ServerNames {
 
   /** The next generation; it costs no time for each name that stays. */
   with(changes: NameChanges): ServerNames {
-    return new ServerNames(this.#choices, this.#others, changes, this);
+    return new ServerNames(this.choices, this.#others, changes, this);
   }
 
   /** Of the option serverNames. */
@@ -150,7 +150,7 @@ export class ServerNames {
   #answered(answer: unknown): Choice | number {
     if (answer === undefined || answer === null) return this.#others.rejects ? unrecognizedName : firstContext;
     if (!(answer instanceof SslContext)) throw invalidReturnValue('onServerName', 'an SslContext, or null', answer);
-    return this.#choices.of(answer, 'what onServerName gave');
+    return this.choices.of(answer, 'what onServerName gave');
   }
 }
 
@@ -162,6 +162,18 @@ function choiceOfName(choices: Choices, pattern: string, context: SslContext): C
 /** The first generation. */
 export function allNames(choices: Choices, { contexts, ...others }: ContextNames): ServerNames {
   return new ServerNames(choices, others, contexts);
+}
+
+const choicesByContext = new WeakMap<ContextInternals, Choices>();
+
+/** Of the connections of a context that have no names. */
+export function choicesOf(internals: ContextInternals): Choices {
+  let choices = choicesByContext.get(internals);
+  if (choices === undefined) {
+    choices = new Choices(internals, true);
+    choicesByContext.set(internals, choices);
+  }
+  return choices;
 }
 
 /** Of the connections of a context that say nothing about verification: nearly all. */

@@ -9,6 +9,7 @@ import {
   validateObject,
   validateOneOf,
 } from '../base/validate.ts';
+import { assertOneWayToProtocol, callbackMask, givenCallbacks, requestsStatus } from '../callbacks/options.ts';
 import type { Verifier } from '../callbacks/verifier.ts';
 import {
   assertCanWait,
@@ -18,10 +19,12 @@ import {
   verifyMode,
   verifyPolicy,
 } from '../callbacks/verify-mode.ts';
-import type { ContextInternals } from '../context/context.ts';
+import { alpnWire } from '../context/alpn.ts';
+import type { ContextInternals, HandshakeCallbacks } from '../context/context.ts';
 import { nativeCredentials } from '../context/credentials.ts';
 import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
 import type { ContextPolicy } from '../context/options.ts';
+import { QuestionKind } from '../native/constants.ts';
 import { binding } from '../native/load-binding.ts';
 import { type ExpectedOrigin, originUnder } from '../session/policy.ts';
 import type { SslListeners } from './events.ts';
@@ -45,6 +48,7 @@ export class ConnectionSettings {
   /** What the peer's certificate must carry. */
   readonly host: string | undefined;
   readonly verify: VerifyPolicy;
+  readonly callbacks: HandshakeCallbacks;
   readonly on: SslListeners | undefined;
   /** Of sessions that are made here. */
   readonly origin: ExpectedOrigin;
@@ -55,7 +59,7 @@ export class ConnectionSettings {
    * @param shared - for many connections: native code reads the options now, and not for each of them
    */
   constructor(
-    { policy, trusted }: ContextInternals,
+    { policy, trusted, callbacks }: ContextInternals,
     options: SslOptions,
     internal: Pick<NativeConnectionOptions, 'cookieVerified' | 'serverNames'> = {},
     shared = false,
@@ -69,6 +73,8 @@ export class ConnectionSettings {
     this.verify = verifyPolicy(options, policy.verify);
     assertDecides(this.server, this.verify);
     assertCanWait(this.server, this.verify);
+    this.callbacks = { ...callbacks, ...givenCallbacks(options) };
+    assertOneWayToProtocol(options);
     const depth = optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000);
     const native = { ...nativeOptions(this, { servername, verifyDepth: depth }, policy, options), ...internal };
     this.native = shared ? new binding.NativeSharedOptions(native) : native;
@@ -100,17 +106,27 @@ export function sessionPolicy(own: Verifier | null, shared: Verifier | null): Ui
   return Buffer.from(own?.digest === shared?.digest ? '' : (own?.digest ?? 'OpenSSL decides'));
 }
 
-function askingOptions(own: Verifier | null, shared: Verifier | null): Partial<NativeConnectionOptions> {
+function askingOptions(
+  { server, verify: { verifier: own }, callbacks }: Pick<ConnectionSettings, 'server' | 'verify' | 'callbacks'>,
+  shared: Verifier | null,
+): Partial<NativeConnectionOptions> {
   const policy = sessionPolicy(own, shared);
-  return { ...(own !== null && { asks: true }), ...(policy.length > 0 && { sessionPolicy: policy }) };
+  const asks = callbackMask(callbacks, server) | (own === null ? 0 : 1 << (QuestionKind.Verify - 1));
+  return {
+    ...(asks !== 0 && { asks }),
+    ...(policy.length > 0 && { sessionPolicy: policy }),
+    ...(!server && requestsStatus(callbacks) && { requestStatus: true }),
+  };
 }
 
 function nativeOptions(
-  { server, host, verify }: Pick<ConnectionSettings, 'server' | 'host' | 'verify'>,
+  settings: Pick<ConnectionSettings, 'server' | 'host' | 'verify' | 'callbacks'>,
   { servername, verifyDepth }: Pick<SslOptions, 'servername' | 'verifyDepth'>,
   policy: ContextPolicy,
   options: SslOptions,
 ): NativeConnectionOptions {
+  const { server, host, verify } = settings;
+  const alpn = alpnWire(options.ALPNProtocols);
   const outMark = optionalInteger(options.outgoingMark, 'options.outgoingMark', 1, maxInt32);
   const ktls = optionalBoolean(options.ktls, 'options.ktls', false);
   const sizing = optionalBoolean(options.dynamicRecordSizing, 'options.dynamicRecordSizing', false);
@@ -123,7 +139,8 @@ function nativeOptions(
     ...nativeCredentials(options),
     verifyMode: verifyMode(server, verify),
     verifyContinue: verifyContinue(server, verify),
-    ...askingOptions(verify.verifier, policy.verify.verifier),
+    ...askingOptions(settings, policy.verify.verifier),
+    ...(alpn !== undefined && { alpn }),
     ...(verifyDepth !== undefined && { verifyDepth }),
     ...(servername !== undefined && { servername }),
     ...(host !== undefined && !server && { verifyHost: host }),

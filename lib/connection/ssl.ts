@@ -2,7 +2,10 @@ import type { Socket } from 'node:dgram';
 import type { FileHandle } from 'node:fs/promises';
 import type {
   NativeAnswer,
+  NativeCertificateRequest,
+  NativeClientHello,
   NativeSession,
+  NativeStatusRequest,
   NativeVerifyReport,
   QuestionKind as QuestionKindType,
 } from '../../types/binding.d.ts';
@@ -11,6 +14,8 @@ import { debug, debugging } from '../base/debug.ts';
 import { isThenable } from '../base/thenable.ts';
 import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from '../base/validate.ts';
 import { listenersChanged } from '../base/watch-listeners.ts';
+import { judgeStatus, responseFor } from '../callbacks/ocsp.ts';
+import { chooseProtocol } from '../callbacks/protocol.ts';
 import { decide } from '../callbacks/verifier.ts';
 import {
   assertCanWait,
@@ -23,7 +28,12 @@ import {
   verifyPolicy,
 } from '../callbacks/verify-mode.ts';
 import { cipherLists } from '../context/ciphers.ts';
-import { type ContextInternals, contextArgument, type SslContext } from '../context/context.ts';
+import {
+  type ContextInternals,
+  contextArgument,
+  type HandshakeCallbacks,
+  type SslContext,
+} from '../context/context.ts';
 import {
   type CertificateOption,
   type CredentialOptions,
@@ -32,7 +42,7 @@ import {
 } from '../context/credentials.ts';
 import { assertMethodCarries } from '../context/methods.ts';
 import type { Passphrase } from '../context/passphrase.ts';
-import { QuestionKind, ReadStatus, verifyFailed } from '../native/constants.ts';
+import { internalError, QuestionKind, ReadStatus, verifyFailed } from '../native/constants.ts';
 import {
   assertSessionFits,
   originAtLevel,
@@ -54,6 +64,8 @@ import {
   type Sink,
 } from '../transport/native-connection.ts';
 import type { SslListeners } from './events.ts';
+import { type AppliedHello, answerHello } from './hello-settings.ts';
+import { chooseCertificate } from './identity.ts';
 import { informed, observeMask } from './inform.ts';
 import { nativePool } from './io-pool.ts';
 import { checkLimits, expectPeerUpdate, type Limits, type OperationOptions, run, waitFor } from './operations.ts';
@@ -70,7 +82,7 @@ import type {
   SslOptions,
 } from './options.ts';
 import { checkFilePart, openFile, sendFilePart } from './send-file.ts';
-import { type Choice, namesOfContext, type ServerNames } from './server-names.ts';
+import { type Choice, choicesOf, namesOfContext, type ServerNames } from './server-names.ts';
 import { ConnectionSettings, sessionPolicy } from './settings.ts';
 import { connectionOf, SslState, shutdownFlags } from './state.ts';
 
@@ -112,8 +124,11 @@ const updateTypes: ReadonlyMap<unknown, number> = new Map<unknown, number>([
 export class Ssl extends SslState implements Sink {
   readonly #context: SslContext;
   readonly #names: ServerNames | undefined;
-  /** What the function onServerName gave. */
+  readonly #callbacks: HandshakeCallbacks;
+  /** What the function onServerName gave, or onClientHello. */
   #given: Choice | undefined;
+  /** What onClientHello said of verification. */
+  #helloVerify: VerifyPolicy | undefined;
   /** setVerify() was called: a change of contexts brings no other verification. */
   #verifiesItself = false;
   readonly #verify: VerifyPolicy;
@@ -145,6 +160,7 @@ export class Ssl extends SslState implements Sink {
     this.#context = context;
     this.#names = known;
     this.#verify = settings.verify;
+    this.#callbacks = settings.callbacks;
     this.#origins = new SessionOrigins(settings.origin);
     addListeners(this, settings.on);
     if (options.session !== undefined && options.session !== null) this.setSession(options.session);
@@ -158,7 +174,7 @@ export class Ssl extends SslState implements Sink {
 
   /** What the context has been switched to, if it has. */
   #choice({ native }: Connection): Choice | undefined {
-    const tag = this.#names === undefined ? 0 : native.contextTag;
+    const tag = this.#names === undefined && this.#given === undefined ? 0 : native.contextTag;
     if (tag === 0) return undefined;
     return this.#given?.native.tag === tag ? this.#given : this.#names?.withTag(tag);
   }
@@ -658,17 +674,37 @@ export class Ssl extends SslState implements Sink {
 
   /** @internal */
   [onQuestion](kind: QuestionKindType, subject: unknown): NativeAnswer | PromiseLike<NativeAnswer> {
+    const { description } = connectionOf(this);
+    const { onALPN, onCertificate, onStatusRequest, onStatus } = this.#callbacks;
+    const asked = { ssl: this };
     switch (kind) {
       case QuestionKind.Verify:
         return this.#decide(subject as NativeVerifyReport);
       case QuestionKind.ServerName:
         return this.#name(subject as string);
+      case QuestionKind.ClientHello:
+        return this.#hello(subject as NativeClientHello);
+      case QuestionKind.Protocol: {
+        const { servername } = this;
+        return onALPN
+          ? chooseProtocol(onALPN, subject as Buffer, { ...asked, servername }, description)
+          : internalError;
+      }
+      case QuestionKind.Certificate: {
+        const request = { ...asked, servername: this.servername };
+        const wanted = subject as NativeCertificateRequest;
+        return onCertificate ? chooseCertificate(onCertificate, wanted, request, description) : 0;
+      }
+      case QuestionKind.StatusRequest:
+        return onStatusRequest ? responseFor(onStatusRequest, subject as NativeStatusRequest, asked, description) : 0;
+      case QuestionKind.Status:
+        return onStatus ? judgeStatus(onStatus, subject as Buffer | null, asked, description) : 0;
     }
   }
 
   #decide(report: NativeVerifyReport): number | PromiseLike<number> {
     const connection = connectionOf(this);
-    const brought = this.#verifiesItself ? undefined : this.#choice(connection)?.verify;
+    const brought = this.#verifiesItself ? undefined : (this.#helloVerify ?? this.#choice(connection)?.verify);
     const { verifier } = brought ?? this.#origins.current;
     return verifier === null ? verifyFailed : decide(verifier, report, { ssl: this }, connection.description);
   }
@@ -681,6 +717,24 @@ export class Ssl extends SslState implements Sink {
       return answer.native;
     };
     const answer = this.#names?.ask(name, { ssl: this }, description) ?? 0;
+    return isThenable(answer) ? answer.then(take) : take(answer);
+  }
+
+  #hello(hello: NativeClientHello): NativeAnswer | PromiseLike<NativeAnswer> {
+    const { onClientHello } = this.#callbacks;
+    if (!onClientHello) return internalError;
+    const internals = contextArgument(this.#context, 'context');
+    const take = ({ choice, verify, native }: AppliedHello): NativeAnswer => {
+      if (choice !== undefined) this.#given = choice;
+      if (verify !== undefined) this.#helloVerify = verify;
+      return native;
+    };
+    const base = {
+      internals,
+      choices: () => this.#names?.choices ?? choicesOf(internals),
+      dtls: internals.policy.method.dtls,
+    };
+    const answer = answerHello(onClientHello, hello, base, { ssl: this }, connectionOf(this).description);
     return isThenable(answer) ? answer.then(take) : take(answer);
   }
 

@@ -2,14 +2,18 @@ import { X509Certificate } from 'node:crypto';
 import type { NativeContext } from '../../types/binding.d.ts';
 import { invalidArgType, invalidThis } from '../base/coded-error.ts';
 import { validateObject } from '../base/validate.ts';
+import { assertOneWayToProtocol, type CallbackOptions, givenCallbacks } from '../callbacks/options.ts';
 import type { CallbackRequest } from '../callbacks/request.ts';
+import type { VerifyOptions } from '../callbacks/verify-mode.ts';
 import { binding } from '../native/load-binding.ts';
 import { idContext, type Trusted, trustDigest } from '../session/policy.ts';
-import { lockedCredentials } from './credentials.ts';
+import type { AlpnProtocols } from './alpn.ts';
+import { type CredentialOptions, lockedCredentials } from './credentials.ts';
 import { assertMethodCarries } from './methods.ts';
 import { type ContextPolicy, contextPolicy, nativeContextOptions, type OwnContextOptions } from './options.ts';
 import { askAhead, passphraseOption } from './passphrase.ts';
 import { inheritable, type Names, namesOf, ownOptions } from './server-names.ts';
+import type { TlsVersion } from './versions.ts';
 
 let internals: (context: unknown, argument?: string) => ContextInternals;
 
@@ -28,7 +32,7 @@ export type OnServerName = (
  * Options that node:tls has too have its names and meaning. Absent ones take the safe default: certificates are
  * verified, TLS 1.2 is the oldest version, clients may not renegotiate.
  */
-export interface SslContextOptions extends OwnContextOptions {
+export interface SslContextOptions extends OwnContextOptions, HandshakeCallbacks {
   /**
    * Servers: other contexts, by the name that a client sends (SNI): SSL_CTX_set_client_hello_cb(3), SSL_set_SSL_CTX(3).
    * `'a.example'`, or `'*.b.example'` for one label in front; an exact name goes first, and letters are equal in upper
@@ -50,6 +54,21 @@ export interface SslContextOptions extends OwnContextOptions {
   readonly unknownServerName?: 'default' | 'reject' | undefined;
 }
 
+/** What {@link SslContextOptions.onClientHello} may say of one connection; what it leaves out is as the context has it. */
+export interface ClientHelloSettings extends CredentialOptions, VerifyOptions {
+  /** Takes the place of the context, as one of {@link SslContextOptions.serverNames} does; then no name is looked up. */
+  readonly context?: SslContext | undefined;
+  readonly minVersion?: TlsVersion | undefined;
+  readonly maxVersion?: TlsVersion | undefined;
+  /** The connection resumes no session then, since that would bring its cipher along. */
+  readonly ciphers?: string | undefined;
+  readonly ecdhCurve?: string | undefined;
+  readonly ALPNProtocols?: AlpnProtocols | undefined;
+}
+
+/** The functions that a handshake asks, but for verification and the context by name. */
+export type HandshakeCallbacks = CallbackOptions<ClientHelloSettings, CredentialOptions>;
+
 /** @internal */
 export type ContextNames = Names<SslContext, OnServerName>;
 
@@ -59,6 +78,7 @@ export interface ContextInternals {
   readonly policy: ContextPolicy;
   /** What sessions remember of it. */
   readonly trusted: Trusted;
+  readonly callbacks: HandshakeCallbacks;
   /** Undefined: it serves whatever name a client sends. */
   readonly names: ContextNames | undefined;
 }
@@ -97,7 +117,9 @@ export class SslContext {
       namedContext(value, inheritable(options), option),
     );
     if (names !== undefined) assertMethodCarries(policy.method, 'stream', 'the option serverNames');
-    this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel }, names };
+    const callbacks = givenCallbacks(options);
+    assertOneWayToProtocol(options);
+    this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel }, callbacks, names };
   }
 
   /**

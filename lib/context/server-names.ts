@@ -2,6 +2,7 @@
 import { invalidArgType, invalidArgValue, tlsError } from '../base/coded-error.ts';
 import { serverName } from '../base/host-name.ts';
 import { optionalFunction, validateOneOf, validateString } from '../base/validate.ts';
+import { callbackNames } from '../callbacks/options.ts';
 
 /** What a server is told of names. `Ask`: the function that is asked about others. Undefined: nothing was said. */
 export interface Names<Context, Ask> {
@@ -83,7 +84,14 @@ const firstAlone = ['ticketKeys', 'sessionTimeout', 'sessionIdContext', 'keylogF
 const names = ['serverNames', 'onServerName', 'unknownServerName'];
 /** A context that does not speak of it leaves verification as it is on the connection. */
 const verification = ['requestCert', 'rejectUnauthorized', 'verifyMode', 'verify', 'verifyCallback', 'verifyId'];
-const notInherited = new Set([...credentials, ...firstAlone, ...names, ...verification, 'secureContext']);
+const notInherited = new Set([
+  ...credentials,
+  ...firstAlone,
+  ...names,
+  ...verification,
+  ...callbackNames,
+  'secureContext',
+]);
 
 /** Null stands for what is not given, as everywhere. */
 const filtered = (options: object, keep: (name: string) => boolean): Record<string, unknown> =>
@@ -107,7 +115,7 @@ export function speaksOfVerification(options: object): boolean {
 export function ownOptions(value: unknown, inherited: object, option: string): Record<string, unknown> {
   if (!isPlain(value)) throw invalidArgType(option, 'an SslContext or its options', value);
   const own = filtered(value, () => true);
-  const refused = [...firstAlone, ...names].find(name => name in own);
+  const refused = [...firstAlone, ...names, ...callbackNames].find(name => name in own);
   if (refused !== undefined) {
     throw tlsError(
       'ERR_INVALID_ARG_VALUE',

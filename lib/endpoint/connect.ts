@@ -22,6 +22,7 @@ import {
   validateObject,
   validateTimeout,
 } from '../base/validate.ts';
+import { givenCallbacks } from '../callbacks/options.ts';
 import type { SslListeners } from '../connection/events.ts';
 import type { IoPool } from '../connection/io-pool.ts';
 import type { OperationOptions } from '../connection/operations.ts';
@@ -126,6 +127,7 @@ async function makeSsl(options: ConnectOptions, target: Target, signal: AbortSig
     verify: options.verify,
     verifyCallback: options.verifyCallback,
     verifyId: options.verifyId,
+    ...(options.secureContext && { ALPNProtocols: options.ALPNProtocols, ...givenCallbacks(options) }),
     session: storedSession(options.session),
     io: options.io,
     ktls: options.ktls,

@@ -1,4 +1,5 @@
 import { validateObject } from '../base/validate.ts';
+import { givenCallbacks } from '../callbacks/options.ts';
 import { givenPolicy, type VerifyOptions } from '../callbacks/verify-mode.ts';
 import type { SslOptions } from '../connection/options.ts';
 import { allNames, Choices, type NameChanges, type ServerNames } from '../connection/server-names.ts';
@@ -7,6 +8,7 @@ import {
   type ContextInternals,
   type ContextNames,
   contextArgument,
+  type HandshakeCallbacks,
   namedContext,
   type OnServerName,
   readyContext,
@@ -35,6 +37,8 @@ interface First {
   readonly inherited: object;
   /** What the server says of verification, where a context says nothing. */
   readonly policy: VerifyOptions;
+  /** The server's functions, which go before those of a context. */
+  readonly callbacks: HandshakeCallbacks;
 }
 
 /** All that can change. */
@@ -57,7 +61,12 @@ export class ServerContexts {
     this.#connection = connection;
     const ready = readyContext(options);
     const context = ready ?? new SslContext(options);
-    const begins = first(context, ready === undefined ? inheritable(options) : {}, givenPolicy(options));
+    const begins = first(
+      context,
+      ready === undefined ? inheritable(options) : {},
+      givenPolicy(options),
+      givenCallbacks(options),
+    );
     this.#state = stateOf(begins, [begins.internals.names, ready && ownNames(options)]);
     // What is wrong with the options is the server's affair, and not that of the first client.
     this.#template = makeTemplate(this.#state, connection, namesOfState(this.#state));
@@ -77,7 +86,7 @@ export class ServerContexts {
   replace(options: SslContextOptions | SslContext): void {
     const before = this.#state.first;
     if (options instanceof SslContext) {
-      this.#change(first(options, {}, before.policy));
+      this.#change(first(options, {}, before.policy, before.callbacks));
       return;
     }
     validateObject(options, 'options');
@@ -87,7 +96,12 @@ export class ServerContexts {
     const policy = otherWords ? given : { ...before.policy, ...given };
     const own = { ...options, ...policy };
     const ticketKeys = options.ticketKeys ?? before.internals.native.ticketKeys();
-    this.#change(first(new SslContext({ ...own, ticketKeys }), inheritable(own), policy));
+    this.#change(
+      first(new SslContext({ ...own, ticketKeys }), inheritable(own), policy, {
+        ...before.callbacks,
+        ...givenCallbacks(options),
+      }),
+    );
   }
 
   addName(name: string, context: SslContext | OwnContextOptions): void {
@@ -136,17 +150,17 @@ function namesOfState(
 }
 
 function makeTemplate(state: State, connection: ConnectionOptions, names: ServerNames | undefined): Template {
-  const { context, internals, policy } = state.first;
-  const options: SslOptions = { side: 'server', ...connection, ...policy };
+  const { context, internals, policy, callbacks } = state.first;
+  const options: SslOptions = { side: 'server', ...connection, ...policy, ...callbacks };
   const shared = new ConnectionSettings(internals, options, names && { serverNames: names.native }, true);
   return { context, options, shared, names };
 }
 
-function first(context: SslContext, inherited: object, policy: VerifyOptions): First {
+function first(context: SslContext, inherited: object, policy: VerifyOptions, callbacks: HandshakeCallbacks): First {
   const internals = contextArgument(context, 'context');
   assertMethodCarries(internals.policy.method, 'stream', 'createServer()');
   assertMethodSide(internals.policy.method, 'server');
-  return { context, internals, inherited, policy };
+  return { context, internals, inherited, policy, callbacks };
 }
 
 /** Beside a ready context, which has no options to inherit. */

@@ -41,6 +41,12 @@ export function alertName(description: number): string {
   return names[description] ?? `unknown_${description}`;
 }
 
+/** The number of a name; undefined: there is no such alert. */
+export function alertNumber(name: string): number | undefined {
+  const found = Object.entries(names).find(([, each]) => each === name);
+  return found === undefined ? undefined : Number(found[0]);
+}
+
 export function alertLevel(level: number): 'warning' | 'fatal' {
   return level === 1 ? 'warning' : 'fatal';
 }

@@ -31,7 +31,15 @@ export const EventKind: EventKindValues = {
 
 export const Observe: ObserveValues = { Session: 1, Keylog: 2, Message: 4, Info: 8 };
 
-export const QuestionKind: QuestionKindValues = { Verify: 1, ServerName: 2 };
+export const QuestionKind: QuestionKindValues = {
+  Verify: 1,
+  ServerName: 2,
+  ClientHello: 3,
+  Protocol: 4,
+  Certificate: 5,
+  StatusRequest: 6,
+  Status: 7,
+};
 
 /** X509_V_ERR_UNSPECIFIED, of which OpenSSL makes the alert internal_error: nobody could decide. */
 export const verifyFailed = 1;

@@ -97,6 +97,11 @@ interface Question {
 const refusals: Readonly<Record<QuestionKindType, number>> = {
   [QuestionKind.Verify]: verifyFailed,
   [QuestionKind.ServerName]: internalError,
+  [QuestionKind.ClientHello]: internalError,
+  [QuestionKind.Protocol]: internalError,
+  [QuestionKind.Certificate]: 0,
+  [QuestionKind.StatusRequest]: 0,
+  [QuestionKind.Status]: -1,
 };
 
 /** What a connection is made with. */

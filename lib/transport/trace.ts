@@ -27,6 +27,11 @@ function info(native: NativeConnection, where: number, state: unknown): string |
 const questions: Readonly<Record<QuestionKindType, string>> = {
   [QuestionKind.Verify]: 'whether the peer is accepted',
   [QuestionKind.ServerName]: 'for the context of a name',
+  [QuestionKind.ClientHello]: 'about the ClientHello',
+  [QuestionKind.Protocol]: 'for the protocol',
+  [QuestionKind.Certificate]: 'for its certificate',
+  [QuestionKind.StatusRequest]: 'for the OCSP response to staple',
+  [QuestionKind.Status]: 'whether the OCSP response is accepted',
 };
 
 const failure = (payload: unknown): string => {

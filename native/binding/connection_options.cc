@@ -16,6 +16,8 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
       .read("verifyMode", engine.verify_mode)
       .read("verifyContinue", engine.verify_continue)
       .read("asks", engine.asks)
+      .read("alpn", engine.alpn)
+      .read("requestStatus", engine.request_status)
       .read("sessionPolicy", engine.session_policy)
       .read("verifyDepth", engine.verify_depth)
       .read("ktls", engine.ktls)

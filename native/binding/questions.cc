@@ -2,9 +2,17 @@
 
 #include <array>
 
+#include "binding/questions/certificate.h"
+#include "binding/questions/client_hello.h"
+#include "binding/questions/protocol.h"
 #include "binding/questions/server_name.h"
+#include "binding/questions/status.h"
 #include "binding/questions/verification.h"
+#include "engine/callbacks/alpn.h"
+#include "engine/callbacks/certificate.h"
+#include "engine/callbacks/client_hello.h"
 #include "engine/callbacks/server_names.h"
+#include "engine/callbacks/status.h"
 #include "engine/callbacks/verification.h"
 
 namespace system_tls::binding {
@@ -20,6 +28,11 @@ struct Kind {
 constexpr std::array kKinds{
     Kind{engine::VerificationSubject::kKind, verification_to_js, read_verification_answer},
     Kind{engine::ServerNameSubject::kKind, server_name_to_js, read_server_name_answer},
+    Kind{engine::ClientHelloSubject::kKind, client_hello_to_js, read_client_hello_answer},
+    Kind{engine::ProtocolSubject::kKind, protocol_to_js, read_protocol_answer},
+    Kind{engine::CertificateSubject::kKind, certificate_to_js, read_certificate_answer},
+    Kind{engine::StatusRequestSubject::kKind, status_request_to_js, read_status_request_answer},
+    Kind{engine::StatusSubject::kKind, status_to_js, read_status_answer},
 };
 
 const Kind* kind_of(std::int32_t number) {

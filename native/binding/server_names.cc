@@ -20,8 +20,7 @@ bool read_choice(napi_env env, OptionsReader& reader, engine::ContextChoice& cho
   if (verification == nullptr) return reader.ok();
   const auto* options = unwrap<SharedOptionsHandle>(env, verification);
   if (options == nullptr) return reader.reject("verification", "an instance of NativeSharedOptions"), false;
-  const engine::ConnectionOptions& engine = options->options().engine;
-  choice.verification = {engine.verify_mode, engine.verify_continue, engine.asks, engine.session_policy};
+  choice.verification = verification_of(options->options().engine);
   return reader.ok();
 }
 
@@ -36,6 +35,11 @@ bool read_base(napi_env env, OptionsReader& reader, std::shared_ptr<const engine
 }
 
 }  // namespace
+
+engine::ContextChoice::Verification verification_of(const engine::ConnectionOptions& options) {
+  const bool asks = (options.asks & engine::kAskVerification) != 0;
+  return {options.verify_mode, options.verify_continue, asks, options.session_policy};
+}
 
 bool read_context_choice(napi_env env, napi_value object, const char* path, engine::ContextChoice& choice) {
   OptionsReader reader(env, object, path);

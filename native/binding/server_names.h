@@ -6,11 +6,15 @@
 
 #include "binding/core/wrap.h"
 #include "engine/callbacks/server_names.h"
+#include "engine/connection_options.h"
 
 namespace system_tls::binding {
 
 // False: an exception is pending. `path` is what messages call it.
 bool read_context_choice(napi_env env, napi_value object, const char* path, engine::ContextChoice& choice);
+
+// What options say about it.
+engine::ContextChoice::Verification verification_of(const engine::ConnectionOptions& options);
 
 class ServerNamesHandle {
  public:

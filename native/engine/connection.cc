@@ -6,8 +6,8 @@
 
 #include <utility>
 
-#include "engine/callbacks/server_names.h"
-#include "engine/callbacks/verification.h"
+#include "engine/callbacks/certificate.h"
+#include "engine/callbacks/hello.h"
 #include "engine/job.h"
 #include "engine/operations/run.h"
 #include "engine/resumed_session.h"
@@ -54,11 +54,10 @@ std::unique_ptr<Connection> Connection::create(openssl::SslPtr ssl, const Connec
   // One reference serves both directions (SSL_set_bio(3)).
   BIO* both = bio.release();
   SSL_set_bio(connection->ssl(), both, both);
-  if (options.asks && !connection->set_may_ask(kAskVerification, true)) {
+  if (!connection->prepare_callbacks(options)) {
     failure = cannot_ask();
     return nullptr;
   }
-  if (options.names) connection->use_names(options);
   return connection;
 }
 
@@ -160,7 +159,7 @@ Step Connection::drive_handshake() {
   if (dtls_ && dtls_->listening) return listen();
   if (suspension_) suspension_->take_call();
   ERR_clear_error();
-  const JobMode mode(ssl_.get(), verification_may_pause(*this));
+  const JobMode mode(ssl_.get(), may_pause());
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) {
     handshake_complete();
@@ -239,9 +238,15 @@ FailurePtr Connection::failure_after(int result, const char* during) {
   if (ending_.alert_is_fatal()) failure->alert = ending_.last_alert();
   if (verification_failed(failure->errors)) failure->verify_result = SSL_get_verify_result(ssl_.get());
   if (suspension_) failure->question = suspension_->failed();
-  if (naming_ && naming_->refusal != Naming::Refusal::none) {
+  if (refused_answer_) {
+    failure->code = refused_answer_->code;
+    failure->message = refused_answer_->message;
+    failure->errors = refused_answer_->errors;
+    return failure;
+  }
+  if (hello_ && hello_->refusal != HelloState::Refusal::none) {
     failure->code = "ERR_TLS_UNRECOGNIZED_NAME";
-    failure->message = naming_->refusal_text();
+    failure->message = hello_->refusal_text();
     return failure;
   }
   failure->message = std::string(during) + " (" + (server_ ? "server" : "client") + ", state '" +

@@ -13,7 +13,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "engine/callbacks/server_names.h"
 #include "engine/certificate_demand.h"
 #include "engine/connection_options.h"
 #include "engine/ending.h"
@@ -31,10 +33,19 @@
 
 namespace system_tls::engine {
 
-struct Naming;
+struct CertificateState;
+struct HelloState;
 
-// What a connection may have to ask the application: a mask.
-enum Asks : std::uint32_t { kAskVerification = 1, kAskServerName = 2 };
+// What a connection may have to ask the application: a mask of 1 << (Subject::kKind - 1).
+enum Asks : std::uint32_t {
+  kAskVerification = 1,
+  kAskServerName = 2,
+  kAskClientHello = 4,
+  kAskProtocol = 8,
+  kAskCertificate = 16,
+  kAskStatusRequest = 32,
+  kAskStatus = 64,
+};
 
 // A call in the wrong state, as OpenSSL itself names it: `reason` is one of SSL_R_....
 openssl::FailurePtr misuse(int reason, const char* message);
@@ -165,6 +176,9 @@ class Connection {
   // In an ASYNC job, which is bound to its thread, or waiting for one.
   bool uses_job() const { return suspension_ && suspension_->uses_job(); }
   bool wants_job() const { return suspension_ && suspension_->wants_job(); }
+  // The next call of the handshake may have to wait in a job: a server's verification, a client's check of a stapled
+  // response.
+  bool may_pause() const;
   static openssl::FailurePtr suspended_failure();
   static openssl::FailurePtr cannot_ask();
 
@@ -187,8 +201,16 @@ class Connection {
   Suspension* suspension() const { return suspension_.get(); }
   // Inside a callback of OpenSSL's: an event of `question`, whose answer suspension() will have.
   void ask(std::shared_ptr<Subject> subject);
-  // Null: it has no names to choose a context by.
-  Naming* naming() const { return naming_.get(); }
+  // Null: nothing is decided at a ClientHello but by OpenSSL.
+  HelloState* hello() const { return hello_.get(); }
+  // Null: neither certificate nor OCSP response are asked for.
+  CertificateState* certificate_state() const { return certificate_.get(); }
+  // An answer was given that OpenSSL does not take: the handshake fails with this.
+  void refuse_answer(openssl::FailurePtr why) { refused_answer_ = std::move(why); }
+  bool verify_by(const ContextChoice::Verification& verification);
+  // Instead of the context's protocols: in wire format.
+  void set_alpn(openssl::Bytes list) { alpn_ = std::move(list); }
+  const openssl::Bytes& alpn() const { return alpn_; }
   // False: what verifies there cannot wait on this platform.
   bool context_switched(std::int32_t tag, bool asks);
   // ContextChoice::tag of the context in use; 0: the one that it began with.
@@ -237,10 +259,17 @@ class Connection {
   void tell_failure();
   void note_peer_closed();
 
+  // callbacks/certificate.cc
+  void prepare_certificate();
+  void watch_certificate();
+  // callbacks/hello.cc
+  void prepare_hello(const ConnectionOptions& options);
   // callbacks/server_names.cc
+  bool ask_verification(bool asks);
   void use_names(const ConnectionOptions& options);
 
   // connection_suspension.cc
+  bool prepare_callbacks(const ConnectionOptions& options);
   Step step_suspended();
   Step resume();
   bool read_may_ask() const;
@@ -276,6 +305,7 @@ class Connection {
                          void* self);
   static void on_info(const SSL* ssl, int where, int result);
   void handshake_message_seen(bool sent, std::span<const std::uint8_t> message);
+  void hello_received(std::span<const std::uint8_t> message);
   void key_update_seen(bool sent, bool requested);
 
   EncSide enc_;  // before ssl_: its BIO points here
@@ -297,7 +327,10 @@ class Connection {
 
   std::uint32_t may_ask_ = 0;
   std::unique_ptr<Suspension> suspension_;
-  std::unique_ptr<Naming> naming_;
+  std::unique_ptr<HelloState> hello_;
+  std::unique_ptr<CertificateState> certificate_;
+  openssl::FailurePtr refused_answer_;
+  openssl::Bytes alpn_;  // a server's own; empty: the context's
 
   std::optional<DtlsState> dtls_;  // none for TLS
 

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "engine/callbacks/certificate.h"
+#include "engine/callbacks/hello.h"
 #include "engine/connection.h"
 #include "openssl/context/context.h"
 
@@ -47,6 +49,7 @@ void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t>
       if (sent) renegotiation_.hello_request_sent(dtls());
       break;
     case SSL3_MT_CLIENT_HELLO:
+      if (!sent) hello_received(message);
       if (established()) renegotiation_.client_hello(sent, Renegotiation::Clock::now());
       if (renegotiation_.too_many()) enc_.in.stop();
       break;
@@ -63,6 +66,19 @@ void Connection::handshake_message_seen(bool sent, std::span<const std::uint8_t>
       break;
     default:
       break;
+  }
+}
+
+// Before OpenSSL looks at it: its own callback hides what it does not know.
+void Connection::hello_received(std::span<const std::uint8_t> message) {
+  if (established() && certificate_) *certificate_ = {};
+  if (!hello_) return;
+  if (established()) {
+    hello_->again = true;
+    hello_->stage = HelloState::Stage::hello;
+  }
+  if (hello_->stage == HelloState::Stage::hello && may_ask(kAskClientHello)) {
+    hello_->message.assign(message.begin(), message.end());
   }
 }
 

@@ -1,6 +1,7 @@
 #include "engine/connection_options.h"
 
 #include <openssl/err.h>
+#include <openssl/tls1.h>
 #include <openssl/x509v3.h>
 
 #include "openssl/trust/verification.h"
@@ -39,6 +40,12 @@ bool configure(SSL* ssl, const ConnectionOptions& options) {
   if (options.mtu != 0 && SSL_is_dtls(ssl) != 0) {
     SSL_set_options(ssl, SSL_OP_NO_QUERY_MTU);
     if (SSL_set_mtu(ssl, static_cast<long>(options.mtu)) == 0) return false;
+  }
+  if (options.request_status && SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp) != 1) return false;
+  // A server selects from its own by its callback. Unlike the rest of OpenSSL, 0 is success.
+  if (!options.alpn.empty() && !options.server &&
+      SSL_set_alpn_protos(ssl, options.alpn.data(), static_cast<unsigned>(options.alpn.size())) != 0) {
+    return false;
   }
   if (!options.servername.empty() && SSL_set_tlsext_host_name(ssl, options.servername.c_str()) != 1) return false;
   return options.verify_host.empty() || set_verify_host(ssl, options.verify_host);

@@ -29,10 +29,14 @@ struct ConnectionOptions {
   std::string verify_host;
   int verify_mode = -1;  // -1: the context's, and its verify_continue
   bool verify_continue = false;
-  // Verification is the application's to decide: the event `question`.
-  bool asks = false;
+  // What is the application's to decide: a mask of Asks. Names have their own: see ServerNames.
+  std::uint32_t asks = 0;
   // Servers: other contexts, by the name that the client sends. Null: none.
   std::shared_ptr<const ServerNames> names;
+  // A client asks for an OCSP response: SSL_set_tlsext_status_type(3).
+  bool request_status = false;
+  // Instead of the context's protocols, in wire format (RFC 7301 section 3.1). Empty: the context's.
+  openssl::Bytes alpn;
   // Servers: what, beside the mode, sessions of this connection must have in common. Empty: what the context says.
   openssl::Bytes session_policy;
   int verify_depth = -1;  // -1: the context's

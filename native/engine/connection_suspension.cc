@@ -26,10 +26,25 @@ constexpr int kResumptions = 64;
 
 bool Connection::set_may_ask(std::uint32_t kind, bool on) {
   if (on == may_ask(kind)) return true;
-  if (suspended() || (on && server_ && kind == kAskVerification && !jobs_available())) return false;
+  const bool needs_jobs = kind == kAskStatus || (server_ && kind == kAskVerification);
+  if (suspended() || (on && needs_jobs && !jobs_available())) return false;
   may_ask_ ^= kind;
   if (on && !suspension_) suspension_ = std::make_unique<Suspension>();
   return true;
+}
+
+bool Connection::prepare_callbacks(const ConnectionOptions& options) {
+  for (std::uint32_t kind = 1; kind <= options.asks; kind <<= 1U) {
+    if ((options.asks & kind) != 0 && !set_may_ask(kind, true)) return false;
+  }
+  prepare_hello(options);
+  prepare_certificate();
+  return true;
+}
+
+bool Connection::may_pause() const {
+  if (!server_) return may_ask(kAskStatus);
+  return may_ask(kAskVerification) && (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0;
 }
 
 FailurePtr Connection::cannot_ask() {
@@ -74,9 +89,11 @@ Step Connection::step_suspended() {
   return reader_.ahead_wanted() ? serve_read_ahead() : Step::blocked;
 }
 
-// A request for the client's certificate, or a renegotiation, is answered inside SSL_read.
+// A request for the client's certificate, or a renegotiation, is answered inside SSL_read. A client never knows when
+// the server will begin one.
 bool Connection::read_may_ask() const {
-  if (!may_ask(kAskVerification) || !server_) return false;
+  if (!server_) return may_ask(kAskStatus) && !tls13();
+  if (!may_ask(kAskVerification)) return false;
   if (tls13()) return demand_.request_out();
   if ((SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) == 0) return false;
   return renegotiating() || renegotiation_.requested() ||

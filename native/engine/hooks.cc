@@ -2,9 +2,12 @@
 
 #include <optional>
 
-#include "engine/callbacks/server_names.h"
+#include "engine/callbacks/certificate.h"
+#include "engine/callbacks/hello.h"
+#include "engine/callbacks/status.h"
 #include "engine/callbacks/verification.h"
 #include "engine/connection.h"
+#include "openssl/context/negotiation.h"
 
 namespace system_tls::engine {
 
@@ -27,14 +30,29 @@ std::optional<int> verify(const SSL* ssl, X509_STORE_CTX* store) {
 
 int client_hello(SSL* ssl, int* alert, void*) {
   Connection* connection = Connection::from(ssl);
-  if (connection == nullptr || connection->naming() == nullptr) return SSL_CLIENT_HELLO_SUCCESS;
-  return choose_context(*connection, alert);
+  if (connection == nullptr || connection->hello() == nullptr) return SSL_CLIENT_HELLO_SUCCESS;
+  return answer_hello(*connection, alert);
 }
 
 // RFC 6066 section 3: a server acknowledges a name that it has used. The context was chosen before.
 int server_name(SSL* ssl, int*, void*) {
   const Connection* connection = Connection::from(ssl);
   return connection != nullptr && connection->context_tag() != 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+// Nothing: the context's protocols. Empty: none that was offered will do.
+std::optional<openssl::ByteView> own_protocol(const SSL* ssl, openssl::ByteView offered) {
+  const Connection* connection = Connection::from(ssl);
+  if (connection == nullptr) return std::nullopt;
+  if (connection->hello() != nullptr && connection->hello()->protocol) return *connection->hello()->protocol;
+  if (connection->alpn().empty()) return std::nullopt;
+  return openssl::select_protocol(connection->alpn(), offered);
+}
+
+int status(SSL* ssl, void*) {
+  Connection* connection = Connection::from(ssl);
+  if (connection == nullptr) return SSL_is_server(ssl) == 1 ? SSL_TLSEXT_ERR_NOACK : 1;
+  return connection->server() ? staple(ssl) : check_status(*connection);
 }
 
 // Who made the cookie has checked it, before there was a connection.
@@ -46,7 +64,7 @@ int verify_cookie(SSL* ssl, const unsigned char*, unsigned int) {
 }  // namespace
 
 openssl::ContextHooks context_hooks() {
-  return {keylog, new_session, verify, verify_cookie, client_hello, server_name};
+  return {keylog, new_session, verify, verify_cookie, client_hello, server_name, own_protocol, status};
 }
 
 }  // namespace system_tls::engine

@@ -2,6 +2,8 @@
 
 #include <openssl/async.h>
 
+#include "engine/suspension.h"
+
 namespace system_tls::engine {
 
 namespace {
@@ -16,6 +18,13 @@ void prepare_thread() {
 }  // namespace
 
 bool jobs_available() { return ASYNC_is_capable() == 1; }
+
+bool in_job() { return ASYNC_get_current_job() != nullptr; }
+
+void wait_in_job(const Suspension& suspension) {
+  while (suspension.waits() && in_job() && ASYNC_pause_job() == 1) {
+  }
+}
 
 JobMode::JobMode(SSL* ssl, bool on) : ssl_(ssl), on_(on) {
   if (!on_) return;

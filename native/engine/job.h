@@ -11,6 +11,15 @@ inline constexpr int kJobsPerThread = 1024;
 // Whether this platform has them: musl has not.
 bool jobs_available();
 
+// Whether one is running on this thread's stack.
+bool in_job();
+
+class Suspension;
+
+// In a callback of OpenSSL's: until the question is answered or abandoned. Without a job there is no waiting, and what
+// is not answered then is to be refused.
+void wait_in_job(const Suspension& suspension);
+
 // For one call that can reach a callback that waits. It is not left on, since it costs half of the speed on data.
 class JobMode {
  public:

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/callbacks/server_names.h"
+#include "engine/callbacks/hello.h"
 #include "engine/connection.h"
 #include "openssl/library/encoding.h"
 
@@ -35,8 +35,8 @@ std::optional<std::string> alpn_of(const SSL* ssl) {
 // Where names decide, the one that has decided: OpenSSL tells that of the session that was resumed, or of a second
 // hello.
 std::optional<std::string> servername_of(const Connection& connection) {
-  const Naming* naming = connection.naming();
-  if (naming != nullptr && !naming->name.empty()) return naming->name;
+  const HelloState* hello = connection.hello();
+  if (hello != nullptr && !hello->name.empty()) return hello->name;
   const char* name = SSL_get_servername(connection.ssl(), TLSEXT_NAMETYPE_host_name);
   return name == nullptr ? std::nullopt : std::optional<std::string>(name);
 }

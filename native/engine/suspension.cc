@@ -6,6 +6,7 @@ bool Suspension::leave(Call call, int error) {
   switch (error) {
     case SSL_ERROR_WANT_RETRY_VERIFY:
     case SSL_ERROR_WANT_CLIENT_HELLO_CB:
+    case SSL_ERROR_WANT_X509_LOOKUP:
       by_ = By::retry;
       break;
     case SSL_ERROR_WANT_ASYNC:

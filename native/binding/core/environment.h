@@ -23,6 +23,7 @@ enum class ClassId : std::size_t {
   IoPool,
   File,
   ServerNames,
+  Identity,
   Count
 };
 

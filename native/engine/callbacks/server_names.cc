@@ -1,11 +1,10 @@
 #include "engine/callbacks/server_names.h"
 
-#include <openssl/async.h>
 #include <openssl/tls1.h>
 
 #include <algorithm>
 
-#include "engine/callbacks/verification.h"
+#include "engine/callbacks/hello.h"
 #include "engine/connection.h"
 #include "engine/job.h"
 #include "openssl/library/bytes.h"
@@ -58,31 +57,9 @@ std::optional<openssl::ByteView> only_entry(openssl::ByteView list) {
   return list.subspan(kHeader);
 }
 
-int refuse(Naming& naming, Naming::Refusal why, int* alert) {
-  naming.refusal = why;
-  // RFC 8446 section 4.1.2: behind a HelloRetryRequest the rest of the ClientHello is the same.
-  *alert = why == Naming::Refusal::changed ? SSL_AD_ILLEGAL_PARAMETER : SSL_AD_UNRECOGNIZED_NAME;
-  return SSL_CLIENT_HELLO_ERROR;
-}
-
-int decide(Naming& naming, int result, int* alert) {
-  naming.decided = true;
-  if (result == kGoOn) return SSL_CLIENT_HELLO_SUCCESS;
-  if (result == SSL_AD_UNRECOGNIZED_NAME) return refuse(naming, Naming::Refusal::unknown, alert);
-  *alert = result;
-  return SSL_CLIENT_HELLO_ERROR;
-}
-
-// Of a second ClientHello. What was decided and verified holds for the name of the first one.
-int check_again(Naming& naming, SSL* ssl, int* alert) {
-  const std::string name = hello_server_name(ssl).value_or(std::string());
-  return name == naming.name ? SSL_CLIENT_HELLO_SUCCESS : refuse(naming, Naming::Refusal::changed, alert);
-}
-
-// What verifies in a job needs one, and until now nobody knew: the handshake is driven again, in one.
-int go_on_in_job(const Connection& connection, int decided) {
-  const bool needs_job = verification_may_pause(connection) && ASYNC_get_current_job() == nullptr;
-  return decided == SSL_CLIENT_HELLO_SUCCESS && needs_job ? SSL_CLIENT_HELLO_RETRY : decided;
+int refuse_name(HelloState& hello) {
+  hello.refusal = HelloState::Refusal::unknown;
+  return SSL_AD_UNRECOGNIZED_NAME;
 }
 
 std::string_view key_of(std::string_view pattern) { return pattern.starts_with("*.") ? pattern.substr(1) : pattern; }
@@ -141,81 +118,82 @@ int switch_context(SSL* ssl, const ContextChoice& choice) {
   // Given by the function, perhaps.
   openssl::acknowledge_names(choice.context->get());
   Connection& connection = *Connection::from(ssl);
-  Naming& naming = *connection.naming();
+  HelloState& hello = *connection.hello();
   const auto& verification = choice.verification;
-  const bool keeps = naming.own_verification || !verification;
-  if (!keeps) naming.session_policy = verification->session_policy;
+  const bool keeps = hello.own_verification || !verification;
+  if (!keeps) hello.session_policy = verification->session_policy;
   openssl::SwitchPolicy policy;
   policy.verify_mode = keeps ? SSL_get_verify_mode(ssl) : verification->mode;
   policy.verify_continue = keeps ? openssl::goes_on_unverified(ssl) : verification->go_on;
-  policy.session_policy = naming.session_policy;
-  policy.scope = naming.name;
-  policy.own_depth = naming.own_depth;
-  policy.own_quiet_shutdown = naming.own_quiet_shutdown;
+  policy.session_policy = hello.session_policy;
+  policy.scope = hello.name;
+  policy.own_depth = hello.own_depth;
+  policy.own_quiet_shutdown = hello.own_quiet_shutdown;
   if (!openssl::switch_context(ssl, *choice.context, policy)) return SSL_AD_INTERNAL_ERROR;
   const bool asks = keeps ? connection.may_ask(kAskVerification) : verification->asks;
   return connection.context_switched(choice.tag, asks) ? kGoOn : SSL_AD_INTERNAL_ERROR;
 }
 
-int choose_context(Connection& connection, int* alert) {
-  Naming& naming = *connection.naming();
+int decide_name(Connection& connection) {
+  HelloState& hello = *connection.hello();
+  // What onClientHello has switched to stays.
+  if (hello.names == nullptr || hello.again || hello.tag != 0) return kGoOn;
   SSL* ssl = connection.ssl();
-  if (naming.decided) return check_again(naming, ssl, alert);
-  Suspension& suspension = *connection.suspension();
-  if (suspension.abandoned()) return decide(naming, SSL_AD_INTERNAL_ERROR, alert);
-  if (suspension.answered()) return go_on_in_job(connection, decide(naming, suspension.take(ssl), alert));
-  const std::optional<std::string> name = hello_server_name(ssl);
-  if (!name) return decide(naming, kGoOn, alert);
-  naming.name = *name;
-  if (const ContextChoice* choice = naming.names->find(*name)) {
-    return go_on_in_job(connection, decide(naming, switch_context(ssl, *choice), alert));
+  if (Suspension* suspension = connection.suspension(); suspension != nullptr && suspension->answered()) {
+    const int result = suspension->take(ssl);
+    return result == SSL_AD_UNRECOGNIZED_NAME ? refuse_name(hello) : result;
   }
-  if (naming.names->asks && !name->empty()) {
-    connection.ask(std::make_shared<ServerNameSubject>(*name));
-    return SSL_CLIENT_HELLO_RETRY;
+  if (!hello_server_name(ssl)) return kGoOn;
+  if (const ContextChoice* choice = hello.names->find(hello.name)) return switch_context(ssl, *choice);
+  if (hello.names->asks && !hello.name.empty()) {
+    connection.ask(std::make_shared<ServerNameSubject>(hello.name));
+    return kStageWaits;
   }
-  return decide(naming, naming.names->rejects ? SSL_AD_UNRECOGNIZED_NAME : kGoOn, alert);
-}
-
-std::string Naming::refusal_text() const {
-  if (refusal == Refusal::changed) {
-    return "The client sent another server name than in its first ClientHello" +
-           (name.empty() ? std::string() : ", which had '" + name + "'");
-  }
-  if (name.empty()) return "The client sent a server name that is no name of a host, and unknown ones are refused";
-  return "The client asked for the server name '" + name + "', which this server does not have";
+  return hello.names->rejects ? refuse_name(hello) : kGoOn;
 }
 
 void Connection::use_names(const ConnectionOptions& options) {
   set_may_ask(kAskServerName, true);
   openssl::acknowledge_names(SSL_get_SSL_CTX(ssl_.get()));
-  naming_ = std::make_unique<Naming>();
-  naming_->names = options.names;
-  naming_->own_depth = options.verify_depth >= 0;
-  naming_->session_policy = options.session_policy;
+  hello_->names = options.names;
 }
 
 void Connection::note_own_verification(const openssl::Bytes& session_policy) {
-  if (!naming_) return;
-  naming_->own_verification = true;
-  naming_->session_policy = session_policy;
+  if (!hello_) return;
+  hello_->own_verification = true;
+  hello_->session_policy = session_policy;
 }
 
 void Connection::set_quiet_shutdown(bool on) {
   SSL_set_quiet_shutdown(ssl_.get(), on ? 1 : 0);
-  if (naming_) naming_->own_quiet_shutdown = true;
+  if (hello_) hello_->own_quiet_shutdown = true;
 }
 
 // On OpenSSL's stack, between the first look at a ClientHello and everything that follows from it: nothing waits,
 // although the call that is being repeated counts as left unfinished until it returns.
-bool Connection::context_switched(std::int32_t tag, bool asks) {
+bool Connection::ask_verification(bool asks) {
   if (asks && !jobs_available()) return false;
+  if (asks && !suspension_) suspension_ = std::make_unique<Suspension>();
   may_ask_ = asks ? may_ask_ | kAskVerification : may_ask_ & ~std::uint32_t{kAskVerification};
-  naming_->tag = tag;
+  return true;
+}
+
+// As ask_verification(), and then OpenSSL's part.
+bool Connection::verify_by(const ContextChoice::Verification& verification) {
+  SSL* ssl = ssl_.get();
+  openssl::set_verification(ssl, verification.mode, verification.go_on);
+  return ask_verification(verification.asks) &&
+         openssl::separate_sessions(ssl, verification.mode, verification.go_on, verification.session_policy);
+}
+
+bool Connection::context_switched(std::int32_t tag, bool asks) {
+  if (!ask_verification(asks)) return false;
+  hello_->tag = tag;
+  watch_certificate();
   if ((observe_ & kObserveKeylog) != 0) openssl::start_keylog(ssl_.get());
   return true;
 }
 
-std::int32_t Connection::context_tag() const { return naming_ ? naming_->tag : 0; }
+std::int32_t Connection::context_tag() const { return hello_ ? hello_->tag : 0; }
 
 }  // namespace system_tls::engine

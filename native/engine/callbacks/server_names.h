@@ -1,8 +1,7 @@
-// The context of a server's connection by the name that its client sends (SNI): SSL_CTX_set_client_hello_cb(3).
+// The context of a server's connection by the name that its client sends (SNI), at the ClientHello.
 //
-// The context is changed there and nowhere later: the version is not chosen yet, and OpenSSL has not looked for a
-// session to resume. The names that are known are looked up at once, on the thread of the connection; for others a
-// function of the application's may be asked, by the callback's own retry.
+// The names that are known are looked up at once, on the thread of the connection; for others a function of the
+// application's may be asked.
 #pragma once
 
 #include <array>
@@ -87,29 +86,8 @@ class ServerNameSubject : public Subject {
   const std::string name;
 };
 
-// Of one connection.
-struct Naming {
-  std::shared_ptr<const ServerNames> names;
-  // As the first ClientHello has it; empty: it has none.
-  std::string name;
-  // The first ClientHello was answered: a second one, behind a HelloRetryRequest or in a renegotiation, changes
-  // nothing.
-  bool decided = false;
-  // Why, if it was refused.
-  enum class Refusal : std::uint8_t { none, unknown, changed } refusal = Refusal::none;
-  // What the owner has set on the connection holds whatever the context.
-  bool own_verification = false;
-  bool own_depth = false;
-  bool own_quiet_shutdown = false;
-  // Of the verification that the connection has now: ConnectionOptions::session_policy.
-  openssl::Bytes session_policy;
-  std::string refusal_text() const;
-  // 0: the connection has the context that it began with.
-  std::int32_t tag = 0;
-};
-
-// As SSL_CTX_set_client_hello_cb(3) wants it.
-int choose_context(Connection& connection, int* alert);
+// A stage of answer_hello().
+int decide_name(Connection& connection);
 // On OpenSSL's stack, in that callback. 0, or an alert. Sessions of another name are not resumed.
 int switch_context(SSL* ssl, const ContextChoice& choice);
 

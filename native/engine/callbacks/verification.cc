@@ -1,10 +1,9 @@
 #include "engine/callbacks/verification.h"
 
-#include <openssl/async.h>
-
 #include <utility>
 
 #include "engine/connection.h"
+#include "engine/job.h"
 
 namespace system_tls::engine {
 
@@ -26,21 +25,15 @@ int refuse(X509_STORE_CTX* store) {
 }
 
 // Without a job there is no waiting, and what is not answered is refused.
-int wait_in_job(Connection& connection, X509_STORE_CTX* store) {
+int decided_in_job(Connection& connection, X509_STORE_CTX* store) {
   Suspension& suspension = *connection.suspension();
-  while (suspension.waits() && ASYNC_get_current_job() != nullptr && ASYNC_pause_job() == 1) {
-  }
+  wait_in_job(suspension);
   if (suspension.answered()) return conclude(connection, store);
   suspension.close_question();
   return refuse(store);
 }
 
 }  // namespace
-
-bool verification_may_pause(const Connection& connection) {
-  const bool asks = connection.may_ask(kAskVerification) && connection.server();
-  return asks && (SSL_get_verify_mode(connection.ssl()) & SSL_VERIFY_PEER) != 0;
-}
 
 int verify_by_asking(Connection& connection, X509_STORE_CTX* store) {
   Suspension& suspension = *connection.suspension();
@@ -51,7 +44,7 @@ int verify_by_asking(Connection& connection, X509_STORE_CTX* store) {
   if (!openssl::examine(store, subject->report)) return 0;
   if (!connection.server()) subject->chain.reset(X509_STORE_CTX_get1_chain(store));
   connection.ask(std::move(subject));
-  return connection.server() ? wait_in_job(connection, store) : SSL_set_retry_verify(connection.ssl());
+  return connection.server() ? decided_in_job(connection, store) : SSL_set_retry_verify(connection.ssl());
 }
 
 }  // namespace system_tls::engine

@@ -21,9 +21,6 @@ class VerificationSubject : public Subject {
   openssl::X509StackPtr chain;
 };
 
-// Whether a handshake may have to wait for it in a job.
-bool verification_may_pause(const Connection& connection);
-
 // As SSL_CTX_set_cert_verify_callback(3) wants it. For a connection that asks so.
 int verify_by_asking(Connection& connection, X509_STORE_CTX* store);
 

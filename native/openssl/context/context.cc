@@ -71,6 +71,7 @@ FailurePtr configure(SSL_CTX* context, const ContextOptions& options, const Cont
   apply_modes(context);
   if (options.dtls) SSL_CTX_set_cookie_verify_cb(context, hooks.verify_cookie);
   SSL_CTX_set_client_hello_cb(context, hooks.client_hello, nullptr);
+  if (hooks.status != nullptr) SSL_CTX_set_tlsext_status_cb(context, hooks.status);
   if (FailurePtr failure = apply_options(context, options)) return failure;
   // Before any certificate, since the security level judges them.
   if (FailurePtr failure = apply_negotiation(context, options, attachment)) return failure;

@@ -29,6 +29,10 @@ struct ContextHooks {
   int (*client_hello)(SSL* ssl, int* alert, void* argument) = nullptr;
   // SSL_CTX_set_tlsext_servername_callback(3), from acknowledge_names() on.
   int (*server_name)(SSL* ssl, int* alert, void* argument) = nullptr;
+  // SSL_CTX_set_alpn_select_cb(3). Nothing: the context's list decides. Empty: none of `offered` will do.
+  std::optional<ByteView> (*protocol)(const SSL* ssl, ByteView offered) = nullptr;
+  // SSL_CTX_set_tlsext_status_cb(3), on both sides.
+  int (*status)(SSL* ssl, void* argument) = nullptr;
 };
 
 class Context;

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -192,6 +193,85 @@ FailurePtr use_all(Owner* owner, const Credentials& credentials) {
   return nullptr;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Identities
+
+struct ReadCredentials {
+  std::vector<Chain> chains;
+  struct Key {
+    std::string name;
+    PkeyPtr key;
+  };
+  std::vector<Key> keys;
+};
+
+FailurePtr add_chain(ReadCredentials& read, std::string name, Outcome<std::vector<X509Ptr>> outcome) {
+  if (outcome.failure != nullptr) return outcome.failure;
+  Chain chain = make_chain(std::move(name), std::move(outcome.value));
+  if (FailurePtr failure = check_distinct(read.chains, chain)) return failure;
+  read.chains.push_back(std::move(chain));
+  return nullptr;
+}
+
+FailurePtr add_key(ReadCredentials& read, const std::string& name, Outcome<PkeyPtr> outcome) {
+  if (outcome.failure != nullptr) return outcome.failure;
+  read.keys.push_back({name, std::move(outcome.value)});
+  return nullptr;
+}
+
+FailurePtr add_pkcs12(ReadCredentials& read, const SealedInput& input) {
+  auto [contents, failure] = read_pkcs12(input);
+  if (failure != nullptr) return failure;
+  Chain chain{input.name, std::move(contents.certificate), std::move(contents.others)};
+  if ((failure = check_distinct(read.chains, chain)) != nullptr) return failure;
+  read.chains.push_back(std::move(chain));
+  read.keys.push_back({input.name, std::move(contents.key)});
+  return nullptr;
+}
+
+FailurePtr read_all(ReadCredentials& read, const Credentials& credentials) {
+  for (const NamedInput& input : credentials.cert) {
+    if (FailurePtr failure = add_chain(read, input.name, read_certificates(input))) return failure;
+  }
+  for (const StoreInput& input : credentials.cert_uri) {
+    if (FailurePtr failure = add_chain(read, input.name, load_certificates(input))) return failure;
+  }
+  for (const SealedInput& input : credentials.key) {
+    if (FailurePtr failure = add_key(read, input.name, read_private_key(input))) return failure;
+  }
+  for (const StoreInput& input : credentials.key_uri) {
+    if (FailurePtr failure = add_key(read, input.name, load_private_key(input))) return failure;
+  }
+  for (const SealedInput& input : credentials.pfx) {
+    if (FailurePtr failure = add_pkcs12(read, input)) return failure;
+  }
+  return nullptr;
+}
+
+X509StackPtr stack_of(std::vector<X509Ptr> certificates) {
+  X509StackPtr stack(sk_X509_new_null());
+  for (X509Ptr& certificate : certificates) {
+    if (stack != nullptr && sk_X509_push(stack.get(), certificate.get()) > 0) static_cast<void>(certificate.release());
+  }
+  return stack;
+}
+
+FailurePtr pair_up(ReadCredentials read, Identity& identity) {
+  const ErrorScope scope;
+  for (const ReadCredentials::Key& each : read.keys) {
+    if (owner_of(each.key.get(), read.chains) == nullptr) return mismatch(each.key.get(), each.name, read.chains);
+  }
+  for (Chain& chain : read.chains) {
+    const auto key = std::find_if(read.keys.begin(), read.keys.end(), [&chain](const ReadCredentials::Key& each) {
+      return each.key != nullptr && X509_check_private_key(chain.leaf.get(), each.key.get()) == 1;
+    });
+    ERR_clear_error();
+    if (key == read.keys.end()) return named_failure("ERR_TLS_INVALID_INPUT", chain.name + " has no key beside it");
+    identity.entries.push_back({std::move(chain.leaf), stack_of(std::move(chain.issuers)), std::move(key->key)});
+  }
+  return nullptr;
+}
+
 bool is_locked(const FailurePtr& failure) {
   return failure != nullptr && failure->code == "ERR_TLS_PASSPHRASE_REQUIRED";
 }
@@ -208,6 +288,25 @@ FailurePtr use_credentials(SSL* ssl, const Credentials& credentials, bool replac
   // Servers ignore it.
   if (SSL_in_before(ssl) != 0 && SSL_get_certificate(ssl) != nullptr) {
     SSL_set_post_handshake_auth(ssl, 1);
+  }
+  return nullptr;
+}
+
+IdentityResult read_identity(const Credentials& credentials) {
+  ReadCredentials read;
+  auto identity = std::make_shared<Identity>();
+  if (FailurePtr failure = read_all(read, credentials)) return {nullptr, std::move(failure)};
+  if (FailurePtr failure = pair_up(std::move(read), *identity)) return {nullptr, std::move(failure)};
+  if (identity->entries.empty()) return {nullptr, named_failure("ERR_TLS_INVALID_INPUT", "there is no certificate")};
+  return {std::move(identity), nullptr};
+}
+
+FailurePtr use_identity(SSL* ssl, const Identity& identity) {
+  SSL_certs_clear(ssl);
+  for (const Identity::Entry& entry : identity.entries) {
+    if (SSL_use_cert_and_key(ssl, entry.leaf.get(), entry.key.get(), entry.chain.get(), 1) != 1) {
+      return openssl_failure("a certificate is refused");
+    }
   }
   return nullptr;
 }

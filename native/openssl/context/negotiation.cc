@@ -87,19 +87,26 @@ bool is_protocol_list(ByteView list) {
   return at == list.size();
 }
 
-// RFC 7301 section 3.2: the server's preference decides, and with nothing in common the handshake ends with the alert
-// no_application_protocol. `argument` is the Attachment of the context that was chosen.
-int select_protocol(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* offered,
-                    unsigned int offered_length, void* argument) {
-  const Bytes& own = static_cast<const Attachment*>(argument)->alpn;
-  unsigned char* selected = nullptr;
-  const int found = SSL_select_next_proto(&selected, out_length, own.data(), static_cast<unsigned int>(own.size()),
-                                          offered, offered_length);
-  *out = selected;
-  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+// RFC 7301 section 3.2: with nothing in common the handshake ends with the alert no_application_protocol. `argument` is
+// the Attachment of the context that was chosen.
+int on_protocols(SSL* ssl, const unsigned char** out, unsigned char* out_length, const unsigned char* offered,
+                 unsigned int offered_length, void* argument) {
+  const auto& attachment = *static_cast<const Attachment*>(argument);
+  const ByteView list(offered, offered_length);
+  std::optional<ByteView> chosen;
+  if (attachment.hooks.protocol != nullptr) chosen = attachment.hooks.protocol(ssl, list);
+  if (!chosen) {
+    if (attachment.alpn.empty()) return SSL_TLSEXT_ERR_NOACK;
+    chosen = select_protocol(attachment.alpn, list);
+  }
+  if (chosen->empty()) return SSL_TLSEXT_ERR_ALERT_FATAL;
+  *out = chosen->data();
+  *out_length = static_cast<unsigned char>(chosen->size());
+  return SSL_TLSEXT_ERR_OK;
 }
 
 FailurePtr apply_alpn(SSL_CTX* context, const ContextOptions& options, Attachment& attachment) {
+  SSL_CTX_set_alpn_select_cb(context, on_protocols, &attachment);
   if (!options.alpn || options.alpn->empty()) return nullptr;
   const Bytes& list = *options.alpn;
   if (!is_protocol_list(list)) {
@@ -111,11 +118,19 @@ FailurePtr apply_alpn(SSL_CTX* context, const ContextOptions& options, Attachmen
     return openssl_failure("ALPNProtocols are refused");
   }
   attachment.alpn = list;
-  SSL_CTX_set_alpn_select_cb(context, select_protocol, &attachment);
   return nullptr;
 }
 
 }  // namespace
+
+// RFC 7301 section 3.2: the server's preference decides.
+ByteView select_protocol(ByteView own, ByteView offered) {
+  unsigned char* selected = nullptr;
+  unsigned char size = 0;
+  const int found = SSL_select_next_proto(&selected, &size, own.data(), static_cast<unsigned int>(own.size()),
+                                          offered.data(), static_cast<unsigned int>(offered.size()));
+  return found == OPENSSL_NPN_NEGOTIATED ? ByteView(selected, size) : ByteView();
+}
 
 FailurePtr apply_negotiation(SSL_CTX* context, const ContextOptions& options, Attachment& attachment) {
   if (options.security_level) SSL_CTX_set_security_level(context, *options.security_level);

@@ -15,4 +15,7 @@ FailurePtr apply_negotiation(SSL_CTX* context, const ContextOptions& options, At
 // For the next handshake of one connection. Null, or what is wrong; the connection is as it was then.
 FailurePtr set_ciphers(SSL* ssl, const std::optional<std::string>& list, const std::optional<std::string>& suites);
 
+// The first of `own` that was offered, as a part of `offered`; both in wire format (RFC 7301 section 3.1). Empty: none.
+ByteView select_protocol(ByteView own, ByteView offered);
+
 }  // namespace system_tls::openssl

@@ -29,12 +29,24 @@ describe('numbers that C++ and TypeScript have in common', () => {
   });
 
   it('kinds of questions', () => {
-    const number = (file: string) => Number(source(file).match(/kKind = (\d+)/)?.[1]);
+    const number = (file: string, subject: string) =>
+      Number(source(`engine/callbacks/${file}`).match(new RegExp(`class ${subject}Subject [^}]*?kKind = (\\d+)`))?.[1]);
     const kinds = {
-      Verify: number('engine/callbacks/verification.h'),
-      ServerName: number('engine/callbacks/server_names.h'),
+      Verify: number('verification.h', 'Verification'),
+      ServerName: number('server_names.h', 'ServerName'),
+      ClientHello: number('client_hello.h', 'ClientHello'),
+      Protocol: number('alpn.h', 'Protocol'),
+      Certificate: number('certificate.h', 'Certificate'),
+      StatusRequest: number('certificate.h', 'StatusRequest'),
+      Status: number('status.h', 'Status'),
     };
     assert.deepEqual(kinds, QuestionKind);
+  });
+
+  it('what a connection may ask, by the number of the question', () => {
+    const asks = enumerators('engine/connection.h', 'Asks', name => name.replace('kAsk', ''));
+    const bits = Object.values(QuestionKind).map(kind => 1 << (kind - 1));
+    assert.deepEqual(Object.values(asks), bits);
   });
 
   it('what is observed', () => {

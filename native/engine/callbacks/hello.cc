@@ -1,0 +1,85 @@
+#include "engine/callbacks/hello.h"
+
+#include <openssl/ssl.h>
+
+#include <array>
+
+#include "engine/callbacks/alpn.h"
+#include "engine/callbacks/client_hello.h"
+#include "engine/callbacks/server_names.h"
+#include "engine/connection.h"
+#include "engine/job.h"
+
+namespace system_tls::engine {
+
+namespace {
+
+using Stage = HelloState::Stage;
+
+// In the order of HelloState::Stage.
+constexpr std::array kStages{decide_hello, decide_name, decide_protocol};
+
+// RFC 8446 section 4.1.2: behind a HelloRetryRequest the rest of the ClientHello is the same. And what was decided and
+// verified in a handshake before holds for the name of the first one.
+bool names_another(HelloState& hello, SSL* ssl) {
+  if (hello.names == nullptr || hello_server_name(ssl).value_or(std::string()) == hello.name) return false;
+  hello.refusal = HelloState::Refusal::changed;
+  return true;
+}
+
+int run_stages(Connection& connection, HelloState& hello) {
+  if (hello.stage == Stage::hello && !hello.again) {
+    hello.name = hello_server_name(connection.ssl()).value_or(std::string());
+  }
+  while (hello.stage != Stage::decided) {
+    const int result = kStages[static_cast<std::size_t>(hello.stage)](connection);
+    if (result == kStageWaits) return result;
+    hello.stage = result == 0 ? static_cast<Stage>(static_cast<int>(hello.stage) + 1) : Stage::decided;
+    if (result != 0) return result;
+  }
+  hello.message.clear();
+  return 0;
+}
+
+// What verifies in a job needs one, and until now nobody knew: the handshake is driven again, in one.
+bool needs_job_now(const Connection& connection) { return connection.may_pause() && !in_job(); }
+
+}  // namespace
+
+int answer_hello(Connection& connection, int* alert) {
+  HelloState& hello = *connection.hello();
+  // A retry comes back here, and whatever was decided before is not looked at twice.
+  const bool second = hello.stage == Stage::decided || (hello.again && hello.stage == Stage::hello);
+  if (second && names_another(hello, connection.ssl())) {
+    hello.stage = Stage::decided;
+    *alert = SSL_AD_ILLEGAL_PARAMETER;
+    return SSL_CLIENT_HELLO_ERROR;
+  }
+  const bool abandoned = connection.suspension() != nullptr && connection.suspension()->abandoned();
+  const int result = abandoned ? SSL_AD_INTERNAL_ERROR : run_stages(connection, hello);
+  if (result == kStageWaits) return SSL_CLIENT_HELLO_RETRY;
+  if (result == 0) return needs_job_now(connection) ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_SUCCESS;
+  *alert = result;
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
+std::string HelloState::refusal_text() const {
+  if (refusal == Refusal::changed) {
+    return "The client sent another server name than in its first ClientHello" +
+           (name.empty() ? std::string() : ", which had '" + name + "'");
+  }
+  if (name.empty()) return "The client sent a server name that is no name of a host, and unknown ones are refused";
+  return "The client asked for the server name '" + name + "', which this server does not have";
+}
+
+// Servers alone: a client's handshake has no hello to look at.
+void Connection::prepare_hello(const ConnectionOptions& options) {
+  constexpr std::uint32_t kAtHello = kAskClientHello | kAskProtocol;
+  if (!server_ || (options.names == nullptr && (options.asks & kAtHello) == 0 && options.alpn.empty())) return;
+  hello_ = std::make_unique<HelloState>();
+  hello_->own_depth = options.verify_depth >= 0;
+  hello_->session_policy = options.session_policy;
+  if (options.names != nullptr) use_names(options);
+}
+
+}  // namespace system_tls::engine

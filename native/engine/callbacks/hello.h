@@ -1,0 +1,58 @@
+// What a server's connection decides at a ClientHello: SSL_CTX_set_client_hello_cb(3).
+//
+// In this order: what the application says of the hello itself, the context by the name in it, the protocol (ALPN).
+// Each may be asked of the application, and waits by the callback's own retry. The context is changed there and nowhere
+// later: the version is not chosen yet, and OpenSSL has not looked for a session to resume.
+//
+// What was decided holds for a second hello, behind a HelloRetryRequest. A renegotiation asks about the hello alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/connection_options.h"
+#include "openssl/library/bytes.h"
+
+namespace system_tls::engine {
+
+class Connection;
+
+struct HelloState {
+  enum class Stage : std::uint8_t { hello, name, protocol, decided };
+  Stage stage = Stage::hello;
+  // The hello is one of a renegotiation.
+  bool again = false;
+  // As it crossed, with its header; kept only while it may be asked about.
+  openssl::Bytes message;
+
+  // Other contexts. Null: none.
+  std::shared_ptr<const ServerNames> names;
+  // As the first ClientHello has it; empty: it has none.
+  std::string name;
+  // Why, if the name was refused.
+  enum class Refusal : std::uint8_t { none, unknown, changed } refusal = Refusal::none;
+
+  // What was chosen instead of the context's protocols; empty: none of those that were offered.
+  std::optional<openssl::Bytes> protocol;
+
+  // What the owner has set on the connection holds whatever the context.
+  bool own_verification = false;
+  bool own_depth = false;
+  bool own_quiet_shutdown = false;
+  // Of the verification that the connection has now: ConnectionOptions::session_policy.
+  openssl::Bytes session_policy;
+  // ContextChoice::tag of the context in use; 0: the one that the connection began with.
+  std::int32_t tag = 0;
+
+  std::string refusal_text() const;
+};
+
+// Results of a stage: 0, or an alert to send, or this.
+inline constexpr int kStageWaits = -1;
+
+// As SSL_CTX_set_client_hello_cb(3) wants it.
+int answer_hello(Connection& connection, int* alert);
+
+}  // namespace system_tls::engine
