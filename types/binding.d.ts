@@ -269,6 +269,8 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly alpn?: Uint8Array;
   /** A client asks for an OCSP response: SSL_set_tlsext_status_type(3). */
   readonly requestStatus?: boolean;
+  /** Servers: OpenSSL keeps no sessions and makes no tickets; Session events tell them, and Session questions ask for them. */
+  readonly externalSessions?: boolean;
   /** Of a server that verifies otherwise than its context: its sessions are resumed where it is the same. */
   readonly sessionPolicy?: Uint8Array;
   /** Small records at first and after a pause. */
@@ -615,9 +617,11 @@ export interface QuestionKindValues {
   readonly StatusRequest: 6;
   /** What a server has stapled: Buffer, or null. The answer is 1, or 0: bad_certificate_status_response. */
   readonly Status: 7;
+  /** A session that a client asks for: Buffer, its id. The answer is a NativeSession, or 0 for none. */
+  readonly Session: 8;
 }
 export type QuestionKind = QuestionKindValues[keyof QuestionKindValues];
-export type NativeAnswer = number | NativeContextChoice | NativeHelloSettings | NativeIdentity | Uint8Array;
+export type NativeAnswer = number | NativeContextChoice | NativeHelloSettings | NativeIdentity | NativeSession | Uint8Array;
 
 export interface NativeClientHello {
   /** The handshake message, with its header: of 4 bytes, with DTLS of 12. */

@@ -56,6 +56,15 @@ export type OnStatusRequest = (request: StatusRequest) => Awaitable<Uint8Array |
 export type OnStatus = (response: Buffer | null, request: CallbackRequest) => Awaitable<boolean>;
 
 /**
+ * The session that was kept under this id, in bytes; nothing: a full handshake.
+ */
+export type OnResumeSession = (id: Buffer, request: CallbackRequest) => Awaitable<Uint8Array | null | undefined>;
+
+/** Hears of it; a promise is not awaited. */
+export type OnNewSession = (id: Buffer, session: Buffer, request: CallbackRequest) => unknown;
+export type OnRemoveSession = (id: Buffer, request: CallbackRequest) => unknown;
+
+/**
  * Functions that a handshake asks; null: nobody, whatever the context says. Each may answer by a promise: the handshake
  * waits, within its timeout. What one throws ends its own handshake, with the alert internal_error and an error whose
  * `cause` it is. Called once in a handshake, also if there is a HelloRetryRequest.
@@ -90,22 +99,37 @@ export interface CallbackOptions<Settings, Credentials> {
    * handshake asks nobody. It waits in an ASYNC job (ASYNC_start_job(3)). SSL_CTX_set_tlsext_status_cb(3).
    */
   readonly onStatus?: OnStatus | null | undefined;
+  /**
+   * Servers: the application keeps the sessions, for a fleet that has no ticket keys in common. Told of each, in bytes that
+   * hold its secrets. With this function or {@link onResumeSession} OpenSSL keeps no session itself and makes no tickets.
+   * SSL_CTX_sess_set_new_cb(3), SSL_OP_NO_TICKET.
+   */
+  readonly onNewSession?: OnNewSession | null | undefined;
+  /**
+   * Servers: looks up the session that a client asks for. A store that is gone, slow (a second) or holds something else
+   * costs a full handshake and a warning, one for each function. SSL_CTX_sess_set_get_cb(3).
+   */
+  readonly onResumeSession?: OnResumeSession | null | undefined;
+  /** Servers: a connection that made the session has ended with a fatal alert; it must not be resumed (RFC 5246 section 7.2.2). */
+  readonly onRemoveSession?: OnRemoveSession | null | undefined;
 }
 
 /** With whatever settings and credentials. */
 export type Callbacks = CallbackOptions<unknown, unknown>;
 
-const functions = ['onClientHello', 'onALPN', 'onCertificate', 'onStatusRequest', 'onStatus'] as const;
+const asked = ['onClientHello', 'onALPN', 'onCertificate', 'onStatusRequest', 'onStatus', 'onResumeSession'] as const;
+const functions = [...asked, 'onNewSession', 'onRemoveSession'] as const;
 
 /** Names of the options, for whoever cannot have them. */
 export const callbackNames: readonly string[] = [...functions, 'requestOCSP'];
 
-const sides: Readonly<Record<(typeof functions)[number], readonly [kind: number, server: boolean, client: boolean]>> = {
+const sides: Readonly<Record<(typeof asked)[number], readonly [kind: number, server: boolean, client: boolean]>> = {
   onClientHello: [QuestionKind.ClientHello, true, false],
   onALPN: [QuestionKind.Protocol, true, false],
   onCertificate: [QuestionKind.Certificate, true, true],
   onStatusRequest: [QuestionKind.StatusRequest, true, false],
   onStatus: [QuestionKind.Status, false, true],
+  onResumeSession: [QuestionKind.Session, true, false],
 };
 
 /** What options say, and no more: null says that nobody is asked. */
@@ -134,11 +158,16 @@ export function assertOneWayToProtocol(options: { readonly onALPN?: unknown; rea
 /** Bits of NativeConnectionOptions.asks. */
 export function callbackMask(callbacks: Callbacks, server: boolean): number {
   let mask = 0;
-  for (const name of functions) {
+  for (const name of asked) {
     const [kind, onServer, onClient] = sides[name];
     if (callbacks[name] && (server ? onServer : onClient)) mask |= 1 << (kind - 1);
   }
   return mask;
+}
+
+/** Whether the application keeps the sessions of a server. */
+export function keepsSessions({ onNewSession, onResumeSession }: Callbacks): boolean {
+  return Boolean(onNewSession ?? onResumeSession);
 }
 
 /** Whether a client asks for an OCSP response. */

@@ -9,7 +9,13 @@ import {
   validateObject,
   validateOneOf,
 } from '../base/validate.ts';
-import { assertOneWayToProtocol, callbackMask, givenCallbacks, requestsStatus } from '../callbacks/options.ts';
+import {
+  assertOneWayToProtocol,
+  callbackMask,
+  givenCallbacks,
+  keepsSessions,
+  requestsStatus,
+} from '../callbacks/options.ts';
 import type { Verifier } from '../callbacks/verifier.ts';
 import {
   assertCanWait,
@@ -116,6 +122,7 @@ function askingOptions(
     ...(asks !== 0 && { asks }),
     ...(policy.length > 0 && { sessionPolicy: policy }),
     ...(!server && requestsStatus(callbacks) && { requestStatus: true }),
+    ...(server && keepsSessions(callbacks) && { externalSessions: true }),
   };
 }
 

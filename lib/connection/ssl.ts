@@ -1,22 +1,11 @@
 import type { Socket } from 'node:dgram';
 import type { FileHandle } from 'node:fs/promises';
-import type {
-  NativeAnswer,
-  NativeCertificateRequest,
-  NativeClientHello,
-  NativeSession,
-  NativeStatusRequest,
-  NativeVerifyReport,
-  QuestionKind as QuestionKindType,
-} from '../../types/binding.d.ts';
+import type { NativeAnswer, NativeSession, QuestionKind as QuestionKindType } from '../../types/binding.d.ts';
 import { invalidArgValue } from '../base/coded-error.ts';
 import { debug, debugging } from '../base/debug.ts';
-import { isThenable } from '../base/thenable.ts';
 import { asBytes, asTarget, optionalBoolean, validateInteger, validateObject } from '../base/validate.ts';
 import { listenersChanged } from '../base/watch-listeners.ts';
-import { judgeStatus, responseFor } from '../callbacks/ocsp.ts';
-import { chooseProtocol } from '../callbacks/protocol.ts';
-import { decide } from '../callbacks/verifier.ts';
+import { keepsSessions } from '../callbacks/options.ts';
 import {
   assertCanWait,
   assertDecides,
@@ -42,7 +31,7 @@ import {
 } from '../context/credentials.ts';
 import { assertMethodCarries } from '../context/methods.ts';
 import type { Passphrase } from '../context/passphrase.ts';
-import { internalError, QuestionKind, ReadStatus, verifyFailed } from '../native/constants.ts';
+import { ReadStatus } from '../native/constants.ts';
 import {
   assertSessionFits,
   originAtLevel,
@@ -64,8 +53,6 @@ import {
   type Sink,
 } from '../transport/native-connection.ts';
 import type { SslListeners } from './events.ts';
-import { type AppliedHello, answerHello } from './hello-settings.ts';
-import { chooseCertificate } from './identity.ts';
 import { informed, observeMask } from './inform.ts';
 import { nativePool } from './io-pool.ts';
 import { checkLimits, expectPeerUpdate, type Limits, type OperationOptions, run, waitFor } from './operations.ts';
@@ -81,8 +68,9 @@ import type {
   ShutdownState,
   SslOptions,
 } from './options.ts';
+import { Questions } from './questions.ts';
 import { checkFilePart, openFile, sendFilePart } from './send-file.ts';
-import { type Choice, choicesOf, namesOfContext, type ServerNames } from './server-names.ts';
+import { type Choice, namesOfContext, type ServerNames } from './server-names.ts';
 import { ConnectionSettings, sessionPolicy } from './settings.ts';
 import { connectionOf, SslState, shutdownFlags } from './state.ts';
 
@@ -125,10 +113,7 @@ export class Ssl extends SslState implements Sink {
   readonly #context: SslContext;
   readonly #names: ServerNames | undefined;
   readonly #callbacks: HandshakeCallbacks;
-  /** What the function onServerName gave, or onClientHello. */
-  #given: Choice | undefined;
-  /** What onClientHello said of verification. */
-  #helloVerify: VerifyPolicy | undefined;
+  #questions: Questions | undefined;
   /** setVerify() was called: a change of contexts brings no other verification. */
   #verifiesItself = false;
   readonly #verify: VerifyPolicy;
@@ -174,9 +159,10 @@ export class Ssl extends SslState implements Sink {
 
   /** What the context has been switched to, if it has. */
   #choice({ native }: Connection): Choice | undefined {
-    const tag = this.#names === undefined && this.#given === undefined ? 0 : native.contextTag;
+    const given = this.#questions?.given;
+    const tag = this.#names === undefined && given === undefined ? 0 : native.contextTag;
     if (tag === 0) return undefined;
-    return this.#given?.native.tag === tag ? this.#given : this.#names?.withTag(tag);
+    return given?.native.tag === tag ? given : this.#names?.withTag(tag);
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -508,7 +494,7 @@ export class Ssl extends SslState implements Sink {
     validateObject(options, 'options');
     connection.assertAlive();
     const brought = this.#verifiesItself ? undefined : this.#choice(connection);
-    const policy = verifyPolicy(options, brought?.verify ?? this.#verify);
+    const policy = verifyPolicy(options, this.#broughtVerify ?? this.#verify);
     const { server, native } = connection;
     const resumes = !native.established || native.sessionReused;
     assertDecides(server, policy);
@@ -652,6 +638,7 @@ export class Ssl extends SslState implements Sink {
 
   /** @internal */
   [onFailed](error: Error): void {
+    this.#questions?.connectionFailed(error);
     this.#emitClose(error);
   }
 
@@ -665,6 +652,7 @@ export class Ssl extends SslState implements Sink {
     const event = informed(kind, a, b, c, native => this.#originOf(native));
     if (event === undefined) return;
     const [name, ...args] = event as readonly [string, ...unknown[]];
+    if (event[0] === 'session' && keepsSessions(this.#callbacks)) this.#asking.sessionMade(event[1]);
     try {
       (this.emit as (...args: readonly unknown[]) => boolean).call(this, name, ...args);
     } finally {
@@ -674,68 +662,25 @@ export class Ssl extends SslState implements Sink {
 
   /** @internal */
   [onQuestion](kind: QuestionKindType, subject: unknown): NativeAnswer | PromiseLike<NativeAnswer> {
-    const { description } = connectionOf(this);
-    const { onALPN, onCertificate, onStatusRequest, onStatus } = this.#callbacks;
-    const asked = { ssl: this };
-    switch (kind) {
-      case QuestionKind.Verify:
-        return this.#decide(subject as NativeVerifyReport);
-      case QuestionKind.ServerName:
-        return this.#name(subject as string);
-      case QuestionKind.ClientHello:
-        return this.#hello(subject as NativeClientHello);
-      case QuestionKind.Protocol: {
-        const { servername } = this;
-        return onALPN
-          ? chooseProtocol(onALPN, subject as Buffer, { ...asked, servername }, description)
-          : internalError;
-      }
-      case QuestionKind.Certificate: {
-        const request = { ...asked, servername: this.servername };
-        const wanted = subject as NativeCertificateRequest;
-        return onCertificate ? chooseCertificate(onCertificate, wanted, request, description) : 0;
-      }
-      case QuestionKind.StatusRequest:
-        return onStatusRequest ? responseFor(onStatusRequest, subject as NativeStatusRequest, asked, description) : 0;
-      case QuestionKind.Status:
-        return onStatus ? judgeStatus(onStatus, subject as Buffer | null, asked, description) : 0;
-    }
+    return this.#asking.answer(kind, subject);
   }
 
-  #decide(report: NativeVerifyReport): number | PromiseLike<number> {
-    const connection = connectionOf(this);
-    const brought = this.#verifiesItself ? undefined : (this.#helloVerify ?? this.#choice(connection)?.verify);
-    const { verifier } = brought ?? this.#origins.current;
-    return verifier === null ? verifyFailed : decide(verifier, report, { ssl: this }, connection.description);
+  get #asking(): Questions {
+    this.#questions ??= new Questions({
+      connection: connectionOf(this),
+      request: { ssl: this },
+      internals: contextArgument(this.#context, 'context'),
+      callbacks: this.#callbacks,
+      names: this.#names,
+      verifier: () => (this.#broughtVerify ?? this.#origins.current).verifier,
+    });
+    return this.#questions;
   }
 
-  #name(name: string): NativeAnswer | PromiseLike<NativeAnswer> {
-    const { description } = connectionOf(this);
-    const take = (answer: Choice | number): NativeAnswer => {
-      if (typeof answer === 'number') return answer;
-      this.#given = answer;
-      return answer.native;
-    };
-    const answer = this.#names?.ask(name, { ssl: this }, description) ?? 0;
-    return isThenable(answer) ? answer.then(take) : take(answer);
-  }
-
-  #hello(hello: NativeClientHello): NativeAnswer | PromiseLike<NativeAnswer> {
-    const { onClientHello } = this.#callbacks;
-    if (!onClientHello) return internalError;
-    const internals = contextArgument(this.#context, 'context');
-    const take = ({ choice, verify, native }: AppliedHello): NativeAnswer => {
-      if (choice !== undefined) this.#given = choice;
-      if (verify !== undefined) this.#helloVerify = verify;
-      return native;
-    };
-    const base = {
-      internals,
-      choices: () => this.#names?.choices ?? choicesOf(internals),
-      dtls: internals.policy.method.dtls,
-    };
-    const answer = answerHello(onClientHello, hello, base, { ssl: this }, connectionOf(this).description);
-    return isThenable(answer) ? answer.then(take) : take(answer);
+  /** What a change of contexts has brought along, or onClientHello has said. */
+  get #broughtVerify(): VerifyPolicy | undefined {
+    if (this.#verifiesItself) return undefined;
+    return this.#questions?.helloVerify ?? this.#choice(connectionOf(this))?.verify;
   }
 
   #emitClose(error: Error | null): void {

@@ -39,6 +39,7 @@ export const QuestionKind: QuestionKindValues = {
   Certificate: 5,
   StatusRequest: 6,
   Status: 7,
+  Session: 8,
 };
 
 /** X509_V_ERR_UNSPECIFIED, of which OpenSSL makes the alert internal_error: nobody could decide. */

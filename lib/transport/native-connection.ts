@@ -102,6 +102,7 @@ const refusals: Readonly<Record<QuestionKindType, number>> = {
   [QuestionKind.Certificate]: 0,
   [QuestionKind.StatusRequest]: 0,
   [QuestionKind.Status]: -1,
+  [QuestionKind.Session]: 0,
 };
 
 /** What a connection is made with. */

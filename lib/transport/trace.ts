@@ -32,6 +32,7 @@ const questions: Readonly<Record<QuestionKindType, string>> = {
   [QuestionKind.Certificate]: 'for its certificate',
   [QuestionKind.StatusRequest]: 'for the OCSP response to staple',
   [QuestionKind.Status]: 'whether the OCSP response is accepted',
+  [QuestionKind.Session]: 'for a session to resume',
 };
 
 const failure = (payload: unknown): string => {

@@ -18,6 +18,7 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
       .read("asks", engine.asks)
       .read("alpn", engine.alpn)
       .read("requestStatus", engine.request_status)
+      .read("externalSessions", engine.external_sessions)
       .read("sessionPolicy", engine.session_policy)
       .read("verifyDepth", engine.verify_depth)
       .read("ktls", engine.ktls)

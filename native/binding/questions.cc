@@ -6,12 +6,14 @@
 #include "binding/questions/client_hello.h"
 #include "binding/questions/protocol.h"
 #include "binding/questions/server_name.h"
+#include "binding/questions/session.h"
 #include "binding/questions/status.h"
 #include "binding/questions/verification.h"
 #include "engine/callbacks/alpn.h"
 #include "engine/callbacks/certificate.h"
 #include "engine/callbacks/client_hello.h"
 #include "engine/callbacks/server_names.h"
+#include "engine/callbacks/session_lookup.h"
 #include "engine/callbacks/status.h"
 #include "engine/callbacks/verification.h"
 
@@ -33,6 +35,7 @@ constexpr std::array kKinds{
     Kind{engine::CertificateSubject::kKind, certificate_to_js, read_certificate_answer},
     Kind{engine::StatusRequestSubject::kKind, status_request_to_js, read_status_request_answer},
     Kind{engine::StatusSubject::kKind, status_to_js, read_status_answer},
+    Kind{engine::SessionSubject::kKind, session_id_to_js, read_session_answer},
 };
 
 const Kind* kind_of(std::int32_t number) {

@@ -69,6 +69,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       verify_host_(options.verify_host),
       server_(options.server),
       ktls_wanted_(options.ktls),
+      external_sessions_(options.external_sessions),
       record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
       key_updates_(options.limits.key_updates),
       renegotiation_(options.limits.renegotiations, options.limits.renegotiation_window),

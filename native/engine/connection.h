@@ -45,6 +45,7 @@ enum Asks : std::uint32_t {
   kAskCertificate = 16,
   kAskStatusRequest = 32,
   kAskStatus = 64,
+  kAskSession = 128,
 };
 
 // A call in the wrong state, as OpenSSL itself names it: `reason` is one of SSL_R_....
@@ -208,6 +209,8 @@ class Connection {
   // An answer was given that OpenSSL does not take: the handshake fails with this.
   void refuse_answer(openssl::FailurePtr why) { refused_answer_ = std::move(why); }
   bool verify_by(const ContextChoice::Verification& verification);
+  // The application keeps a server's sessions, and OpenSSL none.
+  bool external_sessions() const { return external_sessions_; }
   // Instead of the context's protocols: in wire format.
   void set_alpn(openssl::Bytes list) { alpn_ = std::move(list); }
   const openssl::Bytes& alpn() const { return alpn_; }
@@ -315,6 +318,7 @@ class Connection {
   const std::string verify_host_;
   const bool server_;
   const bool ktls_wanted_;
+  const bool external_sessions_;
   const std::unique_ptr<RecordSizing> record_sizing_;  // null: records are as large as they may be
 
   Phase phase_ = Phase::idle;

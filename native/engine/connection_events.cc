@@ -115,7 +115,7 @@ void Connection::on_keylog(const char* line) {
 
 void Connection::on_session(SSL_SESSION* session) {
   // A copy: freeing the connection without a shutdown makes the original unresumable.
-  if ((observe_ & kObserveSession) != 0) events_.session(openssl::SessionPtr(SSL_SESSION_dup(session)));
+  if ((observe_ & kObserveSession) != 0 || external_sessions_) events_.session(openssl::SessionPtr(SSL_SESSION_dup(session)));
 }
 
 }  // namespace system_tls::engine

@@ -33,6 +33,8 @@ struct ConnectionOptions {
   std::uint32_t asks = 0;
   // Servers: other contexts, by the name that the client sends. Null: none.
   std::shared_ptr<const ServerNames> names;
+  // Servers: the application keeps the sessions. No tickets then.
+  bool external_sessions = false;
   // A client asks for an OCSP response: SSL_set_tlsext_status_type(3).
   bool request_status = false;
   // Instead of the context's protocols, in wire format (RFC 7301 section 3.1). Empty: the context's.

@@ -4,6 +4,7 @@
 
 #include "engine/callbacks/certificate.h"
 #include "engine/callbacks/hello.h"
+#include "engine/callbacks/session_lookup.h"
 #include "engine/callbacks/status.h"
 #include "engine/callbacks/verification.h"
 #include "engine/connection.h"
@@ -49,6 +50,16 @@ std::optional<openssl::ByteView> own_protocol(const SSL* ssl, openssl::ByteView 
   return openssl::select_protocol(connection->alpn(), offered);
 }
 
+SSL_SESSION* find_session(const SSL* ssl, openssl::ByteView id) {
+  const Connection* connection = Connection::from(ssl);
+  return connection == nullptr ? nullptr : found_session(*connection, id);
+}
+
+bool external_sessions(const SSL* ssl) {
+  const Connection* connection = Connection::from(ssl);
+  return connection != nullptr && connection->external_sessions();
+}
+
 int status(SSL* ssl, void*) {
   Connection* connection = Connection::from(ssl);
   if (connection == nullptr) return SSL_is_server(ssl) == 1 ? SSL_TLSEXT_ERR_NOACK : 1;
@@ -64,7 +75,8 @@ int verify_cookie(SSL* ssl, const unsigned char*, unsigned int) {
 }  // namespace
 
 openssl::ContextHooks context_hooks() {
-  return {keylog, new_session, verify, verify_cookie, client_hello, server_name, own_protocol, status};
+  return {keylog,      new_session,  verify,       verify_cookie,     client_hello,
+          server_name, own_protocol, find_session, external_sessions, status};
 }
 
 }  // namespace system_tls::engine

@@ -7,6 +7,7 @@
 #include "engine/callbacks/alpn.h"
 #include "engine/callbacks/client_hello.h"
 #include "engine/callbacks/server_names.h"
+#include "engine/callbacks/session_lookup.h"
 #include "engine/connection.h"
 #include "engine/job.h"
 
@@ -17,7 +18,7 @@ namespace {
 using Stage = HelloState::Stage;
 
 // In the order of HelloState::Stage.
-constexpr std::array kStages{decide_hello, decide_name, decide_protocol};
+constexpr std::array kStages{decide_hello, decide_name, decide_session, decide_protocol};
 
 // RFC 8446 section 4.1.2: behind a HelloRetryRequest the rest of the ClientHello is the same. And what was decided and
 // verified in a handshake before holds for the name of the first one.
@@ -74,7 +75,7 @@ std::string HelloState::refusal_text() const {
 
 // Servers alone: a client's handshake has no hello to look at.
 void Connection::prepare_hello(const ConnectionOptions& options) {
-  constexpr std::uint32_t kAtHello = kAskClientHello | kAskProtocol;
+  constexpr std::uint32_t kAtHello = kAskClientHello | kAskSession | kAskProtocol;
   if (!server_ || (options.names == nullptr && (options.asks & kAtHello) == 0 && options.alpn.empty())) return;
   hello_ = std::make_unique<HelloState>();
   hello_->own_depth = options.verify_depth >= 0;

@@ -1,8 +1,8 @@
 // What a server's connection decides at a ClientHello: SSL_CTX_set_client_hello_cb(3).
 //
-// In this order: what the application says of the hello itself, the context by the name in it, the protocol (ALPN).
-// Each may be asked of the application, and waits by the callback's own retry. The context is changed there and nowhere
-// later: the version is not chosen yet, and OpenSSL has not looked for a session to resume.
+// In this order: what the application says of the hello itself, the context by the name in it, the session to resume,
+// the protocol (ALPN). Each may be asked of the application, and waits by the callback's own retry. The context is
+// changed there and nowhere later: the version is not chosen yet, and OpenSSL has not looked for a session to resume.
 //
 // What was decided holds for a second hello, behind a HelloRetryRequest. A renegotiation asks about the hello alone.
 #pragma once
@@ -14,13 +14,14 @@
 
 #include "engine/connection_options.h"
 #include "openssl/library/bytes.h"
+#include "openssl/library/handles.h"
 
 namespace system_tls::engine {
 
 class Connection;
 
 struct HelloState {
-  enum class Stage : std::uint8_t { hello, name, protocol, decided };
+  enum class Stage : std::uint8_t { hello, name, session, protocol, decided };
   Stage stage = Stage::hello;
   // The hello is one of a renegotiation.
   bool again = false;
@@ -33,6 +34,9 @@ struct HelloState {
   std::string name;
   // Why, if the name was refused.
   enum class Refusal : std::uint8_t { none, unknown, changed } refusal = Refusal::none;
+
+  // That the application keeps for the client; null: none.
+  openssl::SessionPtr session;
 
   // What was chosen instead of the context's protocols; empty: none of those that were offered.
   std::optional<openssl::Bytes> protocol;

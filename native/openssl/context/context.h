@@ -31,6 +31,10 @@ struct ContextHooks {
   int (*server_name)(SSL* ssl, int* alert, void* argument) = nullptr;
   // SSL_CTX_set_alpn_select_cb(3). Nothing: the context's list decides. Empty: none of `offered` will do.
   std::optional<ByteView> (*protocol)(const SSL* ssl, ByteView offered) = nullptr;
+  // SSL_CTX_sess_set_get_cb(3): with a reference of the caller's. Null: there is none.
+  SSL_SESSION* (*find_session)(const SSL* ssl, ByteView id) = nullptr;
+  // Whether a server's sessions are kept by the application alone.
+  bool (*external_sessions)(const SSL* ssl) = nullptr;
   // SSL_CTX_set_tlsext_status_cb(3), on both sides.
   int (*status)(SSL* ssl, void* argument) = nullptr;
 };

@@ -11,7 +11,7 @@ namespace system_tls::openssl {
 namespace {
 
 // These are the connection's: what its transport and its owner have asked for.
-constexpr std::uint64_t kOwn = SSL_OP_ENABLE_KTLS;
+constexpr std::uint64_t kOwn = SSL_OP_ENABLE_KTLS | SSL_OP_NO_TICKET;
 
 void copy_options(SSL* ssl, const SSL_CTX* context) {
   const std::uint64_t own = SSL_get_options(ssl) & kOwn;

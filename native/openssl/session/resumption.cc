@@ -74,15 +74,25 @@ bool belongs_in_cache(const SSL* ssl) {
 // servers' sessions are added here.
 int on_new_session(SSL* ssl, SSL_SESSION* session) {
   SSL_CTX* context = initial_context(ssl);
+  const Attachment* attachment = attachment_of(context);
+  const bool external = attachment != nullptr && attachment->hooks.external_sessions != nullptr &&
+                        attachment->hooks.external_sessions(ssl);
   if (SSL_is_server(ssl) == 1 && belongs_in_cache(ssl)) {
     label(ssl, session);
-    SSL_CTX_add_session(context, session);
+    if (!external) SSL_CTX_add_session(context, session);
   }
   // Of an anonymous peer nothing was verified.
   if (session_policy_of(session) == session_policy::kUnknown) mark_session_of(ssl, session);
-  const Attachment* attachment = attachment_of(context);
   if (attachment == nullptr || attachment->hooks.new_session == nullptr) return 0;
   return attachment->hooks.new_session(ssl, session);
+}
+
+SSL_SESSION* on_lookup(SSL* ssl, const unsigned char* id, int size, int* copy) {
+  // The reference is the hook's own, and not the callback's to count.
+  *copy = 0;
+  const Attachment* attachment = attachment_of(initial_context(ssl));
+  if (attachment == nullptr || attachment->hooks.find_session == nullptr) return nullptr;
+  return attachment->hooks.find_session(ssl, {id, static_cast<std::size_t>(size)});
 }
 
 FailurePtr apply_ticket_keys(SSL_CTX* context, const SecretBytes& keys) {
@@ -185,6 +195,7 @@ FailurePtr resume_nothing(SSL* ssl) {
 FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(context, on_new_session);
+  SSL_CTX_sess_set_get_cb(context, on_lookup);
   if (SSL_CTX_set_session_ticket_cb(context, on_ticket, nullptr, nullptr) != 1) {
     return openssl_failure("the context cannot be made");
   }

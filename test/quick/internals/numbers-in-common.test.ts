@@ -39,6 +39,7 @@ describe('numbers that C++ and TypeScript have in common', () => {
       Certificate: number('certificate.h', 'Certificate'),
       StatusRequest: number('certificate.h', 'StatusRequest'),
       Status: number('status.h', 'Status'),
+      Session: number('session_lookup.h', 'Session'),
     };
     assert.deepEqual(kinds, QuestionKind);
   });

@@ -1,0 +1,84 @@
+#include "engine/callbacks/session_lookup.h"
+
+#include <openssl/tls1.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "engine/callbacks/hello.h"
+#include "engine/connection.h"
+
+namespace system_tls::engine {
+
+namespace {
+
+std::size_t two_bytes(openssl::ByteView bytes) { return std::size_t{bytes[0]} << 8 | bytes[1]; }
+
+openssl::ByteView extension(SSL* ssl, unsigned type) {
+  const unsigned char* data = nullptr;
+  std::size_t size = 0;
+  return SSL_client_hello_get0_ext(ssl, type, &data, &size) == 1 ? openssl::ByteView(data, size) : openssl::ByteView();
+}
+
+// RFC 8446 section 4.2.1: one byte of length, then versions of two bytes.
+bool will_be_tls13(SSL* ssl) {
+  const long most = SSL_get_max_proto_version(ssl);
+  if (most != 0 && most < TLS1_3_VERSION) return false;
+  const openssl::ByteView versions = extension(ssl, TLSEXT_TYPE_supported_versions);
+  for (std::size_t at = 1; at + 1 < versions.size(); at += 2) {
+    if (two_bytes(versions.subspan(at)) == TLS1_3_VERSION) return true;
+  }
+  return false;
+}
+
+// RFC 8446 section 4.2.11: the first identity. That of a session which is kept elsewhere is its id.
+openssl::ByteView first_identity(SSL* ssl) {
+  const openssl::ByteView offered = extension(ssl, TLSEXT_TYPE_psk);
+  if (offered.size() < 4) return {};
+  const std::size_t size = two_bytes(offered.subspan(2));
+  return offered.size() < 4 + size ? openssl::ByteView() : offered.subspan(4, size);
+}
+
+openssl::ByteView offered_session(SSL* ssl) {
+  openssl::ByteView id;
+  if (will_be_tls13(ssl)) {
+    id = first_identity(ssl);
+  } else {
+    const unsigned char* data = nullptr;
+    const std::size_t size = SSL_client_hello_get0_session_id(ssl, &data);
+    id = {data, size};
+  }
+  return id.size() <= SSL_MAX_SSL_SESSION_ID_LENGTH ? id : openssl::ByteView();
+}
+
+}  // namespace
+
+int decide_session(Connection& connection) {
+  if (!connection.may_ask(kAskSession) || connection.hello()->again) return 0;
+  Suspension& suspension = *connection.suspension();
+  if (suspension.answered()) return suspension.take(connection.ssl());
+  const openssl::ByteView id = offered_session(connection.ssl());
+  if (id.empty()) return 0;
+  connection.ask(std::make_shared<SessionSubject>(openssl::Bytes(id.begin(), id.end())));
+  return kStageWaits;
+}
+
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+  SSL_SESSION_up_ref(session);
+  Connection::from(ssl)->hello()->session.reset(session);
+  return 0;
+}
+
+// OpenSSL up to TLS 1.2 fails the handshake for one with another id, and with TLS 1.3 takes it.
+SSL_SESSION* found_session(const Connection& connection, openssl::ByteView id) {
+  SSL_SESSION* session = connection.hello() == nullptr ? nullptr : connection.hello()->session.get();
+  if (session == nullptr) return nullptr;
+  unsigned size = 0;
+  const unsigned char* own = SSL_SESSION_get_id(session, &size);
+  if (!std::equal(own, own + size, id.begin(), id.end())) return nullptr;
+  SSL_SESSION_up_ref(session);
+  return session;
+}
+
+}  // namespace system_tls::engine
