@@ -12,8 +12,10 @@ export type {
   OnStatus,
   OnStatusRequest,
   ProtocolRequest,
+  PskOptions,
   StatusRequest,
 } from './callbacks/options.ts';
+export type { OnPsk, PresharedKey, PskAnswer, PskRequest } from './callbacks/psk.ts';
 export type { CallbackRequest } from './callbacks/request.ts';
 export type {
   VerifierOptions,

@@ -269,6 +269,11 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly alpn?: Uint8Array;
   /** A client asks for an OCSP response: SSL_set_tlsext_status_type(3). */
   readonly requestStatus?: boolean;
+  /** Pre-shared keys: of a client the first. */
+  readonly psks?: readonly NativePresharedKey[];
+  /** SSL_use_psk_identity_hint(3) */
+  readonly pskHint?: string;
+  readonly pskRequired?: boolean;
   /** Servers: OpenSSL keeps no sessions and makes no tickets; Session events tell them, and Session questions ask for them. */
   readonly externalSessions?: boolean;
   /** Of a server that verifies otherwise than its context: its sessions are resumed where it is the same. */
@@ -415,6 +420,8 @@ export declare class NativeConnection {
   /** A mask of the same. */
   readonly shutdownState: number;
   setQuietShutdown(on: boolean): void;
+  /** Of the pre-shared key that was used; null: none. */
+  pskIdentity(): Buffer | null;
   readonly quietShutdown: boolean;
   /** 0: no such operation (it has ended); 1: withdrawn, nothing lost; 2: under way, the connection must be closed. */
   cancel(op: number): number;
@@ -619,9 +626,18 @@ export interface QuestionKindValues {
   readonly Status: 7;
   /** A session that a client asks for: Buffer, its id. The answer is a NativeSession, or 0 for none. */
   readonly Session: 8;
+  /** A pre-shared key: NativePskRequest. The answer is a NativePresharedKey, or 0 for none. */
+  readonly Psk: 9;
 }
 export type QuestionKind = QuestionKindValues[keyof QuestionKindValues];
-export type NativeAnswer = number | NativeContextChoice | NativeHelloSettings | NativeIdentity | NativeSession | Uint8Array;
+export type NativeAnswer =
+  | number
+  | NativeContextChoice
+  | NativeHelloSettings
+  | NativeIdentity
+  | NativeSession
+  | NativePresharedKey
+  | Uint8Array;
 
 export interface NativeClientHello {
   /** The handshake message, with its header: of 4 bytes, with DTLS of 12. */
@@ -650,6 +666,20 @@ export interface NativeCertificateRequest {
   readonly authorities: readonly string[];
   /** ClientCertificateType, up to TLS 1.2. */
   readonly types: readonly number[];
+}
+
+export interface NativePskRequest {
+  /** On a server: what the client offers. */
+  readonly identities: readonly Buffer[];
+  /** On a client, up to TLS 1.2: the server's. Null: none, or not known yet. */
+  readonly hint: string | null;
+}
+
+export interface NativePresharedKey {
+  readonly identity: Uint8Array;
+  readonly key: Uint8Array;
+  /** For TLS 1.3; otherwise SHA-256. */
+  readonly sha384: boolean;
 }
 
 /** DER. */

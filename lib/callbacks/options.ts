@@ -1,9 +1,10 @@
 // The functions of the application's that a handshake asks, but for verification and the context by name.
 import type { X509Certificate } from 'node:crypto';
 import { invalidArgValue } from '../base/coded-error.ts';
-import { optionalBoolean, optionalFunction } from '../base/validate.ts';
+import { optionalBoolean, optionalFunction, optionalString, validateText } from '../base/validate.ts';
 import { QuestionKind } from '../native/constants.ts';
 import type { ClientHello } from './client-hello.ts';
+import { type OnPsk, type PresharedKey, presharedKeys } from './psk.ts';
 import type { CallbackRequest } from './request.ts';
 
 type Awaitable<T> = T | PromiseLike<T>;
@@ -69,7 +70,7 @@ export type OnRemoveSession = (id: Buffer, request: CallbackRequest) => unknown;
  * waits, within its timeout. What one throws ends its own handshake, with the alert internal_error and an error whose
  * `cause` it is. Called once in a handshake, also if there is a HelloRetryRequest.
  */
-export interface CallbackOptions<Settings, Credentials> {
+export interface CallbackOptions<Settings, Credentials> extends PskOptions {
   /**
    * Servers: shown what the client said first, before anything is decided. It may refuse, or give settings of this
    * connection alone. A renegotiation is shown too: what it is answered is nothing, or an alert.
@@ -114,14 +115,43 @@ export interface CallbackOptions<Settings, Credentials> {
   readonly onRemoveSession?: OnRemoveSession | null | undefined;
 }
 
+/** Keys that both sides have beforehand, instead of certificates. */
+export interface PskOptions {
+  /**
+   * Keys that are known: a client's own (the first), or those that a server takes. The ciphers of a key's hash go first, since
+   * TLS 1.3 ignores a key of another. Up to TLS 1.2 a cipher that uses keys must be among `ciphers` (OpenSSL's default has
+   * some). Null: none, whatever the context has. SSL_set_psk_use_session_callback(3), SSL_set_psk_find_session_callback(3),
+   * SSL_set_psk_client_callback(3), SSL_set_psk_server_callback(3).
+   */
+  readonly psk?: PresharedKey | readonly PresharedKey[] | null | undefined;
+  /**
+   * Gives the key. A client is asked before its handshake, and again by a server of TLS 1.2 that gives a hint; a server is asked
+   * about each identity that the client offers and {@link psk} does not have, until it has a key, up to TLS 1.2 in an ASYNC
+   * job. A connection that uses such a key says so by {@link SslState.psk}; it is kept in no session.
+   */
+  readonly onPsk?: OnPsk | null | undefined;
+  /** Servers up to TLS 1.2: told to clients that ask which identity to take. SSL_use_psk_identity_hint(3). */
+  readonly pskIdentityHint?: string | undefined;
+  /** A handshake that uses no such key fails with `ERR_TLS_PSK_REQUIRED`; default false: certificates will do too. */
+  readonly pskRequired?: boolean | undefined;
+}
+
 /** With whatever settings and credentials. */
 export type Callbacks = CallbackOptions<unknown, unknown>;
 
-const asked = ['onClientHello', 'onALPN', 'onCertificate', 'onStatusRequest', 'onStatus', 'onResumeSession'] as const;
+const asked = [
+  'onClientHello',
+  'onALPN',
+  'onCertificate',
+  'onStatusRequest',
+  'onStatus',
+  'onResumeSession',
+  'onPsk',
+] as const;
 const functions = [...asked, 'onNewSession', 'onRemoveSession'] as const;
 
 /** Names of the options, for whoever cannot have them. */
-export const callbackNames: readonly string[] = [...functions, 'requestOCSP'];
+export const callbackNames: readonly string[] = [...functions, 'requestOCSP', 'psk', 'pskIdentityHint', 'pskRequired'];
 
 const sides: Readonly<Record<(typeof asked)[number], readonly [kind: number, server: boolean, client: boolean]>> = {
   onClientHello: [QuestionKind.ClientHello, true, false],
@@ -130,6 +160,7 @@ const sides: Readonly<Record<(typeof asked)[number], readonly [kind: number, ser
   onStatusRequest: [QuestionKind.StatusRequest, true, false],
   onStatus: [QuestionKind.Status, false, true],
   onResumeSession: [QuestionKind.Session, true, false],
+  onPsk: [QuestionKind.Psk, true, true],
 };
 
 /** What options say, and no more: null says that nobody is asked. */
@@ -144,6 +175,13 @@ export function givenCallbacks<Settings, Credentials>(
   }
   if (options.requestOCSP !== undefined && options.requestOCSP !== null) {
     given['requestOCSP'] = optionalBoolean(options.requestOCSP, 'options.requestOCSP', false);
+  }
+  presharedKeys(options.psk);
+  if (options.psk !== undefined) given['psk'] = options.psk;
+  const hint = optionalString(options.pskIdentityHint, 'options.pskIdentityHint');
+  if (hint !== undefined) given['pskIdentityHint'] = validateText(hint, 'options.pskIdentityHint');
+  if (options.pskRequired !== undefined && options.pskRequired !== null) {
+    given['pskRequired'] = optionalBoolean(options.pskRequired, 'options.pskRequired', false);
   }
   return given;
 }

@@ -3,6 +3,7 @@ import type {
   NativeAnswer,
   NativeCertificateRequest,
   NativeClientHello,
+  NativePskRequest,
   NativeStatusRequest,
   NativeVerifyReport,
   QuestionKind as QuestionKindType,
@@ -11,6 +12,7 @@ import { isThenable } from '../base/thenable.ts';
 import { lookUp, tell } from '../callbacks/kept-sessions.ts';
 import { judgeStatus, responseFor } from '../callbacks/ocsp.ts';
 import { chooseProtocol } from '../callbacks/protocol.ts';
+import { choosePsk } from '../callbacks/psk.ts';
 import type { CallbackRequest } from '../callbacks/request.ts';
 import { decide, type Verifier } from '../callbacks/verifier.ts';
 import type { VerifyPolicy } from '../callbacks/verify-mode.ts';
@@ -58,7 +60,7 @@ export class Questions {
 
   answer(kind: QuestionKindType, subject: unknown): NativeAnswer | PromiseLike<NativeAnswer> {
     const { connection, request, callbacks } = this.#asker;
-    const { onALPN, onCertificate, onStatusRequest, onStatus, onResumeSession } = callbacks;
+    const { onALPN, onCertificate, onStatusRequest, onStatus, onResumeSession, onPsk } = callbacks;
     const where = connection.description;
     switch (kind) {
       case QuestionKind.Verify:
@@ -76,6 +78,8 @@ export class Questions {
         return onStatusRequest ? responseFor(onStatusRequest, subject as NativeStatusRequest, request, where) : failed;
       case QuestionKind.Status:
         return onStatus ? judgeStatus(onStatus, subject as Buffer | null, request, where) : failed;
+      case QuestionKind.Psk:
+        return onPsk ? choosePsk(onPsk, subject as NativePskRequest, request, where) : failed;
       case QuestionKind.Session:
         return onResumeSession ? lookUp(onResumeSession, subject as Buffer, request) : failed;
     }

@@ -16,6 +16,7 @@ import {
   keepsSessions,
   requestsStatus,
 } from '../callbacks/options.ts';
+import { presharedKeys } from '../callbacks/psk.ts';
 import type { Verifier } from '../callbacks/verifier.ts';
 import {
   assertCanWait,
@@ -123,6 +124,16 @@ function askingOptions(
     ...(policy.length > 0 && { sessionPolicy: policy }),
     ...(!server && requestsStatus(callbacks) && { requestStatus: true }),
     ...(server && keepsSessions(callbacks) && { externalSessions: true }),
+    ...pskOptions(callbacks),
+  };
+}
+
+function pskOptions({ psk, pskIdentityHint, pskRequired }: HandshakeCallbacks): Partial<NativeConnectionOptions> {
+  const psks = presharedKeys(psk);
+  return {
+    ...(psks !== undefined && { psks }),
+    ...(pskIdentityHint !== undefined && { pskHint: pskIdentityHint }),
+    ...(pskRequired === true && { pskRequired }),
   };
 }
 

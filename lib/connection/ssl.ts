@@ -457,6 +457,8 @@ export class Ssl extends SslState implements Sink {
     const connection = connectionOf(this);
     connection.assertOpen();
     const native = connection.native.session();
+    // It would be resumed without the key, and without a certificate.
+    if (connection.native.pskIdentity() !== null) return null;
     return native === null ? null : makeSession(native, this.#originOf(native));
   }
 

@@ -120,6 +120,16 @@ export abstract class SslState extends EventEmitter<SslEvents> {
     return open(this).sessionReused;
   }
 
+  /** Whether the handshake used a pre-shared key of the application's: then nobody has shown a certificate. */
+  get psk(): boolean {
+    return open(this).pskIdentity() !== null;
+  }
+
+  /** The name of that key; null: none was used. SSL_get_psk_identity(3), which does not know it with TLS 1.3. */
+  get pskIdentity(): string | null {
+    return open(this).pskIdentity()?.toString() ?? null;
+  }
+
   /**
    * Whether the kernel encrypts what is sent and decrypts what is received: BIO_get_ktls_send(3), BIO_get_ktls_recv(3),
    * OpenSSL 3.0. Known after the handshake. Needs the option `ktls`.

@@ -40,6 +40,7 @@ export const QuestionKind: QuestionKindValues = {
   StatusRequest: 6,
   Status: 7,
   Session: 8,
+  Psk: 9,
 };
 
 /** X509_V_ERR_UNSPECIFIED, of which OpenSSL makes the alert internal_error: nobody could decide. */

@@ -29,5 +29,6 @@ export class Authorization {
 function verifiedBy({ native }: Connection): Verified {
   const { verifyResult } = native;
   const error = verifyResult === 0 ? null : codeOfVerifyResult(verifyResult);
-  return { authorized: error === null && native.peerCertificate() !== null, error };
+  // Who has the pre-shared key needs no certificate.
+  return { authorized: error === null && (native.peerCertificate() ?? native.pskIdentity()) !== null, error };
 }

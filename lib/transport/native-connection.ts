@@ -103,6 +103,7 @@ const refusals: Readonly<Record<QuestionKindType, number>> = {
   [QuestionKind.StatusRequest]: 0,
   [QuestionKind.Status]: -1,
   [QuestionKind.Session]: 0,
+  [QuestionKind.Psk]: internalError,
 };
 
 /** What a connection is made with. */

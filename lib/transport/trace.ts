@@ -33,6 +33,7 @@ const questions: Readonly<Record<QuestionKindType, string>> = {
   [QuestionKind.StatusRequest]: 'for the OCSP response to staple',
   [QuestionKind.Status]: 'whether the OCSP response is accepted',
   [QuestionKind.Session]: 'for a session to resume',
+  [QuestionKind.Psk]: 'for a pre-shared key',
 };
 
 const failure = (payload: unknown): string => {

@@ -92,6 +92,7 @@ class ConnectionHandle {
   napi_value renegotiations(const Call& call);
   napi_value context_tag(const Call& call);
   napi_value shutdown_state(const Call& call);
+  napi_value psk_identity(const Call& call);
   napi_value quiet_shutdown(const Call& call);
   napi_value buffered_amount(const Call& call);
   napi_value readable_amount(const Call& call);

@@ -2,6 +2,7 @@
 
 #include "binding/core/options_reader.h"
 #include "binding/credentials.h"
+#include "binding/questions/psk.h"
 #include "binding/server_names.h"
 
 namespace system_tls::binding {
@@ -19,6 +20,8 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
       .read("alpn", engine.alpn)
       .read("requestStatus", engine.request_status)
       .read("externalSessions", engine.external_sessions)
+      .read("pskHint", engine.psk_hint)
+      .read("pskRequired", engine.psk_required)
       .read("sessionPolicy", engine.session_policy)
       .read("verifyDepth", engine.verify_depth)
       .read("ktls", engine.ktls)
@@ -32,6 +35,7 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
       .read("renegotiationWindow", window);
   engine.limits.renegotiation_window = std::chrono::milliseconds(window);
   read_credentials(reader, options.credentials);
+  read_preshared_keys(reader, engine.psks);
   if (napi_value names = reader.get("serverNames")) {
     const auto* handle = unwrap<ServerNamesHandle>(env, names);
     if (handle == nullptr) return reader.reject("serverNames", "an instance of NativeServerNames"), false;

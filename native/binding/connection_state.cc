@@ -166,6 +166,10 @@ napi_value ConnectionHandle::renegotiations(const Call& call) {
 
 napi_value ConnectionHandle::shutdown_state(const Call& call) { return to_js(call.env, access_->gauges().shutdown); }
 
+napi_value ConnectionHandle::psk_identity(const Call& call) {
+  return bytes_or_null(call.env, access_->negotiated()->psk_identity);
+}
+
 napi_value ConnectionHandle::quiet_shutdown(const Call& call) {
   return to_js(call.env, quiet_shutdown_ ? *quiet_shutdown_ : access_->negotiated()->quiet_shutdown);
 }
@@ -219,6 +223,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       getter<&Self::renegotiations>("renegotiations"),
       getter<&Self::context_tag>("contextTag"),
       getter<&Self::shutdown_state>("shutdownState"),
+      method<&Self::psk_identity>("pskIdentity"),
       getter<&Self::quiet_shutdown>("quietShutdown"),
       getter<&Self::buffered_amount>("bufferedAmount"),
       getter<&Self::readable_amount>("readableAmount"),

@@ -5,6 +5,7 @@
 #include "binding/questions/certificate.h"
 #include "binding/questions/client_hello.h"
 #include "binding/questions/protocol.h"
+#include "binding/questions/psk.h"
 #include "binding/questions/server_name.h"
 #include "binding/questions/session.h"
 #include "binding/questions/status.h"
@@ -12,6 +13,7 @@
 #include "engine/callbacks/alpn.h"
 #include "engine/callbacks/certificate.h"
 #include "engine/callbacks/client_hello.h"
+#include "engine/callbacks/psk.h"
 #include "engine/callbacks/server_names.h"
 #include "engine/callbacks/session_lookup.h"
 #include "engine/callbacks/status.h"
@@ -35,6 +37,7 @@ constexpr std::array kKinds{
     Kind{engine::CertificateSubject::kKind, certificate_to_js, read_certificate_answer},
     Kind{engine::StatusRequestSubject::kKind, status_request_to_js, read_status_request_answer},
     Kind{engine::StatusSubject::kKind, status_to_js, read_status_answer},
+    Kind{engine::PskSubject::kKind, psk_to_js, read_psk_answer},
     Kind{engine::SessionSubject::kKind, session_id_to_js, read_session_answer},
 };
 

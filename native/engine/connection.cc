@@ -8,6 +8,7 @@
 
 #include "engine/callbacks/certificate.h"
 #include "engine/callbacks/hello.h"
+#include "engine/callbacks/psk.h"
 #include "engine/job.h"
 #include "engine/operations/run.h"
 #include "engine/resumed_session.h"
@@ -159,6 +160,11 @@ Step Connection::step() {
 Step Connection::drive_handshake() {
   if (dtls_ && dtls_->listening) return listen();
   if (suspension_) suspension_->take_call();
+  if (psk_) {
+    const PskChoice choice = choose_psk(*this);
+    if (choice == PskChoice::waits) return Step::blocked;
+    if (choice == PskChoice::failed) return fail_unanswered();
+  }
   ERR_clear_error();
   const JobMode mode(ssl_.get(), may_pause());
   const int result = SSL_do_handshake(ssl_.get());
@@ -175,6 +181,16 @@ Step Connection::drive_handshake() {
   return Step::progress;
 }
 
+// Nobody could say what the handshake needs before it begins: the owner knows why.
+Step Connection::fail_unanswered() {
+  auto failure = std::make_shared<Failure>();
+  failure->code = "ERR_TLS_PSK_CALLBACK";
+  failure->message = "The function onPsk failed";
+  failure->question = suspension_->failed();
+  fail(std::move(failure));
+  return Step::progress;
+}
+
 void Connection::handshake_complete() {
   phase_ = Phase::established;
   enc_.in.hide_end(!strict_end_);
@@ -187,10 +203,18 @@ void Connection::handshake_complete() {
   }
   // It would ask for a cookie in each renegotiation.
   if (dtls_) SSL_clear_options(ssl_.get(), SSL_OP_COOKIE_EXCHANGE);
+  const bool by_psk = psk_ && psk_used(ssl_.get());
+  // A session that was made for a key has another result; nobody has shown a certificate, and nobody needs to.
+  if (by_psk) SSL_set_verify_result(ssl_.get(), X509_V_OK);
   note_negotiated();
   // Where the application decides, it may have accepted another name, and the session was accepted for that host.
   const bool any_host = may_ask(kAskVerification);
-  if (FailurePtr refused = check_resumed_session(ssl_.get(), any_host ? std::string() : verify_host_)) {
+  FailurePtr refused = psk_missing();
+  // OpenSSL takes a pre-shared key for a session that is resumed.
+  if (!refused && !by_psk) {
+    refused = check_resumed_session(ssl_.get(), any_host ? std::string() : verify_host_);
+  }
+  if (refused) {
     fail(std::move(refused));
     return;
   }

@@ -35,6 +35,7 @@ namespace system_tls::engine {
 
 struct CertificateState;
 struct HelloState;
+struct PskState;
 
 // What a connection may have to ask the application: a mask of 1 << (Subject::kKind - 1).
 enum Asks : std::uint32_t {
@@ -46,6 +47,7 @@ enum Asks : std::uint32_t {
   kAskStatusRequest = 32,
   kAskStatus = 64,
   kAskSession = 128,
+  kAskPsk = 256,
 };
 
 // A call in the wrong state, as OpenSSL itself names it: `reason` is one of SSL_R_....
@@ -209,6 +211,8 @@ class Connection {
   // An answer was given that OpenSSL does not take: the handshake fails with this.
   void refuse_answer(openssl::FailurePtr why) { refused_answer_ = std::move(why); }
   bool verify_by(const ContextChoice::Verification& verification);
+  // Null: it has no pre-shared keys of the application's.
+  PskState* psk() const { return psk_.get(); }
   // The application keeps a server's sessions, and OpenSSL none.
   bool external_sessions() const { return external_sessions_; }
   // Instead of the context's protocols: in wire format.
@@ -253,6 +257,7 @@ class Connection {
   void want_handshake() { phase_ = std::max(phase_, Phase::handshaking); }
   Step step();
   Step drive_handshake();
+  Step fail_unanswered();
   void handshake_complete();
   // Null: it can be scheduled.
   openssl::FailurePtr not_schedulable(const char* too_early, const char* too_late) const;
@@ -265,6 +270,10 @@ class Connection {
   // callbacks/certificate.cc
   void prepare_certificate();
   void watch_certificate();
+  // callbacks/psk.cc
+  void prepare_psk(const ConnectionOptions& options);
+  // Null: there is one, or none is required.
+  openssl::FailurePtr psk_missing() const;
   // callbacks/hello.cc
   void prepare_hello(const ConnectionOptions& options);
   // callbacks/server_names.cc
@@ -333,6 +342,7 @@ class Connection {
   std::unique_ptr<Suspension> suspension_;
   std::unique_ptr<HelloState> hello_;
   std::unique_ptr<CertificateState> certificate_;
+  std::unique_ptr<PskState> psk_;
   openssl::FailurePtr refused_answer_;
   openssl::Bytes alpn_;  // a server's own; empty: the context's
 

@@ -6,6 +6,7 @@
 
 #include "engine/callbacks/certificate.h"
 #include "engine/callbacks/hello.h"
+#include "engine/callbacks/psk.h"
 #include "engine/connection.h"
 #include "openssl/context/context.h"
 
@@ -114,8 +115,11 @@ void Connection::on_keylog(const char* line) {
 }
 
 void Connection::on_session(SSL_SESSION* session) {
+  // It would be resumed without the key, and without a certificate.
+  if (psk_ && psk_used(ssl_.get())) return;
   // A copy: freeing the connection without a shutdown makes the original unresumable.
-  if ((observe_ & kObserveSession) != 0 || external_sessions_) events_.session(openssl::SessionPtr(SSL_SESSION_dup(session)));
+  if ((observe_ & kObserveSession) != 0 || external_sessions_)
+    events_.session(openssl::SessionPtr(SSL_SESSION_dup(session)));
 }
 
 }  // namespace system_tls::engine

@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "openssl/library/bytes.h"
 
 namespace system_tls::engine {
 
 class ServerNames;
+struct PresharedKey;
 
 struct Limits {
   std::size_t out_mark = 64 * 1024;
@@ -33,6 +35,10 @@ struct ConnectionOptions {
   std::uint32_t asks = 0;
   // Servers: other contexts, by the name that the client sends. Null: none.
   std::shared_ptr<const ServerNames> names;
+  // Pre-shared keys, of a client one; null: none. `psk_required`: a handshake without such a key fails.
+  std::shared_ptr<const std::vector<PresharedKey>> psks;
+  std::string psk_hint;
+  bool psk_required = false;
   // Servers: the application keeps the sessions. No tickets then.
   bool external_sessions = false;
   // A client asks for an OCSP response: SSL_set_tlsext_status_type(3).

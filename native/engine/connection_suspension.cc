@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/callbacks/hello.h"
 #include "engine/callbacks/verification.h"
 #include "engine/connection.h"
 #include "engine/job.h"
@@ -37,14 +38,18 @@ bool Connection::prepare_callbacks(const ConnectionOptions& options) {
   for (std::uint32_t kind = 1; kind <= options.asks; kind <<= 1U) {
     if ((options.asks & kind) != 0 && !set_may_ask(kind, true)) return false;
   }
+  prepare_psk(options);
   prepare_hello(options);
   prepare_certificate();
   return true;
 }
 
 bool Connection::may_pause() const {
-  if (!server_) return may_ask(kAskStatus);
-  return may_ask(kAskVerification) && (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0;
+  if (!server_) return may_ask(kAskStatus) || (may_ask(kAskPsk) && jobs_available());
+  if (may_ask(kAskVerification) && (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0) return true;
+  // Up to TLS 1.2 the identity comes behind the ClientHello.
+  const bool decided = hello_ && hello_->stage == HelloState::Stage::decided;
+  return may_ask(kAskPsk) && decided && !hello_->tls13 && jobs_available();
 }
 
 FailurePtr Connection::cannot_ask() {

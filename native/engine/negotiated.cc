@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/callbacks/hello.h"
+#include "engine/callbacks/psk.h"
 #include "engine/connection.h"
 #include "openssl/library/encoding.h"
 
@@ -73,6 +74,7 @@ Negotiated negotiated_by(const Connection& connection) {
   result.security_level = SSL_get_security_level(ssl);
   result.verify_result = SSL_get_verify_result(ssl);
   result.renegotiations = connection.renegotiations();
+  if (connection.psk() != nullptr) result.psk_identity = psk_identity(ssl);
   result.quiet_shutdown = SSL_get_quiet_shutdown(ssl) != 0;
   result.context_tag = connection.context_tag();
   result.peer_certificate = reference(SSL_get0_peer_certificate(ssl));

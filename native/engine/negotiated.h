@@ -36,6 +36,8 @@ struct Negotiated {
   long verify_result = X509_V_OK;
   std::uint32_t renegotiations = 0;
   bool quiet_shutdown = false;
+  // Of the pre-shared key that was used; empty: none.
+  openssl::Bytes psk_identity;
   // Of the context in use: Connection::context_tag().
   std::int32_t context_tag = 0;
   // The peer's own certificate, and the chain as SSL_get_peer_cert_chain(3) has it: on a server without that one.

@@ -21,6 +21,11 @@ class Suspension {
   // same memory, nothing else may touch the SSL: an SSL_write would resume the paused SSL_read, unanswered, and return
   // its result.
   bool leave(Call call, int error);
+  // The same for one that has not begun: it waits for the answer to what was asked before it.
+  void leave_before(Call call) {
+    call_ = call;
+    by_ = By::retry;
+  }
   bool unfinished() const { return call_ != Call::none; }
   bool waits_for_answer() const { return unfinished() && open_ != 0; }
   // In an ASYNC job, or waiting for one: all of the thread are in use.

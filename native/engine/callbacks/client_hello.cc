@@ -3,7 +3,6 @@
 #include "engine/callbacks/hello.h"
 #include "engine/connection.h"
 #include "openssl/context/negotiation.h"
-#include "openssl/session/resumption.h"
 
 namespace system_tls::engine {
 
@@ -21,11 +20,9 @@ FailurePtr apply_versions(SSL* ssl, const HelloSettings& settings) {
   return refused_unless(done, "OpenSSL refuses the versions");
 }
 
-// A session that was made with other ciphers would bring its own along.
 FailurePtr apply_ciphers(SSL* ssl, const HelloSettings& settings) {
   if (!settings.cipher_list && !settings.ciphersuites) return nullptr;
-  if (FailurePtr failure = openssl::set_ciphers(ssl, settings.cipher_list, settings.ciphersuites)) return failure;
-  return openssl::resume_nothing(ssl);
+  return openssl::set_ciphers(ssl, settings.cipher_list, settings.ciphersuites);
 }
 
 FailurePtr apply_groups(SSL* ssl, const HelloSettings& settings) {

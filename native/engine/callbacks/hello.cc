@@ -1,11 +1,13 @@
 #include "engine/callbacks/hello.h"
 
 #include <openssl/ssl.h>
+#include <openssl/tls1.h>
 
 #include <array>
 
 #include "engine/callbacks/alpn.h"
 #include "engine/callbacks/client_hello.h"
+#include "engine/callbacks/psk.h"
 #include "engine/callbacks/server_names.h"
 #include "engine/callbacks/session_lookup.h"
 #include "engine/connection.h"
@@ -18,7 +20,7 @@ namespace {
 using Stage = HelloState::Stage;
 
 // In the order of HelloState::Stage.
-constexpr std::array kStages{decide_hello, decide_name, decide_session, decide_protocol};
+constexpr std::array kStages{decide_hello, decide_name, decide_psk, decide_session, decide_protocol};
 
 // RFC 8446 section 4.1.2: behind a HelloRetryRequest the rest of the ClientHello is the same. And what was decided and
 // verified in a handshake before holds for the name of the first one.
@@ -26,6 +28,17 @@ bool names_another(HelloState& hello, SSL* ssl) {
   if (hello.names == nullptr || hello_server_name(ssl).value_or(std::string()) == hello.name) return false;
   hello.refusal = HelloState::Refusal::changed;
   return true;
+}
+
+// RFC 8446 section 4.2.1: one byte of length, then versions of two bytes.
+bool offers_tls13(SSL* ssl) {
+  const long most = SSL_get_max_proto_version(ssl);
+  if (most != 0 && most < TLS1_3_VERSION) return false;
+  const openssl::ByteView versions = hello_extension(ssl, TLSEXT_TYPE_supported_versions);
+  for (std::size_t at = 1; at + 1 < versions.size(); at += 2) {
+    if ((versions[at] << 8 | versions[at + 1]) == TLS1_3_VERSION) return true;
+  }
+  return false;
 }
 
 int run_stages(Connection& connection, HelloState& hello) {
@@ -36,6 +49,8 @@ int run_stages(Connection& connection, HelloState& hello) {
     const int result = kStages[static_cast<std::size_t>(hello.stage)](connection);
     if (result == kStageWaits) return result;
     hello.stage = result == 0 ? static_cast<Stage>(static_cast<int>(hello.stage) + 1) : Stage::decided;
+    // The stages before may have changed what the server can do.
+    hello.tls13 = offers_tls13(connection.ssl());
     if (result != 0) return result;
   }
   hello.message.clear();
@@ -46,6 +61,12 @@ int run_stages(Connection& connection, HelloState& hello) {
 bool needs_job_now(const Connection& connection) { return connection.may_pause() && !in_job(); }
 
 }  // namespace
+
+openssl::ByteView hello_extension(SSL* ssl, unsigned type) {
+  const unsigned char* data = nullptr;
+  std::size_t size = 0;
+  return SSL_client_hello_get0_ext(ssl, type, &data, &size) == 1 ? openssl::ByteView(data, size) : openssl::ByteView();
+}
 
 int answer_hello(Connection& connection, int* alert) {
   HelloState& hello = *connection.hello();
@@ -75,8 +96,9 @@ std::string HelloState::refusal_text() const {
 
 // Servers alone: a client's handshake has no hello to look at.
 void Connection::prepare_hello(const ConnectionOptions& options) {
-  constexpr std::uint32_t kAtHello = kAskClientHello | kAskSession | kAskProtocol;
-  if (!server_ || (options.names == nullptr && (options.asks & kAtHello) == 0 && options.alpn.empty())) return;
+  constexpr std::uint32_t kAtHello = kAskClientHello | kAskPsk | kAskSession | kAskProtocol;
+  const bool decides = options.names != nullptr || options.psks != nullptr || !options.alpn.empty();
+  if (!server_ || (!decides && (options.asks & kAtHello) == 0)) return;
   hello_ = std::make_unique<HelloState>();
   hello_->own_depth = options.verify_depth >= 0;
   hello_->session_policy = options.session_policy;

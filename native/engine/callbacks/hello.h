@@ -1,11 +1,14 @@
 // What a server's connection decides at a ClientHello: SSL_CTX_set_client_hello_cb(3).
 //
-// In this order: what the application says of the hello itself, the context by the name in it, the session to resume,
-// the protocol (ALPN). Each may be asked of the application, and waits by the callback's own retry. The context is
-// changed there and nowhere later: the version is not chosen yet, and OpenSSL has not looked for a session to resume.
+// In this order: what the application says of the hello itself, the context by the name in it, a pre-shared key, the
+// session to resume, the protocol (ALPN). Each may be asked of the application, and waits by the callback's own retry.
+// The context is changed there and nowhere later: the version is not chosen yet, and OpenSSL has not looked for a
+// session to resume.
 //
 // What was decided holds for a second hello, behind a HelloRetryRequest. A renegotiation asks about the hello alone.
 #pragma once
+
+#include <openssl/ssl.h>
 
 #include <cstdint>
 #include <memory>
@@ -21,12 +24,15 @@ namespace system_tls::engine {
 class Connection;
 
 struct HelloState {
-  enum class Stage : std::uint8_t { hello, name, session, protocol, decided };
+  enum class Stage : std::uint8_t { hello, name, psk, session, protocol, decided };
   Stage stage = Stage::hello;
   // The hello is one of a renegotiation.
   bool again = false;
   // As it crossed, with its header; kept only while it may be asked about.
   openssl::Bytes message;
+
+  // Client and server can both do it, so it will be TLS 1.3.
+  bool tls13 = false;
 
   // Other contexts. Null: none.
   std::shared_ptr<const ServerNames> names;
@@ -55,6 +61,9 @@ struct HelloState {
 
 // Results of a stage: 0, or an alert to send, or this.
 inline constexpr int kStageWaits = -1;
+
+// In that callback. Empty: there is no such extension.
+openssl::ByteView hello_extension(SSL* ssl, unsigned type);
 
 // As SSL_CTX_set_client_hello_cb(3) wants it.
 int answer_hello(Connection& connection, int* alert);

@@ -15,34 +15,18 @@ namespace {
 
 std::size_t two_bytes(openssl::ByteView bytes) { return std::size_t{bytes[0]} << 8 | bytes[1]; }
 
-openssl::ByteView extension(SSL* ssl, unsigned type) {
-  const unsigned char* data = nullptr;
-  std::size_t size = 0;
-  return SSL_client_hello_get0_ext(ssl, type, &data, &size) == 1 ? openssl::ByteView(data, size) : openssl::ByteView();
-}
-
-// RFC 8446 section 4.2.1: one byte of length, then versions of two bytes.
-bool will_be_tls13(SSL* ssl) {
-  const long most = SSL_get_max_proto_version(ssl);
-  if (most != 0 && most < TLS1_3_VERSION) return false;
-  const openssl::ByteView versions = extension(ssl, TLSEXT_TYPE_supported_versions);
-  for (std::size_t at = 1; at + 1 < versions.size(); at += 2) {
-    if (two_bytes(versions.subspan(at)) == TLS1_3_VERSION) return true;
-  }
-  return false;
-}
-
 // RFC 8446 section 4.2.11: the first identity. That of a session which is kept elsewhere is its id.
 openssl::ByteView first_identity(SSL* ssl) {
-  const openssl::ByteView offered = extension(ssl, TLSEXT_TYPE_psk);
+  const openssl::ByteView offered = hello_extension(ssl, TLSEXT_TYPE_psk);
   if (offered.size() < 4) return {};
   const std::size_t size = two_bytes(offered.subspan(2));
   return offered.size() < 4 + size ? openssl::ByteView() : offered.subspan(4, size);
 }
 
-openssl::ByteView offered_session(SSL* ssl) {
+openssl::ByteView offered_session(const Connection& connection) {
+  SSL* ssl = connection.ssl();
   openssl::ByteView id;
-  if (will_be_tls13(ssl)) {
+  if (connection.hello()->tls13) {
     id = first_identity(ssl);
   } else {
     const unsigned char* data = nullptr;
@@ -58,7 +42,7 @@ int decide_session(Connection& connection) {
   if (!connection.may_ask(kAskSession) || connection.hello()->again) return 0;
   Suspension& suspension = *connection.suspension();
   if (suspension.answered()) return suspension.take(connection.ssl());
-  const openssl::ByteView id = offered_session(connection.ssl());
+  const openssl::ByteView id = offered_session(connection);
   if (id.empty()) return 0;
   connection.ask(std::make_shared<SessionSubject>(openssl::Bytes(id.begin(), id.end())));
   return kStageWaits;

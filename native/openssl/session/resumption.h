@@ -28,4 +28,7 @@ void withhold_session(SSL* ssl);
 // A client's session of up to TLS 1.2 is not offered if its cipher is not: to be called when either has changed.
 void withhold_session_of_other_ciphers(SSL* ssl);
 
+// Whether it is a ticket that this server's keys have made.
+bool is_own_ticket(const SSL* ssl, ByteView identity);
+
 }  // namespace system_tls::openssl

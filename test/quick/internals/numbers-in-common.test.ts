@@ -40,6 +40,7 @@ describe('numbers that C++ and TypeScript have in common', () => {
       StatusRequest: number('certificate.h', 'StatusRequest'),
       Status: number('status.h', 'Status'),
       Session: number('session_lookup.h', 'Session'),
+      Psk: number('psk.h', 'Psk'),
     };
     assert.deepEqual(kinds, QuestionKind);
   });
