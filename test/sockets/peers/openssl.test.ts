@@ -8,7 +8,7 @@ import { certificates } from '../../support/certificates.ts';
 import type { Child } from '../../support/child.ts';
 import { tls12, tls13 } from '../../support/memory-pair.ts';
 import { command, opensslClient, opensslServer } from '../../support/peers.ts';
-import { connectTo, startServer } from '../../support/sockets.ts';
+import { connectTo, pool, startServer } from '../../support/sockets.ts';
 import { until, within } from '../../support/wait.ts';
 
 const sent = (message: string) => new RegExp(`^>>> .*, Handshake .*${message}`, 'gm');
@@ -120,7 +120,9 @@ describe('openssl s_client and our server', () => {
         await within(Promise.all(asked), `the certificate on ${both.maxVersion}`);
         assert.equal(socket.ssl.peerCertificate?.subject, 'CN=client');
         await within(socket.requestClientCertificate(), `the certificate again on ${both.maxVersion}`);
-        if (both === tls13) assert.equal(count(peer, received('CertificateRequest')), 2, 'the first was for two');
+        // A thread may have the first answer before it is told of the second request.
+        const requests = pool === undefined ? [2] : [2, 3];
+        if (both === tls13) assert.ok(requests.includes(count(peer, received('CertificateRequest'))), 'one for two');
       }),
     );
   });
