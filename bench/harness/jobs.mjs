@@ -117,6 +117,17 @@ function handshakes() {
     { ...common, name: 'handshake RSA-2048', key: 'RSA-2048' },
     { ...common, name: 'handshake resumed', load: resume, resumed: true },
     { ...common, name: 'handshake mutual', mutual: true },
+    // What it costs to ask a function during the handshake: it answers at once, or by a promise.
+    {
+      ...common,
+      name: 'callbacks P-256',
+      contestants: [
+        { peer: 'system-tls' },
+        ...each('system-tls', 'hello', 'hello later', 'certificate', 'certificate later'),
+        { peer: onThreads },
+        ...each(onThreads, 'hello', 'hello later', 'certificate', 'certificate later'),
+      ],
+    },
     // What it costs to decide about the client's certificate by a function: it answers at once, or by a promise.
     {
       ...common,

@@ -12,8 +12,20 @@ const io = options.io ? new IoPool() : undefined;
 const decide = ({ verifyResult }) => verifyResult.name === 'OK';
 /** @type {import('../../dist/index.js').Verify} */
 const decideLater = request => new Promise(resolve => setImmediate(() => resolve(decide(request))));
-const verify = { verify: decide, 'verify later': decideLater }[options.api];
-const verifier = verify === undefined ? {} : { verify };
+const later = () => new Promise(resolve => setImmediate(resolve, null));
+const { cert, key } = serverOptions;
+const identity = { cert, key };
+/** @type {Readonly<Record<string, import('../../dist/index.js').ServerOptions>>} */
+const callbacks = {
+  verify: { verify: decide },
+  'verify later': { verify: decideLater },
+  hello: { onClientHello: () => null },
+  'hello later': { onClientHello: later },
+  certificate: { onCertificate: () => identity },
+  'certificate later': { onCertificate: () => later().then(() => identity) },
+  name: { onServerName: () => null },
+};
+const verifier = callbacks[options.api] ?? {};
 
 /** @param {any} socket */
 function http(socket) {
