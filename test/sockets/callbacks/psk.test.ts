@@ -15,7 +15,7 @@ import { needsProgram } from '../../support/capabilities.ts';
 import { certificates } from '../../support/certificates.ts';
 import { Child } from '../../support/child.ts';
 import { rejected, thrown } from '../../support/errors.ts';
-import { versions } from '../../support/memory-pair.ts';
+import { makePair, stillCarries, versions } from '../../support/memory-pair.ts';
 import { connectTo, type Running, startServer } from '../../support/sockets.ts';
 import { sleep, until, within } from '../../support/wait.ts';
 
@@ -204,6 +204,20 @@ describe('pre-shared keys', () => {
       assert.equal((await met(running, { secureContext })).psk, true);
       assert.equal((await met(running, { secureContext, psk: null })).psk, false);
     });
+
+    for (const transport of ['queues', 'pair'] as const) {
+      it(`${version}: over BIOs (${transport}), by the options of one Ssl`, async () => {
+        const pair = makePair({
+          both,
+          transport,
+          clientSsl: { onPsk: () => sleep(1).then(() => ({ identity: 'one', key })) },
+          serverSsl: { onPsk: () => sleep(1).then(() => key) },
+        });
+        await pair.handshake();
+        assert.deepEqual([pair.client.pskIdentity, pair.server.pskIdentity], ['one', 'one']);
+        await stillCarries(pair);
+      });
+    }
 
     it(`${version}: openssl s_client`, async function () {
       needsProgram(this, 'openssl');
