@@ -146,6 +146,7 @@ export interface NativeContextOptions extends NativeCredentials {
   readonly sessionPolicy?: Uint8Array;
   /** Seconds. */
   readonly sessionTimeout?: number;
+  /** 80 bytes, as SSL_CTX_set_tlsext_ticket_keys(3) takes them; default: random ones. */
   readonly ticketKeys?: Uint8Array;
   /** TLS 1.3 tickets that a server sends, SSL_CTX_set_num_tickets(3). */
   readonly ticketCount?: number;
@@ -169,8 +170,10 @@ export declare class NativeContext {
   readonly ciphers: readonly string[];
   /** SSL_CTX_get_security_level(3). */
   readonly securityLevel: number;
-  /** SSL_CTX_get_tlsext_ticket_keys(3): a secret. */
+  /** The key that new tickets get, as the option; a secret. */
   ticketKeys(): Buffer;
+  /** As the option, for what is made and opened from now on, also by connections that there are. */
+  setTicketKeys(keys: Uint8Array): void;
   /** DER of the certificate that SSL_CTX_get0_certificate(3) gives, or null. */
   certificate(): Buffer | null;
 }

@@ -13,6 +13,7 @@ import { assertMethodCarries } from './methods.ts';
 import { type ContextPolicy, contextPolicy, nativeContextOptions, type OwnContextOptions } from './options.ts';
 import { askAhead, passphraseOption } from './passphrase.ts';
 import { inheritable, type Names, namesOf, ownOptions } from './server-names.ts';
+import { ticketKeys } from './ticket-keys.ts';
 import type { TlsVersion } from './versions.ts';
 
 let internals: (context: unknown, argument?: string) => ContextInternals;
@@ -86,8 +87,8 @@ export interface ContextInternals {
 /**
  * Certificates, trust and policy for any number of connections, on either side: SSL_CTX.
  *
- * It cannot be changed: OpenSSL lets changes reach some connections and not others. It lives as long as it, or a
- * connection made with it, is in use.
+ * But for {@link ticketKeys} it cannot be changed: OpenSSL lets changes reach some connections and not others. It lives as
+ * long as it, or a connection made with it, is in use.
  */
 export class SslContext {
   readonly #internals: ContextInternals;
@@ -144,6 +145,27 @@ export class SslContext {
   get certificate(): X509Certificate | null {
     const der = internals(this).native.certificate();
     return der === null ? null : new X509Certificate(der);
+  }
+
+  /**
+   * What a server encrypts session tickets with: 80 bytes, a secret. Setting it takes 48 bytes too, as the option.
+   *
+   * It may be set at any time, from the next ticket on and on all threads. Tickets of the former keys are not opened any more:
+   * their clients make a full handshake and get new ones. A connection uses the keys of the context that it began with,
+   * whatever the client's server name chose.
+   *
+   * Instead of SSL_CTX_set_tlsext_ticket_keys(3), which must not be called while connections use the context:
+   * SSL_CTX_set_tlsext_ticket_key_evp_cb(3).
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`: what it had stays
+   */
+  get ticketKeys(): Buffer {
+    return internals(this).native.ticketKeys();
+  }
+
+  set ticketKeys(keys: Uint8Array) {
+    const { native } = internals(this);
+    native.setTicketKeys(ticketKeys(keys, 'ticketKeys'));
   }
 }
 

@@ -24,7 +24,7 @@ import { splitCiphers } from './ciphers.ts';
 import { type CredentialOptions, defined, nativeCredentials, type PemOrDer } from './credentials.ts';
 import { type Method, methodOf, type TlsMethod } from './methods.ts';
 import { speaksOfVerification } from './server-names.ts';
-import { ticketKeys } from './ticket-keys.ts';
+import { optionalTicketKeys } from './ticket-keys.ts';
 import { nativeTrust, type TrustOptions } from './trust.ts';
 import { refuseSecureProtocol, type TlsVersion, versionRange } from './versions.ts';
 
@@ -72,7 +72,7 @@ export interface OwnContextOptions extends CredentialOptions, TrustOptions, Veri
   readonly sessionIdContext?: string | Uint8Array | undefined;
   /** Seconds for which a session may be resumed: SSL_CTX_set_timeout(3). */
   readonly sessionTimeout?: number | undefined;
-  /** 80 bytes, or 48 as in node:tls: SSL_CTX_set_tlsext_ticket_keys(3). */
+  /** 80 bytes, or 48 as in node:tls; default: random ones. See {@link SslContext.ticketKeys}. */
   readonly ticketKeys?: Uint8Array | undefined;
   /** TLS 1.3 tickets that a server sends: SSL_CTX_set_num_tickets(3). */
   readonly ticketCount?: number | undefined;
@@ -232,7 +232,7 @@ export function nativeContextOptions(options: OwnContextOptions, policy: Context
       alpn: alpnWire(options.ALPNProtocols),
       sessionIdContext: sessionIdContext(options.sessionIdContext),
       sessionTimeout: optionalInteger(options.sessionTimeout, 'options.sessionTimeout', 0, maxInt32),
-      ticketKeys: ticketKeys(options.ticketKeys),
+      ticketKeys: optionalTicketKeys(options.ticketKeys, 'options.ticketKeys'),
       ticketCount: optionalInteger(options.ticketCount, 'options.ticketCount', 0, 255),
       verifyDepth: optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000),
       securityLevel: optionalInteger(options.securityLevel, 'options.securityLevel', 0, 5),

@@ -9,11 +9,10 @@ const nodeLength = 48;
 const nameLength = 16;
 
 /** Keys in OpenSSL's format; node:tls's are stretched, the same way in every process. */
-export function ticketKeys(value: unknown): Uint8Array | undefined {
-  if (value === undefined || value === null) return undefined;
-  const bytes = asBytes(value, 'options.ticketKeys');
+export function ticketKeys(value: unknown, name: string): Uint8Array {
+  const bytes = asBytes(value, name);
   if (bytes.length === opensslLength) return bytes;
-  if (bytes.length !== nodeLength) throw invalidSecret('options.ticketKeys', 'must have 48 or 80 bytes', value);
+  if (bytes.length !== nodeLength) throw invalidSecret(name, 'must have 48 or 80 bytes', value);
   const stretched = hkdfSync(
     'sha256',
     bytes.subarray(nameLength),
@@ -22,4 +21,9 @@ export function ticketKeys(value: unknown): Uint8Array | undefined {
     opensslLength - nameLength,
   );
   return Buffer.concat([bytes.subarray(0, nameLength), new Uint8Array(stretched)]);
+}
+
+/** Undefined: the option is not given. */
+export function optionalTicketKeys(value: unknown, name: string): Uint8Array | undefined {
+  return value === undefined || value === null ? undefined : ticketKeys(value, name);
 }

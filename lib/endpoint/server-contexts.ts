@@ -95,7 +95,7 @@ export class ServerContexts {
     const otherWords = Object.keys(given).length > 0 && ('verifyMode' in given || 'verifyMode' in before.policy);
     const policy = otherWords ? given : { ...before.policy, ...given };
     const own = { ...options, ...policy };
-    const ticketKeys = options.ticketKeys ?? before.internals.native.ticketKeys();
+    const ticketKeys = options.ticketKeys ?? before.context.ticketKeys;
     this.#change(
       first(new SslContext({ ...own, ticketKeys }), inheritable(own), policy, {
         ...before.callbacks,

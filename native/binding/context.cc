@@ -1,6 +1,7 @@
 #include "binding/context.h"
 
 #include <string>
+#include <utility>
 
 #include "binding/core/failure.h"
 #include "binding/core/options_reader.h"
@@ -68,12 +69,23 @@ void read_identity_and_trust(OptionsReader& reader, openssl::ContextOptions& opt
       .read("verifyContinue", options.verify_continue);
 }
 
-void read_resumption(OptionsReader& reader, openssl::ContextOptions& options) {
+constexpr const char* kTicketKeys = "80 bytes";
+
+// False: it is something else.
+bool read_ticket_keys(napi_env env, napi_value value, std::shared_ptr<const openssl::TicketKeySource>& out) {
+  openssl::SecretBytes bytes;
+  if (!from_js(env, value, bytes) || bytes.size() != openssl::TicketKey::kSize) return false;
+  out = std::make_shared<const openssl::FixedTicketKeys>(openssl::TicketKey(std::move(bytes)));
+  return true;
+}
+
+void read_resumption(napi_env env, OptionsReader& reader, openssl::ContextOptions& options) {
   reader.read("sessionIdContext", options.session_id_context)
       .read("sessionPolicy", options.session_policy)
       .read("sessionTimeout", options.session_timeout)
-      .read("ticketKeys", options.ticket_keys)
       .read("ticketCount", options.ticket_count);
+  napi_value keys = reader.get("ticketKeys");
+  if (keys != nullptr && !read_ticket_keys(env, keys, options.ticket_keys)) reader.reject("ticketKeys", kTicketKeys);
 }
 
 }  // namespace
@@ -83,7 +95,7 @@ std::unique_ptr<ContextHandle> ContextHandle::construct(const Call& call) {
   OptionsReader reader(call.env, call[0], "options");
   read_policy(call.env, reader, options);
   read_identity_and_trust(reader, options);
-  read_resumption(reader, options);
+  read_resumption(call.env, reader, options);
   if (!reader.ok()) return nullptr;
 
   auto [context, failure] = openssl::Context::create(options, engine::context_hooks());
@@ -112,6 +124,16 @@ napi_value ContextHandle::ticket_keys(const Call& call) {
   return to_js(call.env, openssl::ByteView(context_->ticket_keys()));
 }
 
+napi_value ContextHandle::set_ticket_keys(const Call& call) {
+  std::shared_ptr<const openssl::TicketKeySource> source;
+  if (read_ticket_keys(call.env, call[0], source)) {
+    context_->set_ticket_keys(std::move(source));
+  } else {
+    call.reject("keys", kTicketKeys);
+  }
+  return nullptr;
+}
+
 napi_value ContextHandle::certificate(const Call& call) { return bytes_or_null(call.env, context_->certificate()); }
 
 bool define_context(napi_env env, napi_value exports) {
@@ -120,6 +142,7 @@ bool define_context(napi_env env, napi_value exports) {
                                          getter<&ContextHandle::ciphers>("ciphers"),
                                          getter<&ContextHandle::security_level>("securityLevel"),
                                          method<&ContextHandle::ticket_keys>("ticketKeys"),
+                                         method<&ContextHandle::set_ticket_keys>("setTicketKeys"),
                                          method<&ContextHandle::certificate>("certificate"),
                                      });
 }

@@ -4,10 +4,12 @@
 
 #include <openssl/ssl.h>
 
+#include <memory>
 #include <string>
 
 #include "openssl/context/context.h"
 #include "openssl/library/bytes.h"
+#include "openssl/session/ticket_keys.h"
 
 namespace system_tls::openssl {
 
@@ -19,6 +21,8 @@ struct Attachment {
   Bytes session_id_context;
   // SSL_CTX_set1_groups_list(3), likewise. Empty: the library's own.
   std::string groups;
+  // The one thing that changes while connections use it.
+  std::unique_ptr<TicketKeySlot> ticket_keys = nullptr;
 };
 
 // False: out of memory.

@@ -1,5 +1,7 @@
 #include "openssl/context/context.h"
 
+#include <utility>
+
 #include "openssl/context/attachment.h"
 #include "openssl/context/identity.h"
 #include "openssl/context/negotiation.h"
@@ -101,9 +103,12 @@ std::vector<std::string> Context::ciphers() const {
 }
 
 SecretBytes Context::ticket_keys() const {
-  SecretBytes keys(static_cast<std::size_t>(SSL_CTX_get_tlsext_ticket_keys(get(), nullptr, 0)));
-  SSL_CTX_get_tlsext_ticket_keys(get(), keys.data(), static_cast<long>(keys.size()));
-  return keys;
+  const std::shared_ptr<const TicketKeys> keys = attachment_of(get())->ticket_keys->keys();
+  return keys == nullptr ? SecretBytes() : keys->newest().bytes();
+}
+
+void Context::set_ticket_keys(std::shared_ptr<const TicketKeySource> source) const {
+  attachment_of(get())->ticket_keys->set(std::move(source));
 }
 
 Bytes Context::certificate() const { return to_der_bytes(SSL_CTX_get0_certificate(get())); }

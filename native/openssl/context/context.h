@@ -1,4 +1,5 @@
-// SSL_CTX(3): what connections have in common. Frozen once made, so any thread may use it.
+// SSL_CTX(3): what connections have in common. Frozen once made but for the ticket keys, which have a lock, so any
+// thread may use it.
 #pragma once
 
 #include <memory>
@@ -59,8 +60,10 @@ class Context {
 
   // SSL_CTX_get_ciphers(3), by OpenSSL's names.
   std::vector<std::string> ciphers() const;
-  // SSL_CTX_get_tlsext_ticket_keys(3).
+  // The key that new tickets get: TicketKey::kSize bytes. Empty: see the error queue.
   SecretBytes ticket_keys() const;
+  // For every ticket that is made or opened from now on, also by connections that there are.
+  void set_ticket_keys(std::shared_ptr<const TicketKeySource> source) const;
   // SSL_CTX_get0_certificate(3) as DER; empty if there is none.
   Bytes certificate() const;
 

@@ -4,11 +4,13 @@
 #include <openssl/ssl.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "openssl/library/bytes.h"
+#include "openssl/session/ticket_keys.h"
 
 namespace system_tls::openssl {
 
@@ -84,7 +86,8 @@ struct ContextOptions {
   // If no id context is given: what it is made of, beside what only the finished context tells.
   Bytes session_policy;
   std::optional<std::int32_t> session_timeout;
-  std::optional<SecretBytes> ticket_keys;
+  // Null: random keys.
+  std::shared_ptr<const TicketKeySource> ticket_keys;
   std::optional<std::uint32_t> ticket_count;
 
   std::uint64_t secure_options = 0;

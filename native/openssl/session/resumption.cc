@@ -11,6 +11,7 @@
 
 #include "openssl/context/attachment.h"
 #include "openssl/library/handles.h"
+#include "openssl/session/ticket_keys.h"
 #include "openssl/trust/verification.h"
 
 namespace system_tls::openssl {
@@ -93,18 +94,6 @@ SSL_SESSION* on_lookup(SSL* ssl, const unsigned char* id, int size, int* copy) {
   const Attachment* attachment = attachment_of(initial_context(ssl));
   if (attachment == nullptr || attachment->hooks.find_session == nullptr) return nullptr;
   return attachment->hooks.find_session(ssl, {id, static_cast<std::size_t>(size)});
-}
-
-FailurePtr apply_ticket_keys(SSL_CTX* context, const SecretBytes& keys) {
-  const long expected = SSL_CTX_get_tlsext_ticket_keys(context, nullptr, 0);
-  if (keys.size() != static_cast<std::size_t>(expected)) {
-    return named_failure("ERR_INVALID_ARG_VALUE", "ticketKeys has " + std::to_string(keys.size()) +
-                                                      " bytes; OpenSSL expects " + std::to_string(expected));
-  }
-  // The macro takes a pointer to non-const and only reads from it.
-  auto* bytes = const_cast<std::uint8_t*>(keys.data());
-  if (SSL_CTX_set_tlsext_ticket_keys(context, bytes, expected) != 1) return openssl_failure("ticketKeys are refused");
-  return nullptr;
 }
 
 // The security level may come from an option, from @SECLEVEL among the ciphers, or from openssl.cnf. Empty: no memory.
@@ -213,7 +202,7 @@ FailurePtr apply_resumption(SSL_CTX* context, const ContextOptions& options) {
   if (options.ticket_count && SSL_CTX_set_num_tickets(context, *options.ticket_count) != 1) {
     return openssl_failure("ticketCount is refused");
   }
-  return options.ticket_keys ? apply_ticket_keys(context, *options.ticket_keys) : nullptr;
+  return apply_ticket_keys(context, options.ticket_keys);
 }
 
 }  // namespace system_tls::openssl

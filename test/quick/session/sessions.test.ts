@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type SslContext, SslSession, openssl as systemOpenssl } from 'system-tls';
+import { SslSession, openssl as systemOpenssl } from 'system-tls';
 import { certificates } from '../../support/certificates.ts';
 import { codes } from '../../support/codes.ts';
 import { makeCrl } from '../../support/crl.ts';
 import { rejected, thrown } from '../../support/errors.ts';
 import {
   clientContext,
-  type MemoryPair,
   makePair,
   noTicket,
   resumptions,
@@ -18,38 +17,9 @@ import {
   tls13,
   versions,
 } from '../../support/memory-pair.ts';
+import { type Contexts, first, resume } from '../../support/resumption.ts';
 import { connectTo, startServer } from '../../support/sockets.ts';
 import { until } from '../../support/wait.ts';
-
-interface Contexts {
-  readonly clientContext: SslContext;
-  readonly serverContext: SslContext;
-}
-
-/** Connects once and gives the session that the client then holds. */
-async function first(contexts: Contexts, end: 'politely' | 'abruptly' = 'politely'): Promise<SslSession> {
-  const pair = makePair(contexts);
-  let arrived: SslSession | undefined;
-  pair.client.on('session', session => {
-    arrived = session;
-  });
-  await pair.handshake();
-  const read = pair.client.read();
-  await pair.server.write(Buffer.from('x'));
-  await pair.during(read);
-  const session = arrived ?? pair.client.session;
-  assert.ok(session, 'a session');
-  // A connection that is freed before it said goodbye takes its session out of the server's cache.
-  if (end === 'politely') await pair.during(Promise.all([pair.client.shutdown(), pair.server.shutdown()]));
-  pair.close();
-  return session;
-}
-
-async function resume(contexts: Contexts, session: SslSession, options = {}): Promise<MemoryPair> {
-  const pair = makePair({ ...contexts, ...options });
-  pair.client.setSession(session);
-  return pair.handshake();
-}
 
 const emptyFolder = (): string => mkdtempSync(join(certificates().folder, 'empty-'));
 

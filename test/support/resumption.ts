@@ -1,0 +1,59 @@
+// Sessions between two connections in memory.
+import assert from 'node:assert/strict';
+import type { SslContext, SslSession } from 'system-tls';
+import { type MemoryPair, makePair } from './memory-pair.ts';
+
+export interface Contexts {
+  readonly clientContext: SslContext;
+  readonly serverContext: SslContext;
+}
+
+/** The newest session of a client: with TLS 1.3 it comes ahead of the server's first data. */
+export async function sessionOf(pair: MemoryPair, talk: () => Promise<unknown>): Promise<SslSession> {
+  let arrived: SslSession | undefined;
+  pair.client.on('session', session => {
+    arrived = session;
+  });
+  await talk();
+  const read = pair.client.read();
+  await pair.server.write(Buffer.from('x'));
+  await pair.during(read);
+  const session = arrived ?? pair.client.session;
+  assert.ok(session, 'a session');
+  return session;
+}
+
+/** Connects once and gives the session that the client then holds. */
+export async function first(contexts: Contexts, end: 'politely' | 'abruptly' = 'politely'): Promise<SslSession> {
+  const pair = makePair(contexts);
+  const session = await sessionOf(pair, () => pair.handshake());
+  // A connection that is freed before it said goodbye takes its session out of the server's cache.
+  if (end === 'politely') await pair.during(Promise.all([pair.client.shutdown(), pair.server.shutdown()]));
+  pair.close();
+  return session;
+}
+
+export async function resume(contexts: Contexts, session: SslSession, options = {}): Promise<MemoryPair> {
+  const pair = makePair({ ...contexts, ...options });
+  pair.client.setSession(session);
+  return pair.handshake();
+}
+
+/** Connects with a session: whether it was resumed, and the session that the client holds afterwards. */
+export async function resumeOnce(
+  contexts: Contexts,
+  session: SslSession,
+): Promise<{ readonly reused: boolean; readonly next: SslSession }> {
+  const pair = makePair(contexts);
+  pair.client.setSession(session);
+  const next = await sessionOf(pair, () => pair.handshake());
+  const reused = pair.server.sessionReused;
+  assert.equal(pair.client.sessionReused, reused);
+  assert.equal(pair.client.verifyResult.code, 0);
+  pair.close();
+  return { reused, next };
+}
+
+/** Whether the ticket of a session is of the key with this name, its first 16 bytes. */
+export const isOfKey = (session: SslSession, keys: Buffer): boolean =>
+  session.hasTicket && session.serialize().includes(keys.subarray(0, 16));
