@@ -69,6 +69,7 @@ export type {
 export type { TlsMethod } from './context/methods.ts';
 export type { ClientRenegotiation, OwnContextOptions } from './context/options.ts';
 export type { LockedInput, Passphrase, PassphraseCallback } from './context/passphrase.ts';
+export { TicketKeyRing, type TicketKeyRingOptions } from './context/ticket-key-ring.ts';
 export type { TlsVersion } from './context/versions.ts';
 export { type ConnectDtlsOptions, connectDtls } from './dtls/connect.ts';
 export {

@@ -20,6 +20,7 @@
 #include "binding/openssl_info.h"
 #include "binding/server_names.h"
 #include "binding/session.h"
+#include "binding/ticket_key_ring.h"
 
 namespace {
 
@@ -36,6 +37,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   binding::define_openssl_info(env, exports);
   // What is left undone leaves its exception pending, and the load fails with it.
   if (!binding::define_failure(env, exports)) return exports;
+  if (!binding::define_ticket_key_ring(env, exports)) return exports;
   if (!binding::define_context(env, exports)) return exports;
   if (!binding::define_credentials(env, exports)) return exports;
   if (!binding::define_hashed_names(env, exports)) return exports;

@@ -147,7 +147,7 @@ export interface NativeContextOptions extends NativeCredentials {
   /** Seconds. */
   readonly sessionTimeout?: number;
   /** 80 bytes, as SSL_CTX_set_tlsext_ticket_keys(3) takes them; default: random ones. */
-  readonly ticketKeys?: Uint8Array;
+  readonly ticketKeys?: Uint8Array | NativeTicketKeyRing;
   /** TLS 1.3 tickets that a server sends, SSL_CTX_set_num_tickets(3). */
   readonly ticketCount?: number;
   /** SSL_VERIFY_... */
@@ -173,9 +173,20 @@ export declare class NativeContext {
   /** The key that new tickets get, as the option; a secret. */
   ticketKeys(): Buffer;
   /** As the option, for what is made and opened from now on, also by connections that there are. */
-  setTicketKeys(keys: Uint8Array): void;
+  setTicketKeys(keys: Uint8Array | NativeTicketKeyRing): void;
   /** DER of the certificate that SSL_CTX_get0_certificate(3) gives, or null. */
   certificate(): Buffer | null;
+}
+
+/** Ticket keys that follow from a secret and the time; any number of contexts use them, on any thread. */
+export declare class NativeTicketKeyRing {
+  constructor(options: {
+    readonly secret: Uint8Array;
+    /** Seconds for which a key encrypts. */
+    readonly period: number;
+    /** How many earlier periods' tickets are opened; up to 255. */
+    readonly overlap: number;
+  });
 }
 
 /** The certificates and CRLs in a PEM text, under the names that X509_LOOKUP_hash_dir(3) looks for. */
@@ -736,6 +747,7 @@ export interface Binding {
   readonly lockedInputs: typeof lockedInputs;
   readonly hashedNames: typeof hashedNames;
   readonly NativeContext: typeof NativeContext;
+  readonly NativeTicketKeyRing: typeof NativeTicketKeyRing;
   readonly NativeSession: typeof NativeSession;
   readonly NativeSharedOptions: typeof NativeSharedOptions;
   readonly NativeServerNames: typeof NativeServerNames;

@@ -13,7 +13,8 @@ import { assertMethodCarries } from './methods.ts';
 import { type ContextPolicy, contextPolicy, nativeContextOptions, type OwnContextOptions } from './options.ts';
 import { askAhead, passphraseOption } from './passphrase.ts';
 import { inheritable, type Names, namesOf, ownOptions } from './server-names.ts';
-import { ticketKeys } from './ticket-keys.ts';
+import { isRing, type TicketKeyRing } from './ticket-key-ring.ts';
+import { nativeTicketKeys } from './ticket-keys.ts';
 import type { TlsVersion } from './versions.ts';
 
 let internals: (context: unknown, argument?: string) => ContextInternals;
@@ -92,6 +93,8 @@ export interface ContextInternals {
  */
 export class SslContext {
   readonly #internals: ContextInternals;
+  /** Undefined: the ticket keys are fixed. */
+  #ring: TicketKeyRing | undefined;
 
   static {
     internals = (context, argument) => {
@@ -118,6 +121,7 @@ export class SslContext {
       namedContext(value, inheritable(options), option),
     );
     if (names !== undefined) assertMethodCarries(policy.method, 'stream', 'the option serverNames');
+    this.#ring = isRing(options.ticketKeys) ? options.ticketKeys : undefined;
     const callbacks = givenCallbacks(options);
     assertOneWayToProtocol(options);
     this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel }, callbacks, names };
@@ -148,24 +152,27 @@ export class SslContext {
   }
 
   /**
-   * What a server encrypts session tickets with: 80 bytes, a secret. Setting it takes 48 bytes too, as the option.
+   * What a server encrypts session tickets with: 80 bytes, a secret, or the ring that makes them. Setting it takes 48 bytes
+   * too, as the option.
    *
-   * It may be set at any time, from the next ticket on and on all threads. Tickets of the former keys are not opened any more:
-   * their clients make a full handshake and get new ones. A connection uses the keys of the context that it began with,
-   * whatever the client's server name chose.
+   * It may be set at any time, from the next ticket on and on all threads. Tickets of former keys are not opened any more:
+   * their clients make a full handshake and get new ones. Only a ring goes on with its own earlier ones. A connection uses the
+   * keys of the context that it began with, whatever the client's server name chose.
    *
    * Instead of SSL_CTX_set_tlsext_ticket_keys(3), which must not be called while connections use the context:
    * SSL_CTX_set_tlsext_ticket_key_evp_cb(3).
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`: what it had stays
    */
-  get ticketKeys(): Buffer {
-    return internals(this).native.ticketKeys();
+  get ticketKeys(): Buffer | TicketKeyRing {
+    const { native } = internals(this);
+    return this.#ring ?? native.ticketKeys();
   }
 
-  set ticketKeys(keys: Uint8Array) {
+  set ticketKeys(keys: Uint8Array | TicketKeyRing) {
     const { native } = internals(this);
-    native.setTicketKeys(ticketKeys(keys, 'ticketKeys'));
+    native.setTicketKeys(nativeTicketKeys(keys, 'ticketKeys'));
+    this.#ring = isRing(keys) ? keys : undefined;
   }
 }
 

@@ -24,6 +24,7 @@ import { splitCiphers } from './ciphers.ts';
 import { type CredentialOptions, defined, nativeCredentials, type PemOrDer } from './credentials.ts';
 import { type Method, methodOf, type TlsMethod } from './methods.ts';
 import { speaksOfVerification } from './server-names.ts';
+import type { TicketKeyRing } from './ticket-key-ring.ts';
 import { optionalTicketKeys } from './ticket-keys.ts';
 import { nativeTrust, type TrustOptions } from './trust.ts';
 import { refuseSecureProtocol, type TlsVersion, versionRange } from './versions.ts';
@@ -72,8 +73,8 @@ export interface OwnContextOptions extends CredentialOptions, TrustOptions, Veri
   readonly sessionIdContext?: string | Uint8Array | undefined;
   /** Seconds for which a session may be resumed: SSL_CTX_set_timeout(3). */
   readonly sessionTimeout?: number | undefined;
-  /** 80 bytes, or 48 as in node:tls; default: random ones. See {@link SslContext.ticketKeys}. */
-  readonly ticketKeys?: Uint8Array | undefined;
+  /** 80 bytes, or 48 as in node:tls, or a ring; default: random ones. See {@link SslContext.ticketKeys}. */
+  readonly ticketKeys?: Uint8Array | TicketKeyRing | undefined;
   /** TLS 1.3 tickets that a server sends: SSL_CTX_set_num_tickets(3). */
   readonly ticketCount?: number | undefined;
   /** SSL_OP_... of `crypto.constants`, on top of the defaults: SSL_CTX_set_options(3). */

@@ -6,6 +6,7 @@
 #include "binding/core/failure.h"
 #include "binding/core/options_reader.h"
 #include "binding/credentials.h"
+#include "binding/ticket_key_ring.h"
 #include "engine/hooks.h"
 
 namespace system_tls::binding {
@@ -67,16 +68,6 @@ void read_identity_and_trust(OptionsReader& reader, openssl::ContextOptions& opt
       .read("verifyMode", options.verify_mode)
       .read("verifyDepth", options.verify_depth)
       .read("verifyContinue", options.verify_continue);
-}
-
-constexpr const char* kTicketKeys = "80 bytes";
-
-// False: it is something else.
-bool read_ticket_keys(napi_env env, napi_value value, std::shared_ptr<const openssl::TicketKeySource>& out) {
-  openssl::SecretBytes bytes;
-  if (!from_js(env, value, bytes) || bytes.size() != openssl::TicketKey::kSize) return false;
-  out = std::make_shared<const openssl::FixedTicketKeys>(openssl::TicketKey(std::move(bytes)));
-  return true;
 }
 
 void read_resumption(napi_env env, OptionsReader& reader, openssl::ContextOptions& options) {

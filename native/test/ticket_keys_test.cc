@@ -3,11 +3,15 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <numeric>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "openssl/context/context.h"
+#include "openssl/session/ticket_key_ring.h"
 #include "openssl/session/ticket_keys.h"
 #include "test/check.h"
 #include "test/peers.h"
@@ -19,6 +23,8 @@ using openssl::FixedTicketKeys;
 using openssl::SecretBytes;
 using openssl::SslPtr;
 using openssl::TicketKey;
+using openssl::TicketKeyRing;
+using openssl::TicketKeys;
 
 std::shared_ptr<const FixedTicketKeys> random_keys() {
   SecretBytes bytes(TicketKey::kSize);
@@ -114,6 +120,71 @@ const Register kRotated("ticket keys: a ticket that is made while they are excha
       }
     }
   }
+  return true;
+});
+
+SecretBytes counting_secret() {
+  SecretBytes secret(32);
+  std::iota(secret.begin(), secret.end(), std::uint8_t{0});
+  return secret;
+}
+
+// Made by Python's hmac after RFC 5869, from what docs/guide/sessions-of-a-fleet.md says.
+const Register kDerived("ticket key ring: the keys of a period are those of the documented derivation", [] {
+  constexpr const char* kExpected =
+      "c1e1e3368c154b642f52ee2550ff7bbb96bfca289c9a52b1eba95a0ecea98e771ac62ad4e30dd2217e0f9f71b47f17a0"
+      "bd3db784977358d51d60893477f5d0d9a5eb60f19e391402d887d22b175eabaf";
+  const auto ring = TicketKeyRing::create(counting_secret(), 3600, 1).ring;
+  CHECK(ring != nullptr);
+  for (const std::int64_t second : {0, 1, 3599}) {
+    std::string hex;
+    for (const std::uint8_t byte : ring->keys_at(500000LL * 3600 + second)->newest().bytes()) {
+      constexpr const char* kDigits = "0123456789abcdef";
+      hex += {kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+    CHECK(hex == kExpected);
+  }
+  return true;
+});
+
+const Register kPeriods("ticket key ring: a set for each period, whichever way the clock goes", [] {
+  const auto ring = TicketKeyRing::create(counting_secret(), 10, 2).ring;
+  CHECK(ring != nullptr);
+  const auto name_at = [&ring](std::int64_t now) { return ring->keys_at(now)->newest().bytes(); };
+  CHECK(name_at(1000) == name_at(1009) && name_at(1000) != name_at(1010) && name_at(1000) != name_at(999));
+  const auto kept = ring->keys_at(1000);
+  CHECK(kept == ring->keys_at(1005));
+  for (const int away : {-3, -2, -1, 0, 1, 2}) {
+    const auto key = name_at(1000 + 10 * away);
+    const TicketKeys::Found found = ring->keys_at(1000)->find(key.data());
+    CHECK((found.key != nullptr) == (away >= -2 && away <= 1));
+    CHECK(found.key == nullptr || found.key->bytes() == key);
+    CHECK(found.key == nullptr || found.renew == (away < 0));
+  }
+  // What a handshake has stays as it is.
+  CHECK(kept->find(name_at(2000).data()).key == nullptr && kept->find(name_at(980).data()).key != nullptr);
+  // At the very beginning of time there are no earlier periods.
+  CHECK(ring->keys_at(0)->find(name_at(0).data()).key != nullptr);
+  return true;
+});
+
+const Register kAskedByMany("ticket key ring: many threads ask while the time goes on", [] {
+  const auto ring = TicketKeyRing::create(counting_secret(), 1, 3).ring;
+  CHECK(ring != nullptr);
+  std::atomic<int> lost{0};
+  std::vector<std::thread> threads;
+  for (int count = 0; count < 4; ++count) {
+    threads.emplace_back([&ring, &lost, count] {
+      for (std::int64_t now = 0; now < 500; ++now) {
+        // Not all clocks agree.
+        const auto keys = ring->keys_at(1000 + now + count % 2);
+        const auto later = ring->keys_at(1001 + now + count % 2);
+        if (later->find(keys->newest().bytes().data()).key == nullptr) ++lost;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(lost == 0);
   return true;
 });
 

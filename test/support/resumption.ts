@@ -1,5 +1,6 @@
 // Sessions between two connections in memory.
 import assert from 'node:assert/strict';
+import { hkdfSync } from 'node:crypto';
 import type { SslContext, SslSession } from 'system-tls';
 import { type MemoryPair, makePair } from './memory-pair.ts';
 
@@ -54,6 +55,25 @@ export async function resumeOnce(
   return { reused, next };
 }
 
-/** Whether the ticket of a session is of the key with this name, its first 16 bytes. */
-export const isOfKey = (session: SslSession, keys: Buffer): boolean =>
-  session.hasTicket && session.serialize().includes(keys.subarray(0, 16));
+/** Of a context without a ring. */
+export function fixedKeys(context: SslContext): Buffer {
+  const { ticketKeys } = context;
+  assert.ok(Buffer.isBuffer(ticketKeys));
+  return ticketKeys;
+}
+
+/** Whether the ticket of a session begins with the name of this key, its first 16 bytes. */
+export const isOfKey = (session: SslSession, key: Buffer): boolean =>
+  session.hasTicket && session.serialize().includes(key.subarray(0, 16));
+
+/** The number of the period of this moment. */
+export const periodNow = (period: number): number => Math.floor(Date.now() / 1000 / period);
+
+/** What docs/guide/sessions-of-a-fleet.md says of the keys of a TicketKeyRing. */
+export function derivedKeys(secret: Uint8Array, period: number, number: number): Buffer {
+  const numbers = Buffer.alloc(16);
+  numbers.writeBigUInt64BE(BigInt(period), 0);
+  numbers.writeBigUInt64BE(BigInt(number), 8);
+  const info = Buffer.concat([Buffer.from('system-tls ticket key ring'), numbers]);
+  return Buffer.from(hkdfSync('sha256', secret, '', info, 80));
+}

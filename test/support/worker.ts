@@ -1,6 +1,6 @@
 // Runs in a worker thread: does what its data says, and tells when it is in the middle of it.
 import { parentPort, workerData } from 'node:worker_threads';
-import { Bio, connect, createServer, IoPool, Ssl, SslContext } from 'system-tls';
+import { Bio, connect, createServer, IoPool, Ssl, SslContext, TicketKeyRing } from 'system-tls';
 import { startAll } from './under-way.ts';
 
 interface Order {
@@ -17,9 +17,11 @@ interface Order {
     | 'busy-server'
     | 'all'
     | 'all-and-exit';
+  /** Of a busy server. */
+  readonly ticketSecret?: Uint8Array;
 }
 
-const { cert, key, ca, mode } = workerData as Order;
+const { cert, key, ca, mode, ticketSecret } = workerData as Order;
 const io = process.env.SYSTEM_TLS_TEST_IO === 'threads' ? new IoPool({ threads: 2 }) : undefined;
 const tell = (what: string) => parentPort?.postMessage(what);
 
@@ -97,7 +99,8 @@ async function server(): Promise<void> {
 
 /** Tells its port instead, and serves until it is terminated. */
 async function busyServer(): Promise<void> {
-  const running = createServer({ cert, key, io }, socket => socket.on('error', () => {}).pipe(socket));
+  const ticketKeys = ticketSecret && new TicketKeyRing({ secret: ticketSecret });
+  const running = createServer({ cert, key, io, ticketKeys }, socket => socket.on('error', () => {}).pipe(socket));
   running.on('tlsClientError', () => {});
   await running.listen({ port: 0, host: '127.0.0.1' });
   tell(String((running.address() as { port: number }).port));

@@ -24,6 +24,7 @@ enum class ClassId : std::size_t {
   File,
   ServerNames,
   Identity,
+  TicketKeyRing,
   Count
 };
 

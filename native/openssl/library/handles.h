@@ -4,6 +4,7 @@
 #include <openssl/bio.h>
 #include <openssl/decoder.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/pkcs12.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -35,6 +36,8 @@ using X509StorePtr = Owned<X509_STORE, X509_STORE_free>;
 using PkeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
 using Pkcs12Ptr = Owned<PKCS12, PKCS12_free>;
 using Asn1IntegerPtr = Owned<ASN1_INTEGER, ASN1_INTEGER_free>;
+using KdfPtr = Owned<EVP_KDF, EVP_KDF_free>;
+using KdfContextPtr = Owned<EVP_KDF_CTX, EVP_KDF_CTX_free>;
 using DecoderPtr = Owned<OSSL_DECODER_CTX, OSSL_DECODER_CTX_free>;
 
 // Memory that OpenSSL allocated goes back through OpenSSL's own free: an interposed malloc may differ.

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
+#include <chrono>
 
 #include "openssl/context/attachment.h"
 
@@ -100,8 +100,10 @@ std::shared_ptr<const TicketKeys> TicketKeySlot::keys() const {
     const std::lock_guard lock(mutex_);
     source = source_;
   }
-  // The clock of OpenSSL's own look at the age of a session.
-  return source->keys_at(std::time(nullptr));
+  // Not time(2), which lags behind by some milliseconds on Linux: machines that agree would not, at the turn of a
+  // period.
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return source->keys_at(std::chrono::floor<std::chrono::seconds>(since_1970).count());
 }
 
 FailurePtr apply_ticket_keys(SSL_CTX* context, std::shared_ptr<const TicketKeySource> source) {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createSecretKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { Ssl, SslContext, type SslContextOptions, SslSession } from 'system-tls';
+import { Ssl, SslContext, type SslContextOptions, SslSession, TicketKeyRing } from 'system-tls';
 import { certificates, openssl } from '../../support/certificates.ts';
 import { thrown } from '../../support/errors.ts';
 import { clientContext } from '../../support/memory-pair.ts';
@@ -35,6 +35,11 @@ const context = (options: Record<string, unknown>) => new SslContext(options as 
 
 const places: Readonly<Record<string, Attempt>> = {
   ticketKeys: value => context({ ticketKeys: value }),
+  'context.ticketKeys': value => {
+    context({}).ticketKeys = value as never;
+  },
+  'TicketKeyRing, secret': value => new TicketKeyRing({ secret: value as never }),
+  'TicketKeyRing, instead of its options': value => new TicketKeyRing(value as never),
   key: value => context({ cert, key: value }),
   'key, of several': value => context({ cert, key: [server.key, value] }),
   'key.pem': value => context({ cert, key: { pem: value } }),

@@ -36,7 +36,9 @@ const anything = `
     'ticketKeys', 'ticketCount', 'verifyMode', 'verifyContinue', 'verifyDepth', 'secureOptions', 'securityLevel', 'server',
     'servername', 'verifyHost', 'ktls', 'asks', 'mtu', 'outMark', 'readAhead', 'keyUpdateLimit', 'renegotiationLimit',
     'renegotiationWindow', 'address', 'port', 'path', 'backlog', 'localAddress', 'localPort', 'cert', 'key', 'pfx',
-    'certUri', 'keyUri', 'base', 'removed', 'names', 'rejects', 'serverNames',
+    'certUri', 'keyUri', 'base', 'removed', 'names', 'rejects', 'serverNames', 'secret', 'period', 'overlap', 'alpn',
+    'requestStatus', 'externalSessions', 'psks', 'pskHint', 'pskRequired', 'identity', 'sha384', 'context', 'verification',
+    'cipherList', 'ciphersuites', 'groups',
   ];
   const plain = { minVersion: 0, maxVersion: 0, systemCa: false, verifyMode: 0, verifyContinue: false, secureOptions: 0 };
   const made = [new binding.NativeContext(plain), new binding.NativeContext({ ...plain, dtls: true })];
@@ -49,6 +51,7 @@ const anything = `
   made[2].setBio(pair[0], pair[0]);
   const names = new binding.NativeServerNames({ names: [{ pattern: 'a', tag: 1, context: made[0] }] });
   made.push(...pair, binding.NativeBio.memory(), names);
+  made.push(new binding.NativeTicketKeyRing({ secret: new Uint8Array(32), period: 1, overlap: 1 }));
   const argument = () => {
     const kind = below(10);
     if (kind < 5) return pick(values);
