@@ -22,6 +22,16 @@ describe('examples', () => {
     assert.match(output, /^after close_notify a read gives null$/m);
   });
 
+  it('fleet: servers of one secret resume each other’s sessions', async () => {
+    const output = await succeeds(example('fleet'));
+    assert.deepEqual(output.trim().split('\n'), [
+      'machine 1, for the first time: a full handshake',
+      'machine 2, with the session of machine 1: resumed',
+      'machine 1, with an older ticket: resumed',
+      'machine 3, which has another secret: a full handshake',
+    ]);
+  });
+
   it('key-update: by hand, and after every so many bytes', async () => {
     const output = await succeeds(example('key-update'));
     assert.match(output, /^client: the server has new sending keys too$/m);
