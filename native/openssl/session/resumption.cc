@@ -135,12 +135,11 @@ bool offers(SSL* ssl, const SSL_CIPHER* wanted) {
 }  // namespace
 
 bool is_own_ticket(const SSL* ssl, ByteView identity) {
-  constexpr std::size_t kName = 16;
-  SSL_CTX* context = initial_context(ssl);
-  SecretBytes keys(static_cast<std::size_t>(SSL_CTX_get_tlsext_ticket_keys(context, nullptr, 0)));
-  SSL_CTX_get_tlsext_ticket_keys(context, keys.data(), static_cast<long>(keys.size()));
-  return identity.size() > kName && keys.size() >= kName &&
-         std::equal(keys.begin(), keys.begin() + kName, identity.begin());
+  const Attachment* attachment = attachment_of(initial_context(ssl));
+  if (attachment == nullptr || identity.size() <= TicketKey::kNameSize) return false;
+  if (attachment->ticket_keys == nullptr) return false;
+  const std::shared_ptr<const TicketKeys> keys = attachment->ticket_keys->keys();
+  return keys != nullptr && keys->find(identity.data()).key != nullptr;
 }
 
 // The session is the connection's own copy; this marks it as not resumable, which the client heeds.
