@@ -492,6 +492,8 @@ export declare class NativeConnection {
   peerCertificate(): Buffer | null;
   /** Leaf first, as sent by the peer. */
   peerCertificateChain(): Buffer[];
+  /** Leaf first, root last; empty if the peer was not verified in this connection, or was found wrong. */
+  verifiedChain(): Buffer[];
   certificate(): Buffer | null;
   /** SSL_get_client_CA_list(3), a line for each part of a name. */
   clientCaList(): string[];

@@ -32,9 +32,21 @@ interface Parsed {
 
 const parse = (der: Buffer): Parsed => ({ der, certificate: new X509Certificate(der) });
 
+interface ParsedChain {
+  readonly parsed: readonly Parsed[];
+  readonly certificates: readonly X509Certificate[];
+}
+
 /** One for all: most connections are never asked. */
-const noChain: readonly Parsed[] = Object.freeze([]);
-const noCertificates: readonly X509Certificate[] = Object.freeze([]);
+const noChain: ParsedChain = { parsed: [], certificates: Object.freeze([]) };
+
+/** `known`, if it is the same. */
+function parseChain(ders: readonly Buffer[], known: ParsedChain): ParsedChain {
+  const { parsed } = known;
+  if (ders.length === parsed.length && ders.every((der, index) => parsed[index]?.der.equals(der))) return known;
+  const fresh = ders.map(parse);
+  return { parsed: fresh, certificates: Object.freeze(fresh.map(({ certificate }) => certificate)) };
+}
 
 const keyUpdateTypes = ['none', 'not-requested', 'requested'] as const;
 const maxExport = 2 ** 16;
@@ -49,14 +61,15 @@ const stillInInit = 121;
  * None waits, wherever the connection lives. A thread publishes what a handshake has settled before it tells of that
  * handshake, and what changes all the time (`bufferedAmount`, `readableAmount`, `shutdownState`, `keyUpdateType`,
  * `renegotiatePending`, `state`) after each turn. Cost: a call into native code, below a microsecond; `peerCertificate`,
- * `peerCertificateChain`, `certificate` and `clientCaList` encode what they give each time, some microseconds.
+ * `peerCertificateChain`, `verifiedChain`, `certificate` and `clientCaList` encode what they give each time, some
+ * microseconds.
  */
 export abstract class SslState extends EventEmitter<SslEvents> {
   readonly #connection: Connection;
   #peer: Parsed | undefined;
   #own: Parsed | undefined;
-  #chain: readonly Parsed[] = noChain;
-  #chainCertificates: readonly X509Certificate[] = noCertificates;
+  #chain = noChain;
+  #verifiedChain = noChain;
 
   static {
     connectionOf = ssl => {
@@ -156,13 +169,21 @@ export abstract class SslState extends EventEmitter<SslEvents> {
 
   /** Leaf first, as the peer sent it: SSL_get_peer_cert_chain(3). Empty if there is none. */
   get peerCertificateChain(): readonly X509Certificate[] {
-    const ders = open(this).peerCertificateChain();
-    const known = this.#chain;
-    if (ders.length !== known.length || !ders.every((der, index) => known[index]?.der.equals(der))) {
-      this.#chain = ders.map(parse);
-      this.#chainCertificates = Object.freeze(this.#chain.map(({ certificate }) => certificate));
-    }
-    return this.#chainCertificates;
+    this.#chain = parseChain(open(this).peerCertificateChain(), this.#chain);
+    return this.#chain.certificates;
+  }
+
+  /**
+   * The chain by which the peer was verified, leaf first and, unlike {@link peerCertificateChain}, with the root:
+   * SSL_get0_verified_chain(3). A function `verify` that accepts a peer has verified the chain as OpenSSL built it, which
+   * may lack its end.
+   *
+   * Empty if the peer showed no certificate, if {@link verifyResult} is not `OK` (OpenSSL gives what it has built then), and
+   * where the session was resumed, since nothing is verified then and a session does not keep the chain.
+   */
+  get verifiedChain(): readonly X509Certificate[] {
+    this.#verifiedChain = parseChain(open(this).verifiedChain(), this.#verifiedChain);
+    return this.#verifiedChain.certificates;
   }
 
   /**

@@ -82,6 +82,7 @@ class ConnectionHandle {
   napi_value verify_result(const Call& call);
   napi_value peer_certificate(const Call& call);
   napi_value peer_certificate_chain(const Call& call);
+  napi_value verified_chain(const Call& call);
   napi_value certificate(const Call& call);
   napi_value client_ca_list(const Call& call);
   napi_value export_keying_material(const Call& call);

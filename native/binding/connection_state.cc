@@ -28,6 +28,14 @@ const char* family_name(io::Address::Family family) {
   return "unix";
 }
 
+napi_value to_js(napi_env env, const std::vector<openssl::Bytes>& list) {
+  napi_value array = nullptr;
+  napi_create_array(env, &array);
+  std::uint32_t count = 0;
+  for (const openssl::Bytes& bytes : list) napi_set_element(env, array, count++, bytes_or_null(env, bytes));
+  return array;
+}
+
 }  // namespace
 
 napi_value address_to_js(napi_env env, const std::optional<io::Address>& address) {
@@ -94,13 +102,11 @@ napi_value ConnectionHandle::peer_certificate(const Call& call) {
 }
 
 napi_value ConnectionHandle::peer_certificate_chain(const Call& call) {
-  napi_value array = nullptr;
-  napi_create_array(call.env, &array);
-  std::uint32_t count = 0;
-  for (const openssl::Bytes& der : engine::peer_chain_of(*access_->negotiated())) {
-    napi_set_element(call.env, array, count++, bytes_or_null(call.env, der));
-  }
-  return array;
+  return to_js(call.env, engine::peer_chain_of(*access_->negotiated()));
+}
+
+napi_value ConnectionHandle::verified_chain(const Call& call) {
+  return to_js(call.env, engine::verified_chain_of(*access_->negotiated()));
 }
 
 napi_value ConnectionHandle::certificate(const Call& call) {
@@ -213,6 +219,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       getter<&Self::verify_result>("verifyResult"),
       method<&Self::peer_certificate>("peerCertificate"),
       method<&Self::peer_certificate_chain>("peerCertificateChain"),
+      method<&Self::verified_chain>("verifiedChain"),
       method<&Self::certificate>("certificate"),
       method<&Self::client_ca_list>("clientCaList"),
       method<&Self::export_keying_material>("exportKeyingMaterial"),

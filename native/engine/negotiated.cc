@@ -25,6 +25,21 @@ openssl::X509StackPtr reference(STACK_OF(X509) * chain) {
   return openssl::X509StackPtr(chain == nullptr ? nullptr : X509_chain_up_ref(chain));
 }
 
+// OpenSSL keeps what it has built whatever came of it, and also that of a certificate which the peer has not shown
+// again (SSL_VERIFY_CLIENT_ONCE).
+openssl::X509StackPtr current_verified_chain(SSL* ssl) {
+  STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl);
+  const X509* peer = SSL_get0_peer_certificate(ssl);
+  if (sk_X509_num(chain) <= 0 || peer == nullptr || SSL_get_verify_result(ssl) != X509_V_OK) return nullptr;
+  return X509_cmp(sk_X509_value(chain, 0), peer) == 0 ? reference(chain) : nullptr;
+}
+
+void append(std::vector<openssl::Bytes>& ders, const STACK_OF(X509) * certificates) {
+  for (int index = 0; index < sk_X509_num(certificates); ++index) {
+    ders.push_back(openssl::to_der_bytes(sk_X509_value(certificates, index)));
+  }
+}
+
 std::optional<std::string> alpn_of(const SSL* ssl) {
   const unsigned char* name = nullptr;
   unsigned size = 0;
@@ -79,6 +94,7 @@ Negotiated negotiated_by(const Connection& connection) {
   result.context_tag = connection.context_tag();
   result.peer_certificate = reference(SSL_get0_peer_certificate(ssl));
   result.peer_chain = reference(SSL_get_peer_cert_chain(ssl));
+  result.verified_chain = current_verified_chain(ssl);
   result.certificate = reference(SSL_get_certificate(ssl));
   result.context = reference(SSL_get_SSL_CTX(ssl));
   if (!connection.server()) result.peer_ca_names = texts_of(SSL_get_client_CA_list(ssl));
@@ -93,10 +109,13 @@ std::vector<openssl::Bytes> peer_chain_of(const Negotiated& negotiated) {
   if (negotiated.server && negotiated.peer_certificate) {
     chain.push_back(openssl::to_der_bytes(negotiated.peer_certificate.get()));
   }
-  const STACK_OF(X509)* sent = negotiated.peer_chain.get();
-  for (int index = 0; index < sk_X509_num(sent); ++index) {
-    chain.push_back(openssl::to_der_bytes(sk_X509_value(sent, index)));
-  }
+  append(chain, negotiated.peer_chain.get());
+  return chain;
+}
+
+std::vector<openssl::Bytes> verified_chain_of(const Negotiated& negotiated) {
+  std::vector<openssl::Bytes> chain;
+  append(chain, negotiated.verified_chain.get());
   return chain;
 }
 

@@ -43,6 +43,8 @@ struct Negotiated {
   // The peer's own certificate, and the chain as SSL_get_peer_cert_chain(3) has it: on a server without that one.
   openssl::X509Ptr peer_certificate;
   openssl::X509StackPtr peer_chain;
+  // From the peer's own certificate to the root. Null: it was not verified in this connection, or was found wrong.
+  openssl::X509StackPtr verified_chain;
   bool server = false;
   openssl::X509Ptr certificate;
   // In use now.
@@ -57,6 +59,7 @@ Negotiated negotiated_by(const Connection& connection);
 
 // DER, leaf first.
 std::vector<openssl::Bytes> peer_chain_of(const Negotiated& negotiated);
+std::vector<openssl::Bytes> verified_chain_of(const Negotiated& negotiated);
 // SSL_get_client_CA_list(3), as text.
 std::vector<std::string> client_ca_list_of(const Negotiated& negotiated);
 

@@ -27,6 +27,7 @@ const told = (ssl: Ssl) => ({
   verifyResult: ssl.verifyResult.code,
   peer: ssl.peerCertificate?.subject,
   chain: ssl.peerCertificateChain.map(({ subject }) => subject),
+  verified: ssl.verifiedChain.map(({ subject }) => subject),
   own: ssl.certificate?.subject,
   clientCaList: ssl.clientCaList,
   keyUpdateType: ssl.keyUpdateType,
