@@ -497,6 +497,8 @@ export declare class NativeConnection {
   certificate(): Buffer | null;
   /** SSL_get_client_CA_list(3), a line for each part of a name. */
   clientCaList(): string[];
+  /** 'RSA-PSS+SHA256', 'Ed25519', ... */
+  sharedSigalgs(): string[];
   /** null: it lives on a thread, and an event Exported or OpFailed follows. Throws. */
   exportKeyingMaterial(op: number, length: number, label: string, context: Uint8Array | null): Buffer | null;
   finished(): Buffer | null;

@@ -194,6 +194,16 @@ export abstract class SslState extends EventEmitter<SslEvents> {
     return open(this).clientCaList();
   }
 
+  /**
+   * Signature algorithms that both sides have, for the own signature: SSL_get_shared_sigalgs(3). By the own preference, or,
+   * with `honorCipherOrder: false`, the peer's. Named as by node:tls, `'RSA-PSS+SHA256'`, but for `'Ed25519'` and others
+   * without a hash, which it calls `'Ed25519+UNDEF'`; several algorithms may have one name. Empty where there was
+   * nothing to sign: on a client, unless the server has asked for a certificate, and where the session was resumed.
+   */
+  get sharedSigalgs(): readonly string[] {
+    return open(this).sharedSigalgs();
+  }
+
   /** The own certificate in use: SSL_get_certificate(3). */
   get certificate(): X509Certificate | null {
     const der = open(this).certificate();

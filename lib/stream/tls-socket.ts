@@ -245,6 +245,11 @@ export class TlsSocket extends Duplex {
     return { name, standardName, version };
   }
 
+  /** As tls.TLSSocket's; see {@link Ssl.sharedSigalgs}. Empty when closed. */
+  getSharedSigalgs(): readonly string[] {
+    return own(this).#openSsl?.sharedSigalgs ?? [];
+  }
+
   /** What {@link SslSession.serialize} gives; the option `session` takes it. */
   getSession(): Buffer | undefined {
     return own(this).#openSsl?.session?.serialize();

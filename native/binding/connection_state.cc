@@ -28,11 +28,19 @@ const char* family_name(io::Address::Family family) {
   return "unix";
 }
 
-napi_value to_js(napi_env env, const std::vector<openssl::Bytes>& list) {
+napi_value list_to_js(napi_env env, const std::vector<openssl::Bytes>& list) {
   napi_value array = nullptr;
   napi_create_array(env, &array);
   std::uint32_t count = 0;
   for (const openssl::Bytes& bytes : list) napi_set_element(env, array, count++, bytes_or_null(env, bytes));
+  return array;
+}
+
+napi_value list_to_js(napi_env env, const std::vector<std::string>& list) {
+  napi_value array = nullptr;
+  napi_create_array(env, &array);
+  std::uint32_t count = 0;
+  for (const std::string& text : list) napi_set_element(env, array, count++, to_js(env, text));
   return array;
 }
 
@@ -102,11 +110,11 @@ napi_value ConnectionHandle::peer_certificate(const Call& call) {
 }
 
 napi_value ConnectionHandle::peer_certificate_chain(const Call& call) {
-  return to_js(call.env, engine::peer_chain_of(*access_->negotiated()));
+  return list_to_js(call.env, engine::peer_chain_of(*access_->negotiated()));
 }
 
 napi_value ConnectionHandle::verified_chain(const Call& call) {
-  return to_js(call.env, engine::verified_chain_of(*access_->negotiated()));
+  return list_to_js(call.env, engine::verified_chain_of(*access_->negotiated()));
 }
 
 napi_value ConnectionHandle::certificate(const Call& call) {
@@ -114,13 +122,11 @@ napi_value ConnectionHandle::certificate(const Call& call) {
 }
 
 napi_value ConnectionHandle::client_ca_list(const Call& call) {
-  napi_value array = nullptr;
-  napi_create_array(call.env, &array);
-  std::uint32_t count = 0;
-  for (const std::string& name : engine::client_ca_list_of(*access_->negotiated())) {
-    napi_set_element(call.env, array, count++, to_js(call.env, name));
-  }
-  return array;
+  return list_to_js(call.env, engine::client_ca_list_of(*access_->negotiated()));
+}
+
+napi_value ConnectionHandle::shared_sigalgs(const Call& call) {
+  return list_to_js(call.env, engine::shared_sigalgs_of(*access_->negotiated()));
 }
 
 // On a thread the bytes come with an event.
@@ -222,6 +228,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       method<&Self::verified_chain>("verifiedChain"),
       method<&Self::certificate>("certificate"),
       method<&Self::client_ca_list>("clientCaList"),
+      method<&Self::shared_sigalgs>("sharedSigalgs"),
       method<&Self::export_keying_material>("exportKeyingMaterial"),
       method<&Self::finished>("finished"),
       method<&Self::peer_finished>("peerFinished"),

@@ -63,6 +63,43 @@ Negotiated::Finished finished_of(const SSL* ssl, std::size_t (*get)(const SSL*, 
   return finished;
 }
 
+std::vector<Negotiated::SignatureAlgorithm> shared_sigalgs_of(SSL* ssl) {
+  const int count = SSL_get_shared_sigalgs(ssl, 0, nullptr, nullptr, nullptr, nullptr, nullptr);
+  std::vector<Negotiated::SignatureAlgorithm> algorithms(static_cast<std::size_t>(std::max(count, 0)));
+  for (int index = 0; index < count; ++index) {
+    Negotiated::SignatureAlgorithm& algorithm = algorithms[static_cast<std::size_t>(index)];
+    SSL_get_shared_sigalgs(ssl, index, &algorithm.key, &algorithm.hash, nullptr, nullptr, nullptr);
+  }
+  return algorithms;
+}
+
+// OpenSSL's lists have names of their own for those that come with a hash.
+std::string key_name(int key) {
+  switch (key) {
+    case EVP_PKEY_RSA:
+      return "RSA";
+    case EVP_PKEY_RSA_PSS:
+      return "RSA-PSS";
+    case EVP_PKEY_DSA:
+      return "DSA";
+    case EVP_PKEY_EC:
+      return "ECDSA";
+    case EVP_PKEY_ED25519:
+      return "Ed25519";
+    case EVP_PKEY_ED448:
+      return "Ed448";
+    default: {
+      const char* name = OBJ_nid2sn(key);
+      return name == nullptr ? "UNDEF" : name;
+    }
+  }
+}
+
+std::string sigalg_name(const Negotiated::SignatureAlgorithm& algorithm) {
+  const char* hash = algorithm.hash == NID_undef ? nullptr : OBJ_nid2sn(algorithm.hash);
+  return hash == nullptr ? key_name(algorithm.key) : key_name(algorithm.key) + '+' + hash;
+}
+
 std::vector<std::string> texts_of(const STACK_OF(X509_NAME) * names) {
   std::vector<std::string> texts;
   for (int index = 0; index < sk_X509_NAME_num(names); ++index) {
@@ -98,6 +135,7 @@ Negotiated negotiated_by(const Connection& connection) {
   result.certificate = reference(SSL_get_certificate(ssl));
   result.context = reference(SSL_get_SSL_CTX(ssl));
   if (!connection.server()) result.peer_ca_names = texts_of(SSL_get_client_CA_list(ssl));
+  result.shared_sigalgs = shared_sigalgs_of(ssl);
   result.finished = finished_of(ssl, SSL_get_finished);
   result.peer_finished = finished_of(ssl, SSL_get_peer_finished);
   return result;
@@ -117,6 +155,14 @@ std::vector<openssl::Bytes> verified_chain_of(const Negotiated& negotiated) {
   std::vector<openssl::Bytes> chain;
   append(chain, negotiated.verified_chain.get());
   return chain;
+}
+
+std::vector<std::string> shared_sigalgs_of(const Negotiated& negotiated) {
+  std::vector<std::string> names;
+  for (const Negotiated::SignatureAlgorithm& algorithm : negotiated.shared_sigalgs) {
+    names.push_back(sigalg_name(algorithm));
+  }
+  return names;
 }
 
 std::vector<std::string> client_ca_list_of(const Negotiated& negotiated) {

@@ -25,6 +25,12 @@ struct Negotiated {
     openssl::ByteView view() const { return {bytes.data(), size}; }
   };
 
+  // SSL_get_shared_sigalgs(3): numbers of OBJ_nid2obj(3).
+  struct SignatureAlgorithm {
+    int key = NID_undef;
+    int hash = NID_undef;
+  };
+
   // Names and the cipher are static, or live as long as `context`.
   const char* version = "unknown";
   const SSL_CIPHER* cipher = nullptr;
@@ -51,6 +57,7 @@ struct Negotiated {
   openssl::SslContextPtr context;
   // Sent by a server, on its client; a server's own list is that of its context.
   std::vector<std::string> peer_ca_names;
+  std::vector<SignatureAlgorithm> shared_sigalgs;
   Finished finished;
   Finished peer_finished;
 };
@@ -60,6 +67,8 @@ Negotiated negotiated_by(const Connection& connection);
 // DER, leaf first.
 std::vector<openssl::Bytes> peer_chain_of(const Negotiated& negotiated);
 std::vector<openssl::Bytes> verified_chain_of(const Negotiated& negotiated);
+// Names as node:tls has them: "RSA-PSS+SHA256".
+std::vector<std::string> shared_sigalgs_of(const Negotiated& negotiated);
 // SSL_get_client_CA_list(3), as text.
 std::vector<std::string> client_ca_list_of(const Negotiated& negotiated);
 

@@ -28,6 +28,7 @@ const told = (ssl: Ssl) => ({
   peer: ssl.peerCertificate?.subject,
   chain: ssl.peerCertificateChain.map(({ subject }) => subject),
   verified: ssl.verifiedChain.map(({ subject }) => subject),
+  sharedSigalgs: ssl.sharedSigalgs,
   own: ssl.certificate?.subject,
   clientCaList: ssl.clientCaList,
   keyUpdateType: ssl.keyUpdateType,
