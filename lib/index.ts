@@ -49,7 +49,7 @@ export type {
   SslOptions,
 } from './connection/options.ts';
 export { Ssl } from './connection/ssl.ts';
-export type { CipherInfo, KtlsInfo } from './connection/state.ts';
+export type { CipherInfo, EphemeralKeyInfo, KtlsInfo } from './connection/state.ts';
 export type { AlpnProtocols } from './context/alpn.ts';
 export {
   type ClientHelloSettings,

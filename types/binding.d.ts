@@ -363,6 +363,14 @@ export interface NativeCipher {
   readonly bits: number;
 }
 
+export interface NativeEphemeralKey {
+  readonly type: 'ECDH' | 'DH';
+  /** Of the curve. */
+  readonly name?: string;
+  /** Bits. */
+  readonly size: number;
+}
+
 export interface NativeKtls {
   readonly send: boolean;
   readonly receive: boolean;
@@ -499,6 +507,7 @@ export declare class NativeConnection {
   clientCaList(): string[];
   /** 'RSA-PSS+SHA256', 'Ed25519', ... */
   sharedSigalgs(): string[];
+  ephemeralKey(): NativeEphemeralKey | null;
   /** null: it lives on a thread, and an event Exported or OpFailed follows. Throws. */
   exportKeyingMaterial(op: number, length: number, label: string, context: Uint8Array | null): Buffer | null;
   finished(): Buffer | null;

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import type { NativeCipher, NativeContext, NativeIoPool } from '../../types/binding.d.ts';
+import type { NativeCipher, NativeContext, NativeEphemeralKey, NativeIoPool } from '../../types/binding.d.ts';
 import { invalidThis } from '../base/coded-error.ts';
 import { asBytes, validateBoolean, validateInteger, validateString } from '../base/validate.ts';
 import { listenersChanged, watchListeners } from '../base/watch-listeners.ts';
@@ -13,6 +13,9 @@ import type { ShutdownState } from './options.ts';
 
 /** A cipher in use: SSL_get_current_cipher(3). */
 export type CipherInfo = NativeCipher;
+
+/** A temporary key: its type, the curve of an `'ECDH'` key, and its size in bits. */
+export type EphemeralKeyInfo = NativeEphemeralKey;
 
 /** What the kernel does for a connection. */
 export interface KtlsInfo {
@@ -116,6 +119,15 @@ export abstract class SslState extends EventEmitter<SslEvents> {
   /** Group of the key exchange, `'x25519'`: SSL_get_negotiated_group(3), OpenSSL 3.0. */
   get group(): string | null {
     return open(this).group;
+  }
+
+  /**
+   * The peer's key of the key exchange, `{ type: 'ECDH', name: 'X25519', size: 253 }`: SSL_get_peer_tmp_key(3). Null where
+   * there was none (RSA key exchange, a session that TLS 1.2 has resumed), where OpenSSL gives none (a server, up to TLS 1.2),
+   * and for a hybrid {@link group}, whose key has another form.
+   */
+  get ephemeralKey(): EphemeralKeyInfo | null {
+    return open(this).ephemeralKey();
   }
 
   /** SSL_get0_alpn_selected(3). */

@@ -19,6 +19,7 @@ import type {
   SendFileOptions,
 } from '../connection/options.ts';
 import type { Ssl } from '../connection/ssl.ts';
+import type { EphemeralKeyInfo } from '../connection/state.ts';
 import { Authorization, type Verified } from './authorization.ts';
 import type { OnReadOptions } from './receiver.ts';
 import type { AddListener } from './socket-events.ts';
@@ -243,6 +244,15 @@ export class TlsSocket extends Duplex {
     if (cipher === null || cipher === undefined) return undefined;
     const { name, standardName, version } = cipher;
     return { name, standardName, version };
+  }
+
+  /**
+   * As tls.TLSSocket's: the server's temporary key, or an empty object if there is none; null on a server, and when closed.
+   * See {@link Ssl.ephemeralKey}.
+   */
+  getEphemeralKeyInfo(): EphemeralKeyInfo | Record<string, never> | null {
+    const ssl = own(this).#openSsl;
+    return ssl === undefined || ssl.side === 'server' ? null : (ssl.ephemeralKey ?? {});
   }
 
   /** As tls.TLSSocket's; see {@link Ssl.sharedSigalgs}. Empty when closed. */

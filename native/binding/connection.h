@@ -86,6 +86,7 @@ class ConnectionHandle {
   napi_value certificate(const Call& call);
   napi_value client_ca_list(const Call& call);
   napi_value shared_sigalgs(const Call& call);
+  napi_value ephemeral_key(const Call& call);
   napi_value export_keying_material(const Call& call);
   napi_value finished(const Call& call);
   napi_value peer_finished(const Call& call);

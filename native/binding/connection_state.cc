@@ -129,6 +129,16 @@ napi_value ConnectionHandle::shared_sigalgs(const Call& call) {
   return list_to_js(call.env, engine::shared_sigalgs_of(*access_->negotiated()));
 }
 
+napi_value ConnectionHandle::ephemeral_key(const Call& call) {
+  const std::optional<engine::EphemeralKey> key = engine::ephemeral_key_of(*access_->negotiated());
+  napi_value object = nullptr;
+  if (!key || napi_create_object(call.env, &object) != napi_ok) return null(call.env);
+  set_property(call.env, object, "type", to_js(call.env, key->type));
+  if (!key->name.empty()) set_property(call.env, object, "name", to_js(call.env, key->name));
+  set_property(call.env, object, "size", to_js(call.env, key->bits));
+  return object;
+}
+
 // On a thread the bytes come with an event.
 napi_value ConnectionHandle::export_keying_material(const Call& call) {
   engine::OperationId id = 0;
@@ -229,6 +239,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       method<&Self::certificate>("certificate"),
       method<&Self::client_ca_list>("clientCaList"),
       method<&Self::shared_sigalgs>("sharedSigalgs"),
+      method<&Self::ephemeral_key>("ephemeralKey"),
       method<&Self::export_keying_material>("exportKeyingMaterial"),
       method<&Self::finished>("finished"),
       method<&Self::peer_finished>("peerFinished"),

@@ -73,6 +73,22 @@ std::vector<Negotiated::SignatureAlgorithm> shared_sigalgs_of(SSL* ssl) {
   return algorithms;
 }
 
+// OpenSSL keeps that of the handshake before, which an abbreviated one of TLS 1.2 does not use.
+openssl::PkeyPtr peer_temporary_key_of(const Connection& connection) {
+  SSL* ssl = connection.ssl();
+  if (SSL_session_reused(ssl) != 0 && !connection.tls13()) return nullptr;
+  EVP_PKEY* key = nullptr;
+  return openssl::PkeyPtr(SSL_get_peer_tmp_key(ssl, &key) == 1 ? key : nullptr);
+}
+
+std::string group_name(const EVP_PKEY* key) {
+  std::array<char, 64> name{};
+  std::size_t size = 0;
+  const openssl::ErrorScope scope;
+  if (EVP_PKEY_get_group_name(key, name.data(), name.size(), &size) != 1) return {};
+  return {name.data(), size};
+}
+
 // OpenSSL's lists have names of their own for those that come with a hash.
 std::string key_name(int key) {
   switch (key) {
@@ -136,6 +152,7 @@ Negotiated negotiated_by(const Connection& connection) {
   result.context = reference(SSL_get_SSL_CTX(ssl));
   if (!connection.server()) result.peer_ca_names = texts_of(SSL_get_client_CA_list(ssl));
   result.shared_sigalgs = shared_sigalgs_of(ssl);
+  result.peer_temporary_key = peer_temporary_key_of(connection);
   result.finished = finished_of(ssl, SSL_get_finished);
   result.peer_finished = finished_of(ssl, SSL_get_peer_finished);
   return result;
@@ -163,6 +180,19 @@ std::vector<std::string> shared_sigalgs_of(const Negotiated& negotiated) {
     names.push_back(sigalg_name(algorithm));
   }
   return names;
+}
+
+// Of a hybrid group a server has the client's key, of a type that is neither.
+std::optional<EphemeralKey> ephemeral_key_of(const Negotiated& negotiated) {
+  const EVP_PKEY* key = negotiated.peer_temporary_key.get();
+  if (key == nullptr) return std::nullopt;
+  const int bits = EVP_PKEY_get_bits(key);
+  for (const char* name : {"X25519", "X448"}) {
+    if (EVP_PKEY_is_a(key, name) == 1) return EphemeralKey{"ECDH", name, bits};
+  }
+  if (EVP_PKEY_is_a(key, "EC") == 1) return EphemeralKey{"ECDH", group_name(key), bits};
+  if (EVP_PKEY_is_a(key, "DH") == 1) return EphemeralKey{"DH", {}, bits};
+  return std::nullopt;
 }
 
 std::vector<std::string> client_ca_list_of(const Negotiated& negotiated) {

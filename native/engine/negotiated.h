@@ -58,6 +58,8 @@ struct Negotiated {
   // Sent by a server, on its client; a server's own list is that of its context.
   std::vector<std::string> peer_ca_names;
   std::vector<SignatureAlgorithm> shared_sigalgs;
+  // SSL_get_peer_tmp_key(3); null where the last handshake has used none, or OpenSSL gives none.
+  openssl::PkeyPtr peer_temporary_key;
   Finished finished;
   Finished peer_finished;
 };
@@ -69,6 +71,14 @@ std::vector<openssl::Bytes> peer_chain_of(const Negotiated& negotiated);
 std::vector<openssl::Bytes> verified_chain_of(const Negotiated& negotiated);
 // Names as node:tls has them: "RSA-PSS+SHA256".
 std::vector<std::string> shared_sigalgs_of(const Negotiated& negotiated);
+
+struct EphemeralKey {
+  const char* type = nullptr;
+  std::string name;  // empty: a Diffie-Hellman key, by whatever parameters
+  int bits = 0;
+};
+std::optional<EphemeralKey> ephemeral_key_of(const Negotiated& negotiated);
+
 // SSL_get_client_CA_list(3), as text.
 std::vector<std::string> client_ca_list_of(const Negotiated& negotiated);
 

@@ -29,6 +29,7 @@ const told = (ssl: Ssl) => ({
   chain: ssl.peerCertificateChain.map(({ subject }) => subject),
   verified: ssl.verifiedChain.map(({ subject }) => subject),
   sharedSigalgs: ssl.sharedSigalgs,
+  ephemeralKey: ssl.ephemeralKey,
   own: ssl.certificate?.subject,
   clientCaList: ssl.clientCaList,
   keyUpdateType: ssl.keyUpdateType,
