@@ -214,6 +214,7 @@ export declare class NativeSession {
   /** SSL_SESSION_get_ticket_lifetime_hint(3), seconds. */
   readonly ticketLifetimeHint: number;
   readonly hasTicket: boolean;
+  ticket(): Buffer | null;
   readonly resumable: boolean;
   readonly servername: string | null;
   readonly alpnProtocol: string | null;

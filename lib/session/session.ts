@@ -110,6 +110,14 @@ export class SslSession {
     return internals(this).native.hasTicket;
   }
 
+  /**
+   * The ticket as the server sent it, or null: SSL_SESSION_get0_ticket(3). A client shows it in the clear, and without the
+   * secrets of the session it resumes nothing: store what {@link serialize} gives. A server has none of its own sessions.
+   */
+  get ticket(): Buffer | null {
+    return internals(this).native.ticket();
+  }
+
   /** SSL_SESSION_is_resumable(3). */
   get resumable(): boolean {
     return internals(this).native.resumable;

@@ -265,6 +265,12 @@ export class TlsSocket extends Duplex {
     return own(this).#openSsl?.session?.serialize();
   }
 
+  /** As tls.TLSSocket's: see {@link SslSession.ticket}. Undefined on a server, if there is none, and when closed. */
+  getTLSTicket(): Buffer | undefined {
+    const ssl = own(this).#openSsl;
+    return ssl?.side === 'client' ? (ssl.session?.ticket ?? undefined) : undefined;
+  }
+
   isSessionReused(): boolean {
     return own(this).#openSsl?.sessionReused ?? false;
   }

@@ -24,6 +24,8 @@ napi_value SessionHandle::peer_certificate(const Call& call) {
   return bytes_or_null(call.env, session_->peer_certificate());
 }
 
+napi_value SessionHandle::ticket(const Call& call) { return bytes_or_null(call.env, session_->ticket()); }
+
 napi_value SessionHandle::id(const Call& call) { return to_js(call.env, session_->id()); }
 napi_value SessionHandle::version(const Call& call) { return to_js(call.env, session_->version()); }
 napi_value SessionHandle::cipher(const Call& call) { return to_js(call.env, session_->cipher()); }
@@ -51,6 +53,7 @@ bool define_session(napi_env env, napi_value exports) {
                                          static_method<&SessionHandle::from>("from"),
                                          method<&SessionHandle::serialize>("serialize"),
                                          method<&SessionHandle::peer_certificate>("peerCertificate"),
+                                         method<&SessionHandle::ticket>("ticket"),
                                          getter<&SessionHandle::id>("id"),
                                          getter<&SessionHandle::version>("version"),
                                          getter<&SessionHandle::cipher>("cipher"),

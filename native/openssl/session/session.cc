@@ -78,6 +78,13 @@ std::uint64_t Session::ticket_lifetime_hint() const noexcept { return SSL_SESSIO
 
 bool Session::has_ticket() const noexcept { return SSL_SESSION_has_ticket(get()) == 1; }
 
+ByteView Session::ticket() const noexcept {
+  const unsigned char* ticket = nullptr;
+  std::size_t size = 0;
+  SSL_SESSION_get0_ticket(get(), &ticket, &size);
+  return {ticket, size};
+}
+
 int Session::policy() const noexcept { return session_policy_of(get()); }
 
 bool Session::resumable() const noexcept { return SSL_SESSION_is_resumable(get()) == 1; }

@@ -40,6 +40,8 @@ class Session {
   std::int64_t timeout() const noexcept;
   std::uint64_t ticket_lifetime_hint() const noexcept;
   bool has_ticket() const noexcept;
+  // As the server sent it; empty if it is none.
+  ByteView ticket() const noexcept;
   bool resumable() const noexcept;
   // set_session_policy(), on the client that it came from.
   int policy() const noexcept;
