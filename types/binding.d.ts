@@ -162,6 +162,8 @@ export interface NativeContextOptions extends NativeCredentials {
   readonly allowClientRenegotiation: boolean;
   readonly quietShutdown: boolean;
   readonly securityLevel?: number;
+  /** SSL_CTX_set_max_send_fragment(3). */
+  readonly maxSendFragment?: number;
 }
 
 export declare class NativeContext {
@@ -446,6 +448,8 @@ export declare class NativeConnection {
   /** Of the pre-shared key that was used; null: none. */
   pskIdentity(): Buffer | null;
   readonly quietShutdown: boolean;
+  /** SSL_set_max_send_fragment(3); what that refuses changes nothing. */
+  setMaxSendFragment(size: number): void;
   /** 0: no such operation (it has ended); 1: withdrawn, nothing lost; 2: under way, the connection must be closed. */
   cancel(op: number): number;
   /**

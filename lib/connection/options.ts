@@ -53,7 +53,7 @@ export interface SslOptions extends CredentialOptions, VerifierOptions, Handshak
    * Records that fit into one TCP segment (1,300 bytes) for the first 64 KiB and after a second without writing, then of
    * three segments for as much again, then of 16 KiB; default false: 16 KiB from the beginning. The peer can use the
    * first bytes sooner, for about 3 % more work while records are small. No effect where the kernel makes the records
-   * (`ktls`).
+   * (`ktls`). With `maxSendFragment` the smaller size holds.
    */
   readonly dynamicRecordSizing?: boolean | undefined;
   /**

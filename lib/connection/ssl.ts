@@ -30,6 +30,7 @@ import {
   nativeCredentials,
 } from '../context/credentials.ts';
 import { assertMethodCarries } from '../context/methods.ts';
+import { sendFragment } from '../context/options.ts';
 import type { Passphrase } from '../context/passphrase.ts';
 import { ReadStatus } from '../native/constants.ts';
 import {
@@ -326,6 +327,21 @@ export class Ssl extends SslState implements Sink {
     } finally {
       opened.close();
     }
+  }
+
+  /**
+   * Clear bytes that a record may have from now on: SSL_set_max_send_fragment(3). Default: the context's `maxSendFragment`,
+   * whose documentation says more. Small records come through sooner and cost more. With `dynamicRecordSizing` the smaller
+   * size holds.
+   *
+   * @param size - from 512 to 16384
+   */
+  setMaxSendFragment(size: number): void {
+    const connection = connectionOf(this);
+    connection.assertOpen();
+    validateInteger(size, 'size', sendFragment.min, sendFragment.max);
+    assertMethodCarries(contextArgument(this.#context, 'context').policy.method, 'stream', 'setMaxSendFragment()');
+    connection.native.setMaxSendFragment(size);
   }
 
   /** Chunks until the peer's close_notify. Leaving the loop early does not close the connection. */

@@ -22,7 +22,7 @@ import {
 import { type AlpnProtocols, alpnWire } from './alpn.ts';
 import { splitCiphers } from './ciphers.ts';
 import { type CredentialOptions, defined, nativeCredentials, type PemOrDer } from './credentials.ts';
-import { type Method, methodOf, type TlsMethod } from './methods.ts';
+import { assertMethodCarries, type Method, methodOf, type TlsMethod } from './methods.ts';
 import { speaksOfVerification } from './server-names.ts';
 import type { TicketKeyRing } from './ticket-key-ring.ts';
 import { optionalTicketKeys } from './ticket-keys.ts';
@@ -117,6 +117,12 @@ export interface OwnContextOptions extends CredentialOptions, TrustOptions, Veri
    * SSL_CTX_set_keylog_callback(3).
    */
   readonly keylogFile?: string | true | undefined;
+  /**
+   * Clear bytes that a record may have, from 512 to 16384, the default: SSL_CTX_set_max_send_fragment(3). Handshakes are
+   * divided likewise. A client that negotiates max_fragment_length (RFC 6066) gets what it asked for instead. Less than the
+   * default keeps the kernel from encrypting (`ktls`). TLS alone. See {@link Ssl.setMaxSendFragment}.
+   */
+  readonly maxSendFragment?: number | undefined;
   /** KeyUpdates that a peer may send in a row without data before the connection is closed. */
   readonly keyUpdateLimit?: number | undefined;
 }
@@ -137,6 +143,8 @@ export interface ContextPolicy {
 
 const maxInt32 = 2 ** 31 - 1;
 const sessionIdContextLength = 32;
+/** Of SSL_set_max_send_fragment(3). */
+export const sendFragment = { min: 512, max: 16384 } as const;
 
 const defaultRenegotiation = { limit: 3, window: 600 };
 
@@ -215,6 +223,12 @@ function refuseWhatIsMissing(options: OwnContextOptions & Record<string, unknown
   }
 }
 
+function maxSendFragment(value: unknown, method: Method): number | undefined {
+  const size = optionalInteger(value, 'options.maxSendFragment', sendFragment.min, sendFragment.max);
+  if (size !== undefined) assertMethodCarries(method, 'stream', 'the option maxSendFragment');
+  return size;
+}
+
 export function nativeContextOptions(options: OwnContextOptions, policy: ContextPolicy): NativeContextOptions {
   refuseWhatIsMissing(options as OwnContextOptions & Record<string, unknown>);
   const { versions, ...ciphers } = splitCiphers(options.ciphers, versionRange(options, policy.method));
@@ -236,6 +250,7 @@ export function nativeContextOptions(options: OwnContextOptions, policy: Context
       ticketKeys: optionalTicketKeys(options.ticketKeys, 'options.ticketKeys'),
       ticketCount: optionalInteger(options.ticketCount, 'options.ticketCount', 0, 255),
       verifyDepth: optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000),
+      maxSendFragment: maxSendFragment(options.maxSendFragment, policy.method),
       securityLevel: optionalInteger(options.securityLevel, 'options.securityLevel', 0, 5),
     }),
     // Each connection sets its own, by its side.

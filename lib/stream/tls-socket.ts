@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { Duplex } from 'node:stream';
 import type { NativeAddress, NativeConnection } from '../../types/binding.d.ts';
-import { invalidThis } from '../base/coded-error.ts';
+import { invalidArgType, invalidThis } from '../base/coded-error.ts';
 import {
   longestTimeout,
   optionalBoolean,
@@ -20,6 +20,7 @@ import type {
 } from '../connection/options.ts';
 import type { Ssl } from '../connection/ssl.ts';
 import type { EphemeralKeyInfo } from '../connection/state.ts';
+import { sendFragment } from '../context/options.ts';
 import { Authorization, type Verified } from './authorization.ts';
 import type { OnReadOptions } from './receiver.ts';
 import type { AddListener } from './socket-events.ts';
@@ -145,6 +146,20 @@ export class TlsSocket extends Duplex {
    */
   async sendFile(file: FileHandle | number, options?: SendFileOptions): Promise<number> {
     return own(this).#core.writer.sendFile(file, options);
+  }
+
+  /**
+   * As tls.TLSSocket's: false for a size that is none, and when closed. See {@link Ssl.setMaxSendFragment}.
+   *
+   * @param size - from 512 to 16384, the default
+   */
+  setMaxSendFragment(size: number = sendFragment.max): boolean {
+    const ssl = own(this).#openSsl;
+    if (typeof size !== 'number') throw invalidArgType('size', 'a number', size);
+    if (ssl === undefined || !Number.isInteger(size) || size < sendFragment.min || size > sendFragment.max)
+      return false;
+    ssl.setMaxSendFragment(size);
+    return true;
   }
 
   override _final(callback: WriteCallback): void {

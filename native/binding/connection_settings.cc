@@ -111,6 +111,13 @@ napi_value ConnectionHandle::set_quiet_shutdown(const Call& call) {
   return undefined(call.env);
 }
 
+napi_value ConnectionHandle::set_max_send_fragment(const Call& call) {
+  std::uint32_t size = 0;
+  if (!call.read(0, "size", size)) return nullptr;
+  access_->run([size](io::Channel& channel) { channel.connection()->set_max_send_fragment(size); });
+  return undefined(call.env);
+}
+
 // What is refused is thrown; what ended the connection is told as by an operation, for one error object in all.
 napi_value ConnectionHandle::set(napi_env env, const std::function<FailurePtr(engine::Connection&)>& what) {
   FailurePtr failure;

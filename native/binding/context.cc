@@ -50,7 +50,8 @@ void read_policy(napi_env env, OptionsReader& reader, openssl::ContextOptions& o
       .read("secureOptions", options.secure_options)
       .read("honorCipherOrder", options.honor_cipher_order)
       .read("allowClientRenegotiation", options.allow_client_renegotiation)
-      .read("quietShutdown", options.quiet_shutdown);
+      .read("quietShutdown", options.quiet_shutdown)
+      .read("maxSendFragment", options.max_send_fragment);
   read_dhparam(env, reader, options);
   reader.read("dtls", options.dtls);
   read_sides(reader, options);

@@ -134,6 +134,7 @@ class Connection {
   // The owner has set these, so that a context by name changes nothing about them.
   void note_own_verification(const openssl::Bytes& session_policy);
   void set_quiet_shutdown(bool on);
+  void set_max_send_fragment(std::uint32_t size);
   // Off: a transport that ends between two records after the handshake stands for the peer's close_notify.
   void set_strict_end(bool on);
 

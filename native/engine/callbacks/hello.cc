@@ -100,7 +100,7 @@ void Connection::prepare_hello(const ConnectionOptions& options) {
   const bool decides = options.names != nullptr || options.psks != nullptr || !options.alpn.empty();
   if (!server_ || (!decides && (options.asks & kAtHello) == 0)) return;
   hello_ = std::make_unique<HelloState>();
-  hello_->own_depth = options.verify_depth >= 0;
+  hello_->own.verify_depth = options.verify_depth >= 0;
   hello_->session_policy = options.session_policy;
   if (options.names != nullptr) use_names(options);
 }

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "engine/connection_options.h"
+#include "openssl/context/context_switch.h"
 #include "openssl/library/bytes.h"
 #include "openssl/library/handles.h"
 
@@ -49,8 +50,7 @@ struct HelloState {
 
   // What the owner has set on the connection holds whatever the context.
   bool own_verification = false;
-  bool own_depth = false;
-  bool own_quiet_shutdown = false;
+  openssl::OwnSettings own;
   // Of the verification that the connection has now: ConnectionOptions::session_policy.
   openssl::Bytes session_policy;
   // ContextChoice::tag of the context in use; 0: the one that the connection began with.

@@ -7,6 +7,7 @@
 #include "engine/callbacks/hello.h"
 #include "engine/connection.h"
 #include "engine/job.h"
+#include "openssl/context/negotiation.h"
 #include "openssl/library/bytes.h"
 #include "openssl/trust/verification.h"
 
@@ -127,8 +128,7 @@ int switch_context(SSL* ssl, const ContextChoice& choice) {
   policy.verify_continue = keeps ? openssl::goes_on_unverified(ssl) : verification->go_on;
   policy.session_policy = hello.session_policy;
   policy.scope = hello.name;
-  policy.own_depth = hello.own_depth;
-  policy.own_quiet_shutdown = hello.own_quiet_shutdown;
+  policy.own = hello.own;
   if (!openssl::switch_context(ssl, *choice.context, policy)) return SSL_AD_INTERNAL_ERROR;
   const bool asks = keeps ? connection.may_ask(kAskVerification) : verification->asks;
   return connection.context_switched(choice.tag, asks) ? kGoOn : SSL_AD_INTERNAL_ERROR;
@@ -166,7 +166,12 @@ void Connection::note_own_verification(const openssl::Bytes& session_policy) {
 
 void Connection::set_quiet_shutdown(bool on) {
   SSL_set_quiet_shutdown(ssl_.get(), on ? 1 : 0);
-  if (hello_) hello_->own_quiet_shutdown = true;
+  if (hello_) hello_->own.quiet_shutdown = true;
+}
+
+void Connection::set_max_send_fragment(std::uint32_t size) {
+  openssl::set_max_send_fragment(ssl_.get(), size);
+  if (hello_) hello_->own.max_send_fragment = true;
 }
 
 // On OpenSSL's stack, between the first look at a ClientHello and everything that follows from it: nothing waits,

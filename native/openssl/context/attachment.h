@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,8 @@ struct Attachment {
   Bytes session_id_context;
   // SSL_CTX_set1_groups_list(3), likewise. Empty: the library's own.
   std::string groups;
+  // SSL_CTX_set_max_send_fragment(3), likewise.
+  std::uint32_t max_send_fragment = SSL3_RT_MAX_PLAIN_LENGTH;
   // The one thing that changes while connections use it.
   std::unique_ptr<TicketKeySlot> ticket_keys = nullptr;
 };

@@ -94,6 +94,7 @@ struct ContextOptions {
   bool honor_cipher_order = false;
   bool allow_client_renegotiation = false;
   bool quiet_shutdown = false;
+  std::optional<std::uint32_t> max_send_fragment;
 };
 
 }  // namespace system_tls::openssl

@@ -3,6 +3,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "openssl/context/attachment.h"
+#include "openssl/context/negotiation.h"
 #include "openssl/session/resumption.h"
 #include "openssl/trust/verification.h"
 
@@ -40,6 +41,10 @@ bool copy_groups(SSL* ssl, const SSL_CTX* context) {
   return SSL_set1_groups_list(ssl, attachment->groups.c_str()) == 1;
 }
 
+void copy_max_send_fragment(SSL* ssl, const SSL_CTX* context) {
+  if (const Attachment* attachment = attachment_of(context)) set_max_send_fragment(ssl, attachment->max_send_fragment);
+}
+
 }  // namespace
 
 void acknowledge_names(SSL_CTX* context) {
@@ -55,8 +60,9 @@ bool switch_context(SSL* ssl, const Context& to, const SwitchPolicy& policy) {
   if (own_level) SSL_set_security_level(ssl, level);
   copy_options(ssl, context);
   set_verification(ssl, policy.verify_mode, policy.verify_continue);
-  if (!policy.own_quiet_shutdown) SSL_set_quiet_shutdown(ssl, SSL_CTX_get_quiet_shutdown(context));
-  return copy_versions(ssl, context) && copy_verify_parameters(ssl, context, policy.own_depth) &&
+  if (!policy.own.max_send_fragment) copy_max_send_fragment(ssl, context);
+  if (!policy.own.quiet_shutdown) SSL_set_quiet_shutdown(ssl, SSL_CTX_get_quiet_shutdown(context));
+  return copy_versions(ssl, context) && copy_verify_parameters(ssl, context, policy.own.verify_depth) &&
          copy_groups(ssl, context) && SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(context)) == 1 &&
          SSL_set_max_early_data(ssl, SSL_CTX_get_max_early_data(context)) == 1 &&
          SSL_set_recv_max_early_data(ssl, SSL_CTX_get_recv_max_early_data(context)) == 1 &&

@@ -8,6 +8,13 @@
 
 namespace system_tls::openssl {
 
+// What the owner of a connection has set on it, whatever its context: it stays.
+struct OwnSettings {
+  bool verify_depth = false;
+  bool quiet_shutdown = false;
+  bool max_send_fragment = false;
+};
+
 // What a server's connection is held to behind the switch.
 struct SwitchPolicy {
   int verify_mode = SSL_VERIFY_NONE;
@@ -17,15 +24,13 @@ struct SwitchPolicy {
   ByteView session_policy;
   // Sessions of another scope are not resumed: their peer was shown other certificates.
   std::string_view scope;
-  // Set on the connection by its owner, whatever the context: they stay.
-  bool own_depth = false;
-  bool own_quiet_shutdown = false;
+  OwnSettings own;
 };
 
 // In the callback of SSL_CTX_set_client_hello_cb(3) alone. Certificates, ciphers, trust, security level and ALPN come
-// with the context; versions, options, depth, tickets and quiet shutdown are set as the context has them, groups if it
-// names some. A security level of the connection's own stays. Ticket keys and the cache of sessions stay those of the
-// first context. False: see the error queue.
+// with the context; versions, options, depth, tickets, quiet shutdown and the length of records are set as the context
+// has them, groups if it names some. A security level of the connection's own stays. Ticket keys and the cache of
+// sessions stay those of the first context. False: see the error queue.
 bool switch_context(SSL* ssl, const Context& to, const SwitchPolicy& policy);
 
 // A client that sends a name is told that it was used: for the contexts between which names decide, and no others. With

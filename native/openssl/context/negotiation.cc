@@ -74,6 +74,15 @@ FailurePtr apply_dh(SSL_CTX* context, const ContextOptions& options) {
   return nullptr;
 }
 
+FailurePtr apply_max_send_fragment(SSL_CTX* context, const ContextOptions& options, Attachment& attachment) {
+  if (!options.max_send_fragment) return nullptr;
+  if (SSL_CTX_set_max_send_fragment(context, *options.max_send_fragment) != 1) {
+    return failure_with_code("ERR_INVALID_ARG_VALUE", "maxSendFragment must be from 512 to 16384");
+  }
+  attachment.max_send_fragment = *options.max_send_fragment;
+  return nullptr;
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // ALPN
 
@@ -138,7 +147,18 @@ FailurePtr apply_negotiation(SSL_CTX* context, const ContextOptions& options, At
   if (FailurePtr failure = apply_ciphers(context, options)) return failure;
   if (FailurePtr failure = apply_algorithms(context, options)) return failure;
   if (FailurePtr failure = apply_dh(context, options)) return failure;
+  if (FailurePtr failure = apply_max_send_fragment(context, options, attachment)) return failure;
   return apply_alpn(context, options, attachment);
+}
+
+// The first call lowers the size into which data is divided, and does not raise it again. From OpenSSL 3.2 on records
+// have that size.
+void set_max_send_fragment(SSL* ssl, std::uint32_t size) {
+  SSL_set_max_send_fragment(ssl, size);
+  SSL_set_split_send_fragment(ssl, size);
+  // OpenSSL 3.0 writes into the buffer that it has, which a handshake may have left, and fails if that is too small.
+  // Ours holds nothing: the BIO takes all that it is given.
+  SSL_alloc_buffers(ssl);
 }
 
 FailurePtr set_ciphers(SSL* ssl, const std::optional<std::string>& list, const std::optional<std::string>& suites) {

@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict';
-import { connect } from 'system-tls';
+import { connect, Ssl, SslContext, type SslContextOptions } from 'system-tls';
 import { pattern } from '../../support/bytes.ts';
 import { certificates } from '../../support/certificates.ts';
-import { connectedPair, type MemoryPair, tls12, tls13, type Wire } from '../../support/memory-pair.ts';
+import { codes } from '../../support/codes.ts';
+import { thrown } from '../../support/errors.ts';
+import {
+  clientContext,
+  connectedPair,
+  type MemoryPair,
+  makePair,
+  serverContext,
+  tls12,
+  tls13,
+  versions,
+  type Wire,
+} from '../../support/memory-pair.ts';
 import { collect, connectTo, startServer } from '../../support/sockets.ts';
 import { sleep, within } from '../../support/wait.ts';
 
@@ -11,13 +23,16 @@ const kib = 1024;
 /** What a TCP segment holds over IPv6 on Ethernet, with timestamps. */
 const segment = 1428;
 
+/** Beside the clear bytes: header, number, padding and MAC of TLS 1.2 with CBC at the most. */
+const overhead = 5 + 16 + 16 + 48;
+
 /** Lengths of the records of application data that have crossed since `from`, with their headers. */
-function records(wire: Wire, from = 0): number[] {
+function records(wire: Wire, from = 0, ofAll = false): number[] {
   const bytes = wire.bytes.subarray(from);
   const lengths: number[] = [];
   for (let at = 0; at + 5 <= bytes.length; ) {
     const length = 5 + bytes.readUInt16BE(at + 3);
-    if (bytes[at] === applicationData) lengths.push(length);
+    if (ofAll || bytes[at] === applicationData) lengths.push(length);
     at += length;
   }
   return lengths;
@@ -128,5 +143,122 @@ describe('dynamic record sizing', () => {
     const options = { ca: certificates().ca.cert, port: 1, dynamicRecordSizing: 'yes' as never };
     await assert.rejects(connect(options), { code: 'ERR_INVALID_ARG_TYPE' });
     await assert.rejects(startServer({ dynamicRecordSizing: 1 as never }), { code: 'ERR_INVALID_ARG_TYPE' });
+  });
+});
+
+describe('the largest fragment', () => {
+  /** The clear bytes of each record, if all are full but the last. */
+  const full = (size: number, fragment: number): number[] => {
+    const rest = size % fragment;
+    return [...Array.from({ length: Math.floor(size / fragment) }, () => fragment), ...(rest > 0 ? [rest] : [])];
+  };
+  /** What a record of TLS 1.3 has besides: header, content type and tag. */
+  const clear = (lengths: readonly number[]): number[] => lengths.map(length => length - (5 + 1 + 16));
+
+  // As OpenSSL's own tests of fragmentation: sizes about the limit, and one that divides nothing.
+  for (const fragment of [512, 4096, 5 * kib + 7, 16 * kib]) {
+    for (const size of [fragment - 1, fragment, fragment + 1, 4 * fragment, 4 * fragment + 1]) {
+      it(`of ${fragment} bytes divides ${size} bytes`, async () => {
+        const pair = await connectedPair({ both: tls13, client: { ...tls13, maxSendFragment: fragment } });
+        // Encrypted together: 64 KiB at a time.
+        const batches = full(size, 64 * kib).flatMap(batch => full(batch, fragment));
+        assert.deepEqual(clear(await recordsOf(pair, size)), batches);
+      });
+    }
+  }
+
+  for (const [version, both] of versions) {
+    for (const ciphers of version === 'TLSv1.2' ? ['ECDHE-ECDSA-AES128-SHA', 'AESGCM'] : [undefined]) {
+      it(`holds for a megabyte, and for the handshake: ${version} ${ciphers ?? ''}`, async () => {
+        const options: SslContextOptions = { ...both, ciphers, maxSendFragment: 512 };
+        const pair = await connectedPair({ both: options });
+        const count = (await recordsOf(pair, kib * kib)).length;
+        assert.equal(count, 2 * kib);
+        for (const wire of [pair.toClient, pair.toServer]) {
+          assert.ok(Math.max(...records(wire, 0, true)) <= 512 + overhead);
+        }
+      });
+    }
+  }
+
+  it('of a connection holds from when it is set, and may be raised again', async () => {
+    const pair = await connectedPair({ both: tls13 });
+    for (const fragment of [512, 2048, 16 * kib, 700]) {
+      pair.client.setMaxSendFragment(fragment);
+      assert.equal(Math.max(...clear(await recordsOf(pair, 64 * kib))), fragment);
+      // The other side has its own.
+      const before = pair.toClient.bytes.length;
+      const read = pair.client.read();
+      await pair.server.write(pattern(4096));
+      await pair.during(read);
+      assert.deepEqual(clear(records(pair.toClient, before)), [4096]);
+    }
+  });
+
+  it('of a connection may be set before the handshake, and is not the context’s', async () => {
+    const contexts = { clientContext: clientContext(tls13), serverContext: serverContext(tls13) };
+    const pair = makePair(contexts);
+    pair.client.setMaxSendFragment(1000);
+    await pair.handshake();
+    assert.deepEqual(clear(await recordsOf(pair, 2500)), [1000, 1000, 500]);
+    assert.deepEqual(clear(await recordsOf(await makePair(contexts).handshake(), 2500)), [2500]);
+  });
+
+  it('of a connection stays when a name changes its context', async () => {
+    const context = (serverNames: SslContextOptions['serverNames']) => serverContext({ ...tls13, serverNames });
+    const named = { localhost: serverContext({ ...tls13, maxSendFragment: 2000 }) };
+    for (const own of [undefined, 700]) {
+      const pair = makePair({ clientContext: clientContext(tls13), serverContext: context(named) });
+      if (own !== undefined) pair.server.setMaxSendFragment(own);
+      await pair.handshake();
+      const before = pair.toClient.bytes.length;
+      await pair.server.write(pattern(4000));
+      await pair.pump();
+      assert.equal(Math.max(...clear(records(pair.toClient, before))), own ?? 2000);
+    }
+  });
+
+  it('holds for a key update and what comes behind it', async () => {
+    const pair = await connectedPair({ both: { ...tls13, maxSendFragment: 512 } });
+    await recordsOf(pair, 5000);
+    await pair.client.keyUpdate();
+    await pair.pump();
+    assert.deepEqual(clear(await recordsOf(pair, 1025)), [512, 512, 1]);
+  });
+
+  it('and dynamic record sizing: the smaller holds', async () => {
+    for (const [fragment, most] of [
+      [512, 512],
+      [16 * kib, 1300],
+      [3000, 1300],
+    ] as const) {
+      const lengths = await withoutPause(async () => {
+        const client = { ...tls13, maxSendFragment: fragment };
+        return recordsOf(await connectedPair({ server: tls13, client, clientSsl: sized }), 32 * kib);
+      });
+      assert.equal(Math.max(...clear(lengths)), most);
+    }
+    const later = await withoutPause(async () => {
+      const client = { ...tls13, maxSendFragment: 3000 };
+      return recordsOf(await connectedPair({ server: tls13, client, clientSsl: sized }), 256 * kib);
+    });
+    assert.equal(Math.max(...clear(later)), 3000);
+  });
+
+  it('is from 512 to 16384, and not for datagrams', async () => {
+    for (const size of [511, 16385, 0, -1, 1.5, Number.NaN, 2 ** 32 + 512]) {
+      thrown(() => clientContext({ maxSendFragment: size }), codes.outOfRange);
+    }
+    thrown(() => clientContext({ maxSendFragment: '512' as never }), codes.wrongType);
+    thrown(() => new SslContext({ method: 'DTLS', maxSendFragment: 512 }), 'ERR_TLS_DTLS');
+    const datagrams = new Ssl(new SslContext({ method: 'DTLS' }), { side: 'client' });
+    thrown(() => datagrams.setMaxSendFragment(512), 'ERR_TLS_DTLS');
+    datagrams.close();
+    const pair = await connectedPair({ both: tls13 });
+    for (const size of [511, 16385, Number.NaN]) thrown(() => pair.client.setMaxSendFragment(size), codes.outOfRange);
+    thrown(() => pair.client.setMaxSendFragment(undefined as never), codes.wrongType);
+    assert.deepEqual(clear(await recordsOf(pair, 20 * kib)), [16 * kib, 4 * kib]);
+    pair.client.close();
+    thrown(() => pair.client.setMaxSendFragment(512), codes.closed);
   });
 });
