@@ -450,6 +450,8 @@ export declare class NativeConnection {
   readonly quietShutdown: boolean;
   /** SSL_set_max_send_fragment(3); what that refuses changes nothing. */
   setMaxSendFragment(size: number): void;
+  /** SSL_OP_NO_RENEGOTIATION, for good. */
+  disableRenegotiation(): void;
   /** 0: no such operation (it has ended); 1: withdrawn, nothing lost; 2: under way, the connection must be closed. */
   cancel(op: number): number;
   /**

@@ -448,6 +448,19 @@ export class Ssl extends SslState implements Sink {
   }
 
   /**
+   * No renegotiation from now on, for good: SSL_OP_NO_RENEGOTIATION. A peer that asks for one gets the alert
+   * no_renegotiation, a warning, and this side goes on; a peer with OpenSSL ends the connection then. (node:tls ends it
+   * itself.) A client that asks on is cut off at the limit of `clientRenegotiation`. One that is under way goes on. An own one
+   * is refused (`ERR_SSL_NO_RENEGOTIATION`), that of {@link requestClientCertificate} on TLS 1.2 too, and the connection stays
+   * as it was. TLS 1.3 has none.
+   */
+  disableRenegotiation(): void {
+    const connection = connectionOf(this);
+    connection.assertOpen();
+    connection.native.disableRenegotiation();
+  }
+
+  /**
    * A server asks for the client's certificate: SSL_verify_client_post_handshake(3) in TLS 1.3 (the client must offer
    * it), a renegotiation in TLS 1.2. Resolves when {@link peerCertificate} is there. Default timeout: 10 seconds.
    */

@@ -195,6 +195,11 @@ export class TlsSocket extends Duplex {
     return own(this).#core.ssl.renegotiate(options);
   }
 
+  /** See {@link Ssl.disableRenegotiation}. */
+  disableRenegotiation(): void {
+    own(this).#openSsl?.disableRenegotiation();
+  }
+
   /** See {@link Ssl.requestClientCertificate}. */
   async requestClientCertificate(options?: RequestClientCertificateOptions): Promise<void> {
     return own(this).#core.ssl.requestClientCertificate(options);

@@ -118,6 +118,11 @@ napi_value ConnectionHandle::set_max_send_fragment(const Call& call) {
   return undefined(call.env);
 }
 
+napi_value ConnectionHandle::disable_renegotiation(const Call& call) {
+  access_->run([](io::Channel& channel) { channel.connection()->disable_renegotiation(); });
+  return undefined(call.env);
+}
+
 // What is refused is thrown; what ended the connection is told as by an operation, for one error object in all.
 napi_value ConnectionHandle::set(napi_env env, const std::function<FailurePtr(engine::Connection&)>& what) {
   FailurePtr failure;

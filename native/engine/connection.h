@@ -135,6 +135,7 @@ class Connection {
   void note_own_verification(const openssl::Bytes& session_policy);
   void set_quiet_shutdown(bool on);
   void set_max_send_fragment(std::uint32_t size);
+  void disable_renegotiation();
   // Off: a transport that ends between two records after the handshake stands for the peer's close_notify.
   void set_strict_end(bool on);
 

@@ -169,6 +169,11 @@ void Connection::set_quiet_shutdown(bool on) {
   if (hello_) hello_->own.quiet_shutdown = true;
 }
 
+void Connection::disable_renegotiation() {
+  SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION);
+  if (naming_) naming_->own.no_renegotiation = true;
+}
+
 void Connection::set_max_send_fragment(std::uint32_t size) {
   openssl::set_max_send_fragment(ssl_.get(), size);
   if (hello_) hello_->own.max_send_fragment = true;

@@ -14,8 +14,8 @@ namespace {
 // These are the connection's: what its transport and its owner have asked for.
 constexpr std::uint64_t kOwn = SSL_OP_ENABLE_KTLS | SSL_OP_NO_TICKET;
 
-void copy_options(SSL* ssl, const SSL_CTX* context) {
-  const std::uint64_t own = SSL_get_options(ssl) & kOwn;
+void copy_options(SSL* ssl, const SSL_CTX* context, const OwnSettings& settings) {
+  const std::uint64_t own = SSL_get_options(ssl) & (settings.no_renegotiation ? kOwn | SSL_OP_NO_RENEGOTIATION : kOwn);
   SSL_clear_options(ssl, SSL_get_options(ssl));
   SSL_set_options(ssl, SSL_CTX_get_options(context) | own);
 }
@@ -58,7 +58,7 @@ bool switch_context(SSL* ssl, const Context& to, const SwitchPolicy& policy) {
   const bool own_level = level != SSL_CTX_get_security_level(SSL_get_SSL_CTX(ssl));
   if (SSL_set_SSL_CTX(ssl, context) != context) return false;
   if (own_level) SSL_set_security_level(ssl, level);
-  copy_options(ssl, context);
+  copy_options(ssl, context, policy.own);
   set_verification(ssl, policy.verify_mode, policy.verify_continue);
   if (!policy.own.max_send_fragment) copy_max_send_fragment(ssl, context);
   if (!policy.own.quiet_shutdown) SSL_set_quiet_shutdown(ssl, SSL_CTX_get_quiet_shutdown(context));

@@ -13,6 +13,7 @@ struct OwnSettings {
   bool verify_depth = false;
   bool quiet_shutdown = false;
   bool max_send_fragment = false;
+  bool no_renegotiation = false;
 };
 
 // What a server's connection is held to behind the switch.
