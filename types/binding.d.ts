@@ -273,6 +273,8 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly verifyMode?: number;
   /** Instead of the context's. */
   readonly verifyDepth?: number;
+  /** SSL_set_num_tickets(3). */
+  readonly ticketCount?: number;
   /** With verifyMode: the handshake goes on whatever verification says. */
   readonly verifyContinue?: boolean;
   /** Kernel TLS, where library, kernel and socket have it (SSL_OP_ENABLE_KTLS). */

@@ -41,6 +41,8 @@ export interface SslOptions extends CredentialOptions, VerifierOptions, Handshak
   readonly verifyDepth?: number | undefined;
   /** Instead of the context's: SSL_set_alpn_protos(3), or a server's own list. */
   readonly ALPNProtocols?: AlpnProtocols | undefined;
+  /** Instead of the context's: TLS 1.3 tickets that a server sends, SSL_set_num_tickets(3). */
+  readonly ticketCount?: number | undefined;
   /** To resume: SSL_set_session(3). */
   readonly session?: SslSession | NodeJS.ArrayBufferView | undefined;
   /**

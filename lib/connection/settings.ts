@@ -30,7 +30,7 @@ import { alpnWire } from '../context/alpn.ts';
 import type { ContextInternals, HandshakeCallbacks } from '../context/context.ts';
 import { nativeCredentials } from '../context/credentials.ts';
 import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
-import type { ContextPolicy } from '../context/options.ts';
+import { type ContextPolicy, ticketCount } from '../context/options.ts';
 import { QuestionKind } from '../native/constants.ts';
 import { binding } from '../native/load-binding.ts';
 import { type ExpectedOrigin, originUnder } from '../session/policy.ts';
@@ -151,6 +151,7 @@ function nativeOptions(
   if (sizing) assertMethodCarries(policy.method, 'stream', 'the option dynamicRecordSizing');
   const mtu = optionalInteger(options.mtu, 'options.mtu', minMtu, maxMtu);
   if (mtu !== undefined) assertMethodCarries(policy.method, 'messages', 'the option mtu');
+  const tickets = ticketCount(options.ticketCount);
   const readAhead = optionalInteger(options.readAhead, 'options.readAhead', 0, maxInt32);
   return {
     server,
@@ -160,6 +161,7 @@ function nativeOptions(
     ...askingOptions(settings, policy.verify.verifier),
     ...(alpn !== undefined && { alpn }),
     ...(verifyDepth !== undefined && { verifyDepth }),
+    ...(tickets !== undefined && { ticketCount: tickets }),
     ...(servername !== undefined && { servername }),
     ...(host !== undefined && !server && { verifyHost: host }),
     ...(ktls && { ktls }),

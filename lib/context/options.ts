@@ -223,6 +223,10 @@ function refuseWhatIsMissing(options: OwnContextOptions & Record<string, unknown
   }
 }
 
+/** The option of a context or a connection. */
+export const ticketCount = (value: unknown): number | undefined =>
+  optionalInteger(value, 'options.ticketCount', 0, 255);
+
 function maxSendFragment(value: unknown, method: Method): number | undefined {
   const size = optionalInteger(value, 'options.maxSendFragment', sendFragment.min, sendFragment.max);
   if (size !== undefined) assertMethodCarries(method, 'stream', 'the option maxSendFragment');
@@ -248,7 +252,7 @@ export function nativeContextOptions(options: OwnContextOptions, policy: Context
       sessionIdContext: sessionIdContext(options.sessionIdContext),
       sessionTimeout: optionalInteger(options.sessionTimeout, 'options.sessionTimeout', 0, maxInt32),
       ticketKeys: optionalTicketKeys(options.ticketKeys, 'options.ticketKeys'),
-      ticketCount: optionalInteger(options.ticketCount, 'options.ticketCount', 0, 255),
+      ticketCount: ticketCount(options.ticketCount),
       verifyDepth: optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000),
       maxSendFragment: maxSendFragment(options.maxSendFragment, policy.method),
       securityLevel: optionalInteger(options.securityLevel, 'options.securityLevel', 0, 5),

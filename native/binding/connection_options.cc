@@ -24,6 +24,7 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
       .read("pskRequired", engine.psk_required)
       .read("sessionPolicy", engine.session_policy)
       .read("verifyDepth", engine.verify_depth)
+      .read("ticketCount", engine.ticket_count)
       .read("ktls", engine.ktls)
       .read("dynamicRecordSizing", engine.dynamic_record_sizing)
       .read("mtu", engine.mtu)

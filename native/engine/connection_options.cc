@@ -34,6 +34,7 @@ bool configure(SSL* ssl, const ConnectionOptions& options) {
       return false;
     }
   }
+  if (options.ticket_count && SSL_set_num_tickets(ssl, *options.ticket_count) != 1) return false;
   // libssl discards a record whose MAC is wrong, but not with encrypt-then-mac (RFC 7366): there it ends the
   // connection, so that anybody who forges the peer's address could.
   if (SSL_is_dtls(ssl) != 0) SSL_set_options(ssl, SSL_OP_NO_ENCRYPT_THEN_MAC);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ struct ConnectionOptions {
   // Servers: what, beside the mode, sessions of this connection must have in common. Empty: what the context says.
   openssl::Bytes session_policy;
   int verify_depth = -1;  // -1: the context's
+  // Servers: TLS 1.3 tickets, instead of the context's number.
+  std::optional<std::uint32_t> ticket_count;
   bool ktls = false;
   bool dynamic_record_sizing = false;
   // DTLS: bytes of one datagram, SSL_set_mtu(3); 0: what the transport says.

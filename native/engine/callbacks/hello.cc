@@ -101,6 +101,7 @@ void Connection::prepare_hello(const ConnectionOptions& options) {
   if (!server_ || (!decides && (options.asks & kAtHello) == 0)) return;
   hello_ = std::make_unique<HelloState>();
   hello_->own.verify_depth = options.verify_depth >= 0;
+  hello_->own.ticket_count = options.ticket_count.has_value();
   hello_->session_policy = options.session_policy;
   if (options.names != nullptr) use_names(options);
 }

@@ -45,6 +45,10 @@ void copy_max_send_fragment(SSL* ssl, const SSL_CTX* context) {
   if (const Attachment* attachment = attachment_of(context)) set_max_send_fragment(ssl, attachment->max_send_fragment);
 }
 
+bool copy_ticket_count(SSL* ssl, SSL_CTX* context, const OwnSettings& own) {
+  return own.ticket_count || SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(context)) == 1;
+}
+
 }  // namespace
 
 void acknowledge_names(SSL_CTX* context) {
@@ -63,7 +67,7 @@ bool switch_context(SSL* ssl, const Context& to, const SwitchPolicy& policy) {
   if (!policy.own.max_send_fragment) copy_max_send_fragment(ssl, context);
   if (!policy.own.quiet_shutdown) SSL_set_quiet_shutdown(ssl, SSL_CTX_get_quiet_shutdown(context));
   return copy_versions(ssl, context) && copy_verify_parameters(ssl, context, policy.own.verify_depth) &&
-         copy_groups(ssl, context) && SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(context)) == 1 &&
+         copy_groups(ssl, context) && copy_ticket_count(ssl, context, policy.own) &&
          SSL_set_max_early_data(ssl, SSL_CTX_get_max_early_data(context)) == 1 &&
          SSL_set_recv_max_early_data(ssl, SSL_CTX_get_recv_max_early_data(context)) == 1 &&
          scope_sessions(ssl, policy.scope) &&

@@ -14,6 +14,7 @@ struct OwnSettings {
   bool quiet_shutdown = false;
   bool max_send_fragment = false;
   bool no_renegotiation = false;
+  bool ticket_count = false;
 };
 
 // What a server's connection is held to behind the switch.
