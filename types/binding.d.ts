@@ -128,6 +128,8 @@ export interface NativeContextOptions extends NativeCredentials {
   readonly caPath?: string;
   /** SSL_CTX_set_default_verify_paths(3). */
   readonly systemCa: boolean;
+  /** X509_V_FLAG_PARTIAL_CHAIN. */
+  readonly partialChain?: boolean;
   readonly crl?: readonly NativeInput[];
   /** X509_V_FLAG_CRL_CHECK or, with X509_V_FLAG_CRL_CHECK_ALL, the whole chain; the default if there is a crl. */
   readonly crlCheck?: 'leaf' | 'chain';

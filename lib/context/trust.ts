@@ -28,6 +28,12 @@ export interface TrustOptions {
   readonly caPath?: string | undefined;
   /** Trust what the system trusts: SSL_CTX_set_default_verify_paths(3). By default if no other trust is named. */
   readonly systemCa?: boolean | undefined;
+  /**
+   * Each trusted certificate ends a chain, not only one that has signed itself: an intermediate CA, whose own issuer is not
+   * trusted then, or the peer's own certificate; default false. The authorities that come with a `pfx` are trusted too.
+   * X509_V_FLAG_PARTIAL_CHAIN.
+   */
+  readonly allowPartialTrustChain?: boolean | undefined;
   /** Revocation lists, PEM or DER; with any, every certificate of a chain is looked up, unless `crlCheck` says less. */
   readonly crl?: PemOrDer | readonly PemOrDer[] | undefined;
   /** The same from files. */
@@ -47,7 +53,10 @@ export interface TrustOptions {
   readonly clientCaFile?: FileOption | undefined;
 }
 
-type Trust = Pick<NativeContextOptions, 'ca' | 'caFile' | 'caPath' | 'systemCa' | 'crl' | 'crlCheck' | 'clientCa'>;
+type Trust = Pick<
+  NativeContextOptions,
+  'ca' | 'caFile' | 'caPath' | 'systemCa' | 'partialChain' | 'crl' | 'crlCheck' | 'clientCa'
+>;
 
 function path(value: unknown, name: string): string | undefined {
   const given = optionalString(value, name);
@@ -111,6 +120,7 @@ export function nativeTrust(options: TrustOptions): Trust {
     certificateList(options.clientCa, 'clientCa'),
     fileList(options.clientCaFile, 'clientCaFile'),
   );
+  const partialChain = optionalBoolean(options.allowPartialTrustChain, 'options.allowPartialTrustChain', false);
   const nobody = Array.isArray(options.clientCa) && options.clientCa.length === 0 ? [] : undefined;
   return {
     ...defined({
@@ -121,6 +131,7 @@ export function nativeTrust(options: TrustOptions): Trust {
       crlCheck: crlCheckOf(options.crlCheck),
       clientCa: clientCa ?? nobody,
     }),
+    ...(partialChain && { partialChain }),
     systemCa: optionalBoolean(options.systemCa, 'options.systemCa', !named),
   };
 }

@@ -82,7 +82,7 @@ function folderContent(folder: string): readonly (readonly string[])[] {
  * bytes.
  */
 export function trustDigest(options: NativeContextOptions): string {
-  const { ca, caFile, caPath, crl, crlCheck, pfx, systemCa, verifyDepth } = options;
+  const { ca, caFile, caPath, crl, crlCheck, partialChain, pfx, systemCa, verifyDepth } = options;
   // Where SSL_CTX_set_default_verify_paths(3) looks.
   const { SSL_CERT_FILE: systemFile, SSL_CERT_DIR: systemPath } = process.env;
   return sha256(
@@ -92,6 +92,7 @@ export function trustDigest(options: NativeContextOptions): string {
       pfx: contents(pfx),
       crl: contents(crl),
       ...(crlCheck !== undefined && { crlCheck }),
+      ...(partialChain && { partialChain }),
       caFile: fileContent(caFile),
       // The name too: what is put there later is found without a new context.
       caPath: caPath === undefined ? null : [resolve(caPath), folderContent(caPath)],
@@ -237,5 +238,5 @@ export function assertSessionFits(origin: SessionOrigin, expected: ExpectedOrigi
 export const policyMismatch = (): Error =>
   tlsError(
     'ERR_TLS_SESSION_POLICY_MISMATCH',
-    'the session was made under another policy (ca, caFile, caPath, systemCa, crl, pfx, verifyDepth or the security level differ, or the function verify, which is the same only if it is one object or has the same verifyId), and resuming it would skip verification: connect without it, and keep sessions by the policy that they were made under',
+    'the session was made under another policy (ca, caFile, caPath, systemCa, allowPartialTrustChain, crl, pfx, verifyDepth or the security level differ, or the function verify, which is the same only if it is one object or has the same verifyId), and resuming it would skip verification: connect without it, and keep sessions by the policy that they were made under',
   );

@@ -66,6 +66,7 @@ void read_identity_and_trust(OptionsReader& reader, openssl::ContextOptions& opt
   reader.read("caFile", options.ca_file)
       .read("caPath", options.ca_path)
       .read("systemCa", options.system_ca)
+      .read("partialChain", options.partial_chain)
       .read("verifyMode", options.verify_mode)
       .read("verifyDepth", options.verify_depth)
       .read("verifyContinue", options.verify_continue);

@@ -70,6 +70,8 @@ struct ContextOptions {
   std::optional<std::string> ca_file;
   std::optional<std::string> ca_path;
   bool system_ca = false;
+  // Each trusted certificate ends a chain, whoever has issued it.
+  bool partial_chain = false;
   std::vector<NamedInput> crl;
   // Absent: the whole chain if there is a crl, else nothing.
   std::optional<CrlCheck> crl_check;

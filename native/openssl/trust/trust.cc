@@ -82,6 +82,12 @@ void check_crls(SSL_CTX* context, const ContextOptions& options) {
                        X509_V_FLAG_CRL_CHECK | (chain ? X509_V_FLAG_CRL_CHECK_ALL : 0UL));
 }
 
+// On the context, since the system's store may be shared with others.
+bool allow_partial_chains(SSL_CTX* context, const ContextOptions& options) {
+  return !options.partial_chain ||
+         X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN) == 1;
+}
+
 void free_names(STACK_OF(X509_NAME) * names) noexcept { sk_X509_NAME_pop_free(names, X509_NAME_free); }
 using NamesPtr = Owned<STACK_OF(X509_NAME), free_names>;
 
@@ -125,6 +131,7 @@ FailurePtr apply_trust(SSL_CTX* context, const ContextOptions& options) {
     if (FailurePtr failure = name_client_authorities(context, *options.client_ca)) return failure;
   }
   check_crls(context, options);
+  if (!allow_partial_chains(context, options)) return openssl_failure("allowPartialTrustChain cannot be set");
   set_verification(context, options.verify_mode, options.verify_continue);
   use_verify_hook(context);
   if (options.verify_depth) SSL_CTX_set_verify_depth(context, *options.verify_depth);

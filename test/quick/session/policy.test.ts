@@ -253,6 +253,12 @@ describe('the policy of a server context', () => {
       strict: () => ({ ca: ca.cert, verifyMode, verifyDepth: 0 }),
     })),
     {
+      name: 'allowPartialTrustChain',
+      client: () => ({ key: identity(deep).key, cert: identity(deep).cert + intermediate.cert }),
+      lax: () => ({ requestCert: true, ca: intermediate.cert, allowPartialTrustChain: true }),
+      strict: () => ({ requestCert: true, ca: intermediate.cert }),
+    },
+    {
       name: 'what is in caFile',
       client: () => ({ cert: stranger.cert, key: stranger.key }),
       lax: () => {
