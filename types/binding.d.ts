@@ -138,6 +138,7 @@ export interface NativeContextOptions extends NativeCredentials {
   readonly cipherList?: string;
   readonly ciphersuites?: string;
   readonly sigalgs?: string;
+  readonly clientSigalgs?: string;
   readonly groups?: string;
   /** PEM, or 'auto' (SSL_CTX_set_dh_auto). */
   readonly dhparam?: Uint8Array | 'auto';

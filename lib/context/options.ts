@@ -47,6 +47,11 @@ export interface OwnContextOptions extends CredentialOptions, TrustOptions, Veri
   readonly ciphers?: string | undefined;
   /** SSL_CTX_set1_sigalgs_list(3). */
   readonly sigalgs?: string | undefined;
+  /**
+   * Signature algorithms for client certificates alone, default `sigalgs`: those that a server asks for and accepts, and those
+   * that a client signs with. SSL_CTX_set1_client_sigalgs_list(3).
+   */
+  readonly clientSigalgs?: string | undefined;
   /** Groups for key exchange, by preference, or `'auto'`: SSL_CTX_set1_groups_list(3). */
   readonly ecdhCurve?: string | undefined;
   /** Diffie-Hellman parameters in PEM, or `'auto'`: SSL_CTX_set_dh_auto(3). */
@@ -246,6 +251,7 @@ export function nativeContextOptions(options: OwnContextOptions, policy: Context
     ...nativeTrust(options),
     ...defined({
       sigalgs: text(options.sigalgs, 'options.sigalgs'),
+      clientSigalgs: text(options.clientSigalgs, 'options.clientSigalgs'),
       groups: groups(options.ecdhCurve),
       dhparam: dhparam(options.dhparam),
       alpn: alpnWire(options.ALPNProtocols),

@@ -45,6 +45,7 @@ void read_policy(napi_env env, OptionsReader& reader, openssl::ContextOptions& o
       .read("cipherList", options.cipher_list)
       .read("ciphersuites", options.ciphersuites)
       .read("sigalgs", options.sigalgs)
+      .read("clientSigalgs", options.client_sigalgs)
       .read("groups", options.groups)
       .read("alpn", options.alpn)
       .read("secureOptions", options.secure_options)

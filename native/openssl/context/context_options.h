@@ -60,6 +60,7 @@ struct ContextOptions {
   std::optional<std::string> cipher_list;
   std::optional<std::string> ciphersuites;
   std::optional<std::string> sigalgs;
+  std::optional<std::string> client_sigalgs;
   std::optional<std::string> groups;
   std::optional<Bytes> dhparam;
   bool dh_auto = false;

@@ -49,15 +49,21 @@ FailurePtr apply_ciphers(SSL_CTX* context, const ContextOptions& options) {
 }
 
 // Some versions of OpenSSL say nothing about what they refuse here, so the code is ours in all of them.
+FailurePtr unknown_name(const char* option, const std::string& list) {
+  return failure_with_code("ERR_INVALID_ARG_VALUE",
+                           quoted(option, list) + ": a name in it is not known to this OpenSSL");
+}
+
 FailurePtr apply_algorithms(SSL_CTX* context, const ContextOptions& options) {
   const ErrorScope scope;
   if (options.sigalgs && SSL_CTX_set1_sigalgs_list(context, options.sigalgs->c_str()) != 1) {
-    return failure_with_code("ERR_INVALID_ARG_VALUE",
-                             quoted("sigalgs", *options.sigalgs) + ": a name in it is not known to this OpenSSL");
+    return unknown_name("sigalgs", *options.sigalgs);
+  }
+  if (options.client_sigalgs && SSL_CTX_set1_client_sigalgs_list(context, options.client_sigalgs->c_str()) != 1) {
+    return unknown_name("clientSigalgs", *options.client_sigalgs);
   }
   if (options.groups && SSL_CTX_set1_groups_list(context, options.groups->c_str()) != 1) {
-    return failure_with_code("ERR_INVALID_ARG_VALUE",
-                             quoted("ecdhCurve", *options.groups) + ": a name in it is not known to this OpenSSL");
+    return unknown_name("ecdhCurve", *options.groups);
   }
   return nullptr;
 }
