@@ -135,6 +135,8 @@ export interface NativeContextOptions extends NativeCredentials {
   readonly crlCheck?: 'leaf' | 'chain';
   /** SSL_CTX_set_client_CA_list(3), instead of the names in `ca`. */
   readonly clientCa?: readonly NativeInput[];
+  /** SSL_CTX_set0_CA_list(3), on clients. */
+  readonly authorities?: readonly NativeInput[];
   readonly cipherList?: string;
   readonly ciphersuites?: string;
   readonly sigalgs?: string;
@@ -517,6 +519,8 @@ export declare class NativeConnection {
   certificate(): Buffer | null;
   /** SSL_get_client_CA_list(3), a line for each part of a name. */
   clientCaList(): string[];
+  /** SSL_get0_peer_CA_list(3), likewise. */
+  peerCaList(): string[];
   /** 'RSA-PSS+SHA256', 'Ed25519', ... */
   sharedSigalgs(): string[];
   ephemeralKey(): NativeEphemeralKey | null;

@@ -64,8 +64,8 @@ const stillInInit = 121;
  * None waits, wherever the connection lives. A thread publishes what a handshake has settled before it tells of that
  * handshake, and what changes all the time (`bufferedAmount`, `readableAmount`, `shutdownState`, `keyUpdateType`,
  * `renegotiatePending`, `state`) after each turn. Cost: a call into native code, below a microsecond; `peerCertificate`,
- * `peerCertificateChain`, `verifiedChain`, `certificate` and `clientCaList` encode what they give each time, some
- * microseconds.
+ * `peerCertificateChain`, `verifiedChain`, `certificate`, `clientCaList` and `peerCaList` encode what they give each time,
+ * some microseconds.
  */
 export abstract class SslState extends EventEmitter<SslEvents> {
   readonly #connection: Connection;
@@ -204,6 +204,15 @@ export abstract class SslState extends EventEmitter<SslEvents> {
    */
   get clientCaList(): readonly string[] {
     return open(this).clientCaList();
+  }
+
+  /**
+   * Names of the authorities that the peer has sent: SSL_get0_peer_CA_list(3). On a server those by which its client would
+   * choose among the server's certificates (TLS 1.3, the option `authorities`), in the same form; on a client
+   * {@link clientCaList}. Anybody can send anything there.
+   */
+  get peerCaList(): readonly string[] {
+    return open(this).peerCaList();
   }
 
   /**

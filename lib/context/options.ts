@@ -240,6 +240,8 @@ function maxSendFragment(value: unknown, method: Method): number | undefined {
 
 export function nativeContextOptions(options: OwnContextOptions, policy: ContextPolicy): NativeContextOptions {
   refuseWhatIsMissing(options as OwnContextOptions & Record<string, unknown>);
+  const trust = nativeTrust(options);
+  if (trust.authorities !== undefined) assertMethodCarries(policy.method, 'stream', 'the option authorities');
   const { versions, ...ciphers } = splitCiphers(options.ciphers, versionRange(options, policy.method));
   return {
     ...(policy.method.side !== undefined && { side: policy.method.side }),
@@ -248,7 +250,7 @@ export function nativeContextOptions(options: OwnContextOptions, policy: Context
     maxVersion: versions.max,
     ...ciphers,
     ...nativeCredentials(options),
-    ...nativeTrust(options),
+    ...trust,
     ...defined({
       sigalgs: text(options.sigalgs, 'options.sigalgs'),
       clientSigalgs: text(options.clientSigalgs, 'options.clientSigalgs'),

@@ -51,11 +51,17 @@ export interface TrustOptions {
   readonly clientCa?: CertificateOption | undefined;
   /** The same from files: SSL_load_client_CA_file(3). */
   readonly clientCaFile?: FileOption | undefined;
+  /**
+   * The certificates whose names a client sends, so that a server with several certificates can choose: the extension
+   * certificate_authorities of TLS 1.3 (RFC 8446 section 4.2.4), of 32 KiB at the most. Default: none are sent. That
+   * makes nobody trusted, and binds no server. What a server sends is `clientCa`. Not for DTLS. SSL_CTX_set0_CA_list(3).
+   */
+  readonly authorities?: CertificateOption | undefined;
 }
 
 type Trust = Pick<
   NativeContextOptions,
-  'ca' | 'caFile' | 'caPath' | 'systemCa' | 'partialChain' | 'crl' | 'crlCheck' | 'clientCa'
+  'ca' | 'caFile' | 'caPath' | 'systemCa' | 'partialChain' | 'crl' | 'crlCheck' | 'clientCa' | 'authorities'
 >;
 
 function path(value: unknown, name: string): string | undefined {
@@ -130,6 +136,7 @@ export function nativeTrust(options: TrustOptions): Trust {
       crl: joined(certificateList(options.crl, 'crl'), fileList(options.crlFile, 'crlFile')),
       crlCheck: crlCheckOf(options.crlCheck),
       clientCa: clientCa ?? nobody,
+      authorities: certificateList(options.authorities, 'authorities'),
     }),
     ...(partialChain && { partialChain }),
     systemCa: optionalBoolean(options.systemCa, 'options.systemCa', !named),

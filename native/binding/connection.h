@@ -87,6 +87,7 @@ class ConnectionHandle {
   napi_value verified_chain(const Call& call);
   napi_value certificate(const Call& call);
   napi_value client_ca_list(const Call& call);
+  napi_value peer_ca_list(const Call& call);
   napi_value shared_sigalgs(const Call& call);
   napi_value ephemeral_key(const Call& call);
   napi_value export_keying_material(const Call& call);

@@ -125,6 +125,10 @@ napi_value ConnectionHandle::client_ca_list(const Call& call) {
   return list_to_js(call.env, engine::client_ca_list_of(*access_->negotiated()));
 }
 
+napi_value ConnectionHandle::peer_ca_list(const Call& call) {
+  return list_to_js(call.env, engine::peer_ca_list_of(*access_->negotiated()));
+}
+
 napi_value ConnectionHandle::shared_sigalgs(const Call& call) {
   return list_to_js(call.env, engine::shared_sigalgs_of(*access_->negotiated()));
 }
@@ -238,6 +242,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       method<&Self::verified_chain>("verifiedChain"),
       method<&Self::certificate>("certificate"),
       method<&Self::client_ca_list>("clientCaList"),
+      method<&Self::peer_ca_list>("peerCaList"),
       method<&Self::shared_sigalgs>("sharedSigalgs"),
       method<&Self::ephemeral_key>("ephemeralKey"),
       method<&Self::export_keying_material>("exportKeyingMaterial"),

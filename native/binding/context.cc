@@ -64,6 +64,7 @@ void read_identity_and_trust(OptionsReader& reader, openssl::ContextOptions& opt
   read_named(reader, "crl", options.crl);
   read_crl_check(reader, options);
   if (reader.get("clientCa") != nullptr) read_named(reader, "clientCa", options.client_ca.emplace());
+  read_named(reader, "authorities", options.authorities);
   reader.read("caFile", options.ca_file)
       .read("caPath", options.ca_path)
       .read("systemCa", options.system_ca)

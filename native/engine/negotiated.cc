@@ -116,6 +116,17 @@ std::string sigalg_name(const Negotiated::SignatureAlgorithm& algorithm) {
   return hash == nullptr ? key_name(algorithm.key) : key_name(algorithm.key) + '+' + hash;
 }
 
+openssl::Bytes ders_of(const STACK_OF(X509_NAME) * names) {
+  openssl::Bytes ders;
+  for (int index = 0; index < sk_X509_NAME_num(names); ++index) {
+    const unsigned char* der = nullptr;
+    std::size_t size = 0;
+    if (X509_NAME_get0_der(sk_X509_NAME_value(names, index), &der, &size) == 1)
+      ders.insert(ders.end(), der, der + size);
+  }
+  return ders;
+}
+
 std::vector<std::string> texts_of(const STACK_OF(X509_NAME) * names) {
   std::vector<std::string> texts;
   for (int index = 0; index < sk_X509_NAME_num(names); ++index) {
@@ -150,7 +161,7 @@ Negotiated negotiated_by(const Connection& connection) {
   result.verified_chain = current_verified_chain(ssl);
   result.certificate = reference(SSL_get_certificate(ssl));
   result.context = reference(SSL_get_SSL_CTX(ssl));
-  if (!connection.server()) result.peer_ca_names = texts_of(SSL_get_client_CA_list(ssl));
+  result.peer_ca_list = ders_of(SSL_get0_peer_CA_list(ssl));
   result.shared_sigalgs = shared_sigalgs_of(ssl);
   result.peer_temporary_key = peer_temporary_key_of(connection);
   result.finished = finished_of(ssl, SSL_get_finished);
@@ -195,8 +206,21 @@ std::optional<EphemeralKey> ephemeral_key_of(const Negotiated& negotiated) {
   return std::nullopt;
 }
 
+std::vector<std::string> peer_ca_list_of(const Negotiated& negotiated) {
+  std::vector<std::string> texts;
+  const unsigned char* cursor = negotiated.peer_ca_list.data();
+  const unsigned char* end = cursor + negotiated.peer_ca_list.size();
+  while (cursor != end) {
+    const openssl::X509NamePtr name(d2i_X509_NAME(nullptr, &cursor, end - cursor));
+    if (!name) break;
+    texts.push_back(openssl::name_text(name.get()));
+  }
+  return texts;
+}
+
+// A server's own are those of its context.
 std::vector<std::string> client_ca_list_of(const Negotiated& negotiated) {
-  if (!negotiated.server || !negotiated.context) return negotiated.peer_ca_names;
+  if (!negotiated.server || !negotiated.context) return peer_ca_list_of(negotiated);
   return texts_of(SSL_CTX_get_client_CA_list(negotiated.context.get()));
 }
 

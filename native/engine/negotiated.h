@@ -55,8 +55,8 @@ struct Negotiated {
   openssl::X509Ptr certificate;
   // In use now.
   openssl::SslContextPtr context;
-  // Sent by a server, on its client; a server's own list is that of its context.
-  std::vector<std::string> peer_ca_names;
+  // SSL_get0_peer_CA_list(3): DER, one behind the other. A peer may send thousands of names, and few ask for the text.
+  openssl::Bytes peer_ca_list;
   std::vector<SignatureAlgorithm> shared_sigalgs;
   // SSL_get_peer_tmp_key(3); null where the last handshake has used none, or OpenSSL gives none.
   openssl::PkeyPtr peer_temporary_key;
@@ -79,7 +79,9 @@ struct EphemeralKey {
 };
 std::optional<EphemeralKey> ephemeral_key_of(const Negotiated& negotiated);
 
-// SSL_get_client_CA_list(3), as text.
+// SSL_get0_peer_CA_list(3), as text.
+std::vector<std::string> peer_ca_list_of(const Negotiated& negotiated);
+// SSL_get_client_CA_list(3), likewise.
 std::vector<std::string> client_ca_list_of(const Negotiated& negotiated);
 
 }  // namespace system_tls::engine

@@ -119,6 +119,7 @@ SslPtr Context::new_ssl(bool server) const {
   // The id context is for servers. A client with one ends the connection with "attempt to reuse session in different
   // context" where it meets a session of another policy; what a resumed session is worth is checked afterwards instead.
   static constexpr unsigned char kNone = 0;
+  if (server && !withhold_authorities(ssl.get())) return nullptr;
   if (!server && SSL_set_session_id_context(ssl.get(), &kNone, 0) != 1) return nullptr;
   return ssl;
 }

@@ -77,6 +77,8 @@ struct ContextOptions {
   // Absent: the whole chain if there is a crl, else nothing.
   std::optional<CrlCheck> crl_check;
   std::optional<std::vector<NamedInput>> client_ca;
+  // Clients: whose certificates the server is told that they accept.
+  std::vector<NamedInput> authorities;
   int verify_mode = SSL_VERIFY_NONE;
   std::optional<int> verify_depth;
   // The handshake goes on whatever verification finds; the result stays to be read.

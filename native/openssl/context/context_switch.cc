@@ -5,6 +5,7 @@
 #include "openssl/context/attachment.h"
 #include "openssl/context/negotiation.h"
 #include "openssl/session/resumption.h"
+#include "openssl/trust/trust.h"
 #include "openssl/trust/verification.h"
 
 namespace system_tls::openssl {
@@ -69,7 +70,7 @@ bool switch_context(SSL* ssl, const Context& to, const SwitchPolicy& policy) {
   return copy_versions(ssl, context) && copy_verify_parameters(ssl, context, policy.own.verify_depth) &&
          copy_groups(ssl, context) && copy_ticket_count(ssl, context, policy.own) &&
          SSL_set_max_early_data(ssl, SSL_CTX_get_max_early_data(context)) == 1 &&
-         SSL_set_recv_max_early_data(ssl, SSL_CTX_get_recv_max_early_data(context)) == 1 &&
+         SSL_set_recv_max_early_data(ssl, SSL_CTX_get_recv_max_early_data(context)) == 1 && withhold_authorities(ssl) &&
          scope_sessions(ssl, policy.scope) &&
          separate_sessions(ssl, policy.verify_mode, policy.verify_continue, policy.session_policy);
 }

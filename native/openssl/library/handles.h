@@ -33,6 +33,7 @@ using BioMethodPtr = Owned<BIO_METHOD, BIO_meth_free>;
 using X509Ptr = Owned<X509, X509_free>;
 using X509CrlPtr = Owned<X509_CRL, X509_CRL_free>;
 using X509StorePtr = Owned<X509_STORE, X509_STORE_free>;
+using X509NamePtr = Owned<X509_NAME, X509_NAME_free>;
 using PkeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
 using Pkcs12Ptr = Owned<PKCS12, PKCS12_free>;
 using Asn1IntegerPtr = Owned<ASN1_INTEGER, ASN1_INTEGER_free>;

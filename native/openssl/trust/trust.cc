@@ -98,17 +98,45 @@ bool add_name(STACK_OF(X509_NAME) * names, const X509* certificate) {
   return false;
 }
 
-// The names that a server sends: they tell clients which certificate to choose, not whom the server trusts.
-FailurePtr name_client_authorities(SSL_CTX* context, const std::vector<NamedInput>& inputs) {
-  NamesPtr names(sk_X509_NAME_new_null());
+FailurePtr read_names(const std::vector<NamedInput>& inputs, STACK_OF(X509_NAME) * names) {
   for (const NamedInput& input : inputs) {
     auto [certificates, failure] = read_certificates(input);
     if (failure != nullptr) return failure;
     for (const X509Ptr& certificate : certificates) {
-      if (!add_name(names.get(), certificate.get())) return openssl_failure(input.name + " has a name that is refused");
+      if (!add_name(names, certificate.get())) return openssl_failure(input.name + " has a name that is refused");
     }
   }
+  return nullptr;
+}
+
+// The names that a server sends: they tell clients which certificate to choose, not whom the server trusts.
+FailurePtr name_client_authorities(SSL_CTX* context, const std::vector<NamedInput>& inputs) {
+  NamesPtr names(sk_X509_NAME_new_null());
+  if (FailurePtr failure = read_names(inputs, names.get())) return failure;
   SSL_CTX_set_client_CA_list(context, names.release());
+  return nullptr;
+}
+
+// RFC 8446 section 4.2.4: each with its length. All extensions of a ClientHello have 64 KiB in common, which a ticket
+// may need too, and OpenSSL would fail in the handshake.
+bool fit_into_hello(const STACK_OF(X509_NAME) * names) {
+  constexpr std::size_t kLongest = 32 * 1024;
+  std::size_t size = 0;
+  for (int index = 0; index < sk_X509_NAME_num(names); ++index) {
+    size += 2 + static_cast<std::size_t>(i2d_X509_NAME(sk_X509_NAME_value(names, index), nullptr));
+  }
+  return size <= kLongest;
+}
+
+// The names that a client sends.
+FailurePtr name_authorities(SSL_CTX* context, const std::vector<NamedInput>& inputs) {
+  NamesPtr names(sk_X509_NAME_new_null());
+  if (FailurePtr failure = read_names(inputs, names.get())) return failure;
+  if (!fit_into_hello(names.get())) {
+    return named_failure("ERR_INVALID_ARG_VALUE",
+                         "authorities has names of more than 32 KiB, for which a ClientHello has no room: name fewer");
+  }
+  SSL_CTX_set0_CA_list(context, names.release());
   return nullptr;
 }
 
@@ -121,6 +149,14 @@ FailurePtr trust_authority(SSL_CTX* context, X509* authority, const std::string&
   return nullptr;
 }
 
+bool withhold_authorities(SSL* server) {
+  if (sk_X509_NAME_num(SSL_get0_CA_list(server)) <= 0) return true;
+  STACK_OF(X509_NAME)* none = sk_X509_NAME_new_null();
+  if (none == nullptr) return false;
+  SSL_set0_CA_list(server, none);
+  return true;
+}
+
 FailurePtr apply_trust(SSL_CTX* context, const ContextOptions& options) {
   const ErrorScope scope;
   if (FailurePtr failure = trust_system(context, options)) return failure;
@@ -129,6 +165,9 @@ FailurePtr apply_trust(SSL_CTX* context, const ContextOptions& options) {
   if (FailurePtr failure = add_crls(context, options.crl)) return failure;
   if (options.client_ca) {
     if (FailurePtr failure = name_client_authorities(context, *options.client_ca)) return failure;
+  }
+  if (!options.authorities.empty()) {
+    if (FailurePtr failure = name_authorities(context, options.authorities)) return failure;
   }
   check_crls(context, options);
   if (!allow_partial_chains(context, options)) return openssl_failure("allowPartialTrustChain cannot be set");

@@ -16,4 +16,8 @@ FailurePtr apply_trust(SSL_CTX* context, const ContextOptions& options);
 // Into the store, and into the names that a server sends with a CertificateRequest.
 FailurePtr trust_authority(SSL_CTX* context, X509* authority, const std::string& name);
 
+// The names of ContextOptions::authorities are a client's. A server that has none of its own would send them to its
+// clients. False: out of memory.
+bool withhold_authorities(SSL* server);
+
 }  // namespace system_tls::openssl

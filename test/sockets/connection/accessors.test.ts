@@ -28,6 +28,7 @@ const told = (ssl: Ssl) => ({
   peer: ssl.peerCertificate?.subject,
   chain: ssl.peerCertificateChain.map(({ subject }) => subject),
   verified: ssl.verifiedChain.map(({ subject }) => subject),
+  peerCaList: ssl.peerCaList,
   sharedSigalgs: ssl.sharedSigalgs,
   ephemeralKey: ssl.ephemeralKey,
   own: ssl.certificate?.subject,
