@@ -48,6 +48,9 @@ export type VerifyCallback = (
  * Who decides about the peer's certificate instead of OpenSSL. The handshake waits for the answer: on a client before its
  * own certificate is sent (SSL_set_retry_verify(3), OpenSSL 3.0), on a server by an ASYNC job
  * (ASYNC_start_job(3)). A resumed handshake asks nobody.
+ *
+ * Beside `verifyMode: 'NONE'` (SSL_VERIFY_NONE) a client of OpenSSL calls the function and ignores what it answers; here
+ * that is refused (`ERR_INVALID_ARG_VALUE`). A function that only wants to hear returns true.
  */
 export interface VerifierOptions {
   /** Called once for each handshake in which the peer sends a certificate. Null: nobody, whatever the context says. */
