@@ -171,7 +171,7 @@ void Connection::set_quiet_shutdown(bool on) {
 
 void Connection::disable_renegotiation() {
   SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION);
-  if (naming_) naming_->own.no_renegotiation = true;
+  if (hello_) hello_->own.no_renegotiation = true;
 }
 
 void Connection::set_max_send_fragment(std::uint32_t size) {

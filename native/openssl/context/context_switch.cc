@@ -13,10 +13,15 @@ namespace system_tls::openssl {
 namespace {
 
 // These are the connection's: what its transport and its owner have asked for.
-constexpr std::uint64_t kOwn = SSL_OP_ENABLE_KTLS | SSL_OP_NO_TICKET;
+std::uint64_t own_options(const OwnSettings& settings) {
+  std::uint64_t own = SSL_OP_ENABLE_KTLS;
+  if (settings.no_renegotiation) own |= SSL_OP_NO_RENEGOTIATION;
+  if (settings.no_tickets) own |= SSL_OP_NO_TICKET;
+  return own;
+}
 
 void copy_options(SSL* ssl, const SSL_CTX* context, const OwnSettings& settings) {
-  const std::uint64_t own = SSL_get_options(ssl) & (settings.no_renegotiation ? kOwn | SSL_OP_NO_RENEGOTIATION : kOwn);
+  const std::uint64_t own = SSL_get_options(ssl) & own_options(settings);
   SSL_clear_options(ssl, SSL_get_options(ssl));
   SSL_set_options(ssl, SSL_CTX_get_options(context) | own);
 }
@@ -42,8 +47,13 @@ bool copy_groups(SSL* ssl, const SSL_CTX* context) {
   return SSL_set1_groups_list(ssl, attachment->groups.c_str()) == 1;
 }
 
-void copy_max_send_fragment(SSL* ssl, const SSL_CTX* context) {
-  if (const Attachment* attachment = attachment_of(context)) set_max_send_fragment(ssl, attachment->max_send_fragment);
+// Setting it takes a buffer.
+void copy_max_send_fragment(SSL* ssl, const SSL_CTX* from, const SSL_CTX* context) {
+  const Attachment* before = attachment_of(from);
+  const Attachment* attachment = attachment_of(context);
+  if (attachment == nullptr || (before != nullptr && before->max_send_fragment == attachment->max_send_fragment))
+    return;
+  set_max_send_fragment(ssl, attachment->max_send_fragment);
 }
 
 bool copy_ticket_count(SSL* ssl, SSL_CTX* context, const OwnSettings& own) {
@@ -60,12 +70,13 @@ void acknowledge_names(SSL_CTX* context) {
 bool switch_context(SSL* ssl, const Context& to, const SwitchPolicy& policy) {
   SSL_CTX* context = to.get();
   const int level = SSL_get_security_level(ssl);
-  const bool own_level = level != SSL_CTX_get_security_level(SSL_get_SSL_CTX(ssl));
+  const SSL_CTX* from = SSL_get_SSL_CTX(ssl);
+  const bool own_level = level != SSL_CTX_get_security_level(from);
   if (SSL_set_SSL_CTX(ssl, context) != context) return false;
   if (own_level) SSL_set_security_level(ssl, level);
   copy_options(ssl, context, policy.own);
   set_verification(ssl, policy.verify_mode, policy.verify_continue);
-  if (!policy.own.max_send_fragment) copy_max_send_fragment(ssl, context);
+  if (!policy.own.max_send_fragment) copy_max_send_fragment(ssl, from, context);
   if (!policy.own.quiet_shutdown) SSL_set_quiet_shutdown(ssl, SSL_CTX_get_quiet_shutdown(context));
   return copy_versions(ssl, context) && copy_verify_parameters(ssl, context, policy.own.verify_depth) &&
          copy_groups(ssl, context) && copy_ticket_count(ssl, context, policy.own) &&

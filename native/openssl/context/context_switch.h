@@ -14,6 +14,7 @@ struct OwnSettings {
   bool quiet_shutdown = false;
   bool max_send_fragment = false;
   bool no_renegotiation = false;
+  bool no_tickets = false;
   bool ticket_count = false;
 };
 
