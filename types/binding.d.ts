@@ -267,28 +267,8 @@ export declare class NativeBio {
 // ---------------------------------------------------------------------------------------------------------------------
 // SSL
 
-/** Credentials of its own replace those of the context. */
-export interface NativeConnectionOptions extends NativeCredentials {
-  readonly server: boolean;
-  /** SNI to send. */
-  readonly servername?: string;
-  /** Host name or IP address that the peer's certificate must carry; checked in the handshake and on resumption. */
-  readonly verifyHost?: string;
-  /** SSL_VERIFY_..., instead of the context's. */
-  readonly verifyMode?: number;
-  /** Instead of the context's. */
-  readonly verifyDepth?: number;
-  /** SSL_set_num_tickets(3). */
-  readonly ticketCount?: number;
-  /** With verifyMode: the handshake goes on whatever verification says. */
-  readonly verifyContinue?: boolean;
-  /** Kernel TLS, where library, kernel and socket have it (SSL_OP_ENABLE_KTLS). */
-  readonly ktls?: boolean;
-  /**
-   * What waits for answer(): a mask of 1 << (QuestionKind - 1); names have their own, see NativeServerNames. Throws
-   * ERR_TLS_ASYNC_UNAVAILABLE where OpenSSL has no ASYNC jobs, for a server's Verify and a client's Status.
-   */
-  readonly asks?: number;
+/** What hardly any connection has. */
+export interface NativeHandshakeOptions {
   /** Instead of the context's protocols: in wire format (RFC 7301 section 3.1). */
   readonly alpn?: Uint8Array;
   /** A client asks for an OCSP response: SSL_set_tlsext_status_type(3). */
@@ -300,6 +280,31 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly pskRequired?: boolean;
   /** Servers: OpenSSL keeps no sessions and makes no tickets; Session events tell them, and Session questions ask for them. */
   readonly externalSessions?: boolean;
+  /** SSL_set_num_tickets(3). */
+  readonly ticketCount?: number;
+}
+
+/** Credentials of its own replace those of the context. */
+export interface NativeConnectionOptions extends NativeCredentials {
+  readonly server: boolean;
+  readonly handshake?: NativeHandshakeOptions;
+  /** SNI to send. */
+  readonly servername?: string;
+  /** Host name or IP address that the peer's certificate must carry; checked in the handshake and on resumption. */
+  readonly verifyHost?: string;
+  /** SSL_VERIFY_..., instead of the context's. */
+  readonly verifyMode?: number;
+  /** Instead of the context's. */
+  readonly verifyDepth?: number;
+  /** With verifyMode: the handshake goes on whatever verification says. */
+  readonly verifyContinue?: boolean;
+  /** Kernel TLS, where library, kernel and socket have it (SSL_OP_ENABLE_KTLS). */
+  readonly ktls?: boolean;
+  /**
+   * What waits for answer(): a mask of 1 << (QuestionKind - 1); names have their own, see NativeServerNames. Throws
+   * ERR_TLS_ASYNC_UNAVAILABLE where OpenSSL has no ASYNC jobs, for a server's Verify and a client's Status.
+   */
+  readonly asks?: number;
   /** Of a server that verifies otherwise than its context: its sessions are resumed where it is the same. */
   readonly sessionPolicy?: Uint8Array;
   /** Small records at first and after a pause. */

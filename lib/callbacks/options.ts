@@ -163,10 +163,21 @@ const sides: Readonly<Record<(typeof asked)[number], readonly [kind: number, ser
   onPsk: [QuestionKind.Psk, true, true],
 };
 
-/** What options say, and no more: null says that nobody is asked. */
+/** Of nearly all. */
+export const noCallbacks: CallbackOptions<never, never> = Object.freeze({});
+
+const isCallback = new Set(callbackNames);
+
+function hasCallbacks(options: object): boolean {
+  for (const name in options) if (isCallback.has(name)) return true;
+  return false;
+}
+
+/** What options say, and no more: null says that nobody is asked. `noCallbacks` for those that say nothing. */
 export function givenCallbacks<Settings, Credentials>(
   options: CallbackOptions<Settings, Credentials>,
 ): CallbackOptions<Settings, Credentials> {
+  if (!hasCallbacks(options)) return noCallbacks;
   const given: Record<string, unknown> = {};
   for (const name of functions) {
     const value = options[name];
@@ -195,6 +206,7 @@ export function assertOneWayToProtocol(options: { readonly onALPN?: unknown; rea
 
 /** Bits of NativeConnectionOptions.asks. */
 export function callbackMask(callbacks: Callbacks, server: boolean): number {
+  if (callbacks === noCallbacks) return 0;
   let mask = 0;
   for (const name of asked) {
     const [kind, onServer, onClient] = sides[name];

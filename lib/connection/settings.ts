@@ -1,5 +1,5 @@
 // Options of an Ssl, checked and in native terms.
-import type { NativeConnectionOptions, NativeSharedOptions } from '../../types/binding.d.ts';
+import type { NativeConnectionOptions, NativeHandshakeOptions, NativeSharedOptions } from '../../types/binding.d.ts';
 import { hostName, serverName } from '../base/host-name.ts';
 import {
   optionalBoolean,
@@ -14,6 +14,7 @@ import {
   callbackMask,
   givenCallbacks,
   keepsSessions,
+  noCallbacks,
   requestsStatus,
 } from '../callbacks/options.ts';
 import { presharedKeys } from '../callbacks/psk.ts';
@@ -28,7 +29,7 @@ import {
 } from '../callbacks/verify-mode.ts';
 import { alpnWire } from '../context/alpn.ts';
 import type { ContextInternals, HandshakeCallbacks } from '../context/context.ts';
-import { nativeCredentials } from '../context/credentials.ts';
+import { defined, nativeCredentials } from '../context/credentials.ts';
 import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
 import { type ContextPolicy, ticketCount } from '../context/options.ts';
 import { QuestionKind } from '../native/constants.ts';
@@ -80,7 +81,8 @@ export class ConnectionSettings {
     this.verify = verifyPolicy(options, policy.verify);
     assertDecides(this.server, this.verify);
     assertCanWait(this.server, this.verify);
-    this.callbacks = { ...callbacks, ...givenCallbacks(options) };
+    const given = givenCallbacks(options);
+    this.callbacks = given === noCallbacks ? callbacks : { ...callbacks, ...given };
     assertOneWayToProtocol(options);
     const depth = optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000);
     const native = { ...nativeOptions(this, { servername, verifyDepth: depth }, policy, options), ...internal };
@@ -119,22 +121,34 @@ function askingOptions(
 ): Partial<NativeConnectionOptions> {
   const policy = sessionPolicy(own, shared);
   const asks = callbackMask(callbacks, server) | (own === null ? 0 : 1 << (QuestionKind.Verify - 1));
-  return {
-    ...(asks !== 0 && { asks }),
-    ...(policy.length > 0 && { sessionPolicy: policy }),
-    ...(!server && requestsStatus(callbacks) && { requestStatus: true }),
-    ...(server && keepsSessions(callbacks) && { externalSessions: true }),
-    ...pskOptions(callbacks),
-  };
+  return { ...(asks !== 0 && { asks }), ...(policy.length > 0 && { sessionPolicy: policy }) };
 }
 
-function pskOptions({ psk, pskIdentityHint, pskRequired }: HandshakeCallbacks): Partial<NativeConnectionOptions> {
-  const psks = presharedKeys(psk);
-  return {
-    ...(psks !== undefined && { psks }),
-    ...(pskIdentityHint !== undefined && { pskHint: pskIdentityHint }),
-    ...(pskRequired === true && { pskRequired }),
-  };
+/** What hardly any connection has. */
+function handshakeOptions(
+  { server, callbacks }: Pick<ConnectionSettings, 'server' | 'callbacks'>,
+  options: SslOptions,
+): NativeHandshakeOptions {
+  const { psk, pskIdentityHint, pskRequired } = callbacks;
+  return defined({
+    alpn: alpnWire(options.ALPNProtocols),
+    ticketCount: ticketCount(options.ticketCount),
+    psks: presharedKeys(psk),
+    pskHint: pskIdentityHint,
+    pskRequired,
+    requestStatus: (!server && requestsStatus(callbacks)) || undefined,
+    externalSessions: (server && keepsSessions(callbacks)) || undefined,
+  }) as NativeHandshakeOptions;
+}
+
+/** Undefined for nearly all. */
+function rareOptions(
+  settings: Pick<ConnectionSettings, 'server' | 'callbacks'>,
+  options: SslOptions,
+): NativeHandshakeOptions | undefined {
+  const { ALPNProtocols, ticketCount: tickets } = options;
+  if (settings.callbacks === noCallbacks && ALPNProtocols === undefined && tickets === undefined) return undefined;
+  return handshakeOptions(settings, options);
 }
 
 function nativeOptions(
@@ -144,14 +158,13 @@ function nativeOptions(
   options: SslOptions,
 ): NativeConnectionOptions {
   const { server, host, verify } = settings;
-  const alpn = alpnWire(options.ALPNProtocols);
+  const handshake = rareOptions(settings, options);
   const outMark = optionalInteger(options.outgoingMark, 'options.outgoingMark', 1, maxInt32);
   const ktls = optionalBoolean(options.ktls, 'options.ktls', false);
   const sizing = optionalBoolean(options.dynamicRecordSizing, 'options.dynamicRecordSizing', false);
   if (sizing) assertMethodCarries(policy.method, 'stream', 'the option dynamicRecordSizing');
   const mtu = optionalInteger(options.mtu, 'options.mtu', minMtu, maxMtu);
   if (mtu !== undefined) assertMethodCarries(policy.method, 'messages', 'the option mtu');
-  const tickets = ticketCount(options.ticketCount);
   const readAhead = optionalInteger(options.readAhead, 'options.readAhead', 0, maxInt32);
   return {
     server,
@@ -159,9 +172,8 @@ function nativeOptions(
     verifyMode: verifyMode(server, verify),
     verifyContinue: verifyContinue(server, verify),
     ...askingOptions(settings, policy.verify.verifier),
-    ...(alpn !== undefined && { alpn }),
+    ...(handshake !== undefined && { handshake }),
     ...(verifyDepth !== undefined && { verifyDepth }),
-    ...(tickets !== undefined && { ticketCount: tickets }),
     ...(servername !== undefined && { servername }),
     ...(host !== undefined && !server && { verifyHost: host }),
     ...(ktls && { ktls }),

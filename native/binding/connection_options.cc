@@ -7,6 +7,23 @@
 
 namespace system_tls::binding {
 
+namespace {
+
+// What hardly any connection has: each property that is looked for takes time in all of them.
+bool read_handshake(napi_env env, napi_value object, engine::ConnectionOptions& engine) {
+  OptionsReader reader(env, object, "options.handshake");
+  reader.read("alpn", engine.alpn)
+      .read("requestStatus", engine.request_status)
+      .read("externalSessions", engine.external_sessions)
+      .read("ticketCount", engine.ticket_count)
+      .read("pskHint", engine.psk_hint)
+      .read("pskRequired", engine.psk_required);
+  read_preshared_keys(reader, engine.psks);
+  return reader.ok();
+}
+
+}  // namespace
+
 bool read_connection_options(napi_env env, napi_value object, ConnectionOptions& options) {
   OptionsReader reader(env, object, "options");
   engine::ConnectionOptions& engine = options.engine;
@@ -17,14 +34,8 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
       .read("verifyMode", engine.verify_mode)
       .read("verifyContinue", engine.verify_continue)
       .read("asks", engine.asks)
-      .read("alpn", engine.alpn)
-      .read("requestStatus", engine.request_status)
-      .read("externalSessions", engine.external_sessions)
-      .read("pskHint", engine.psk_hint)
-      .read("pskRequired", engine.psk_required)
       .read("sessionPolicy", engine.session_policy)
       .read("verifyDepth", engine.verify_depth)
-      .read("ticketCount", engine.ticket_count)
       .read("ktls", engine.ktls)
       .read("dynamicRecordSizing", engine.dynamic_record_sizing)
       .read("mtu", engine.mtu)
@@ -36,7 +47,9 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
       .read("renegotiationWindow", window);
   engine.limits.renegotiation_window = std::chrono::milliseconds(window);
   read_credentials(reader, options.credentials);
-  read_preshared_keys(reader, engine.psks);
+  if (napi_value handshake = reader.get("handshake"); handshake != nullptr && !read_handshake(env, handshake, engine)) {
+    return false;
+  }
   if (napi_value names = reader.get("serverNames")) {
     const auto* handle = unwrap<ServerNamesHandle>(env, names);
     if (handle == nullptr) return reader.reject("serverNames", "an instance of NativeServerNames"), false;
