@@ -1,5 +1,4 @@
 // A ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2) out of its bytes, with all that OpenSSL does not know.
-import { domainToASCII } from 'node:url';
 import { signatureSchemeName } from './signature-schemes.ts';
 
 export interface HelloExtension {
@@ -96,14 +95,18 @@ class Reader {
   }
 }
 
+/** What the native code looks up: letters, digits, hyphens and underscores between single dots, and no address. */
+const namePattern = /^(?![\d.]*$)[\w-]+(?:\.[\w-]+)*$/;
+const maxName = 253;
+
 const number16 = (reader: Reader): number => reader.number(2);
 
 function serverNameOf(data: Buffer | undefined): string | null {
   if (data === undefined) return null;
   const list = new Reader(data).vector(2);
-  if (list.done || list.number(1) !== 0) return null;
+  if (list.number(1) !== 0) return null;
   const name = list.vector(2).rest().toString('latin1').toLowerCase().replace(/\.$/, '');
-  return name !== '' && domainToASCII(name) === name ? name : null;
+  return name.length <= maxName && namePattern.test(name) ? name : null;
 }
 
 const extension = (reader: Reader): HelloExtension => ({ type: reader.number(2), data: reader.vector(2).rest() });
