@@ -531,6 +531,8 @@ export declare class NativeConnection {
   ephemeralKey(): NativeEphemeralKey | null;
   /** null: it lives on a thread, and an event Exported or OpFailed follows. Throws. */
   exportKeyingMaterial(op: number, length: number, label: string, context: Uint8Array | null): Buffer | null;
+  /** DER; null: the server has stapled none, or was not asked for one. */
+  ocspResponse(): Buffer | null;
   finished(): Buffer | null;
   peerFinished(): Buffer | null;
   /** Ciphertext bytes that wait to be sent; on a thread with what is on its way there. */

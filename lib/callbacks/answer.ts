@@ -1,6 +1,24 @@
 // What a function of the application's answers, at once or later, and what becomes of its failure.
 import { tlsError } from '../base/coded-error.ts';
 import { isThenable } from '../base/thenable.ts';
+import { QuestionKind } from '../native/constants.ts';
+
+/** Code and function of the questions whose answers OpenSSL may refuse. */
+const refusable: ReadonlyMap<number, readonly [code: string, name: string]> = new Map([
+  [QuestionKind.ClientHello, ['ERR_TLS_CLIENT_HELLO_CALLBACK', 'onClientHello']],
+  [QuestionKind.Certificate, ['ERR_TLS_CERTIFICATE_CALLBACK', 'onCertificate']],
+]);
+
+/**
+ * What becomes of an answer that could be given, and that OpenSSL refuses.
+ *
+ * @param where - the connection, for messages
+ */
+export function answerRefused(kind: number, where: string, error: Error): Error {
+  const [code, name] = refusable.get(kind) ?? [];
+  if (code === undefined) return error;
+  return functionFailed(code, `${where}: what the function ${name} gave is refused`, error);
+}
 
 /** @param what - the function, and that it failed, for the message */
 export function functionFailed(code: string, what: string, error: unknown): Error {

@@ -10,8 +10,8 @@ import { alpnWire } from '../context/alpn.ts';
 import { cipherLists } from '../context/ciphers.ts';
 import type { ClientHelloSettings, ContextInternals } from '../context/context.ts';
 import { defined } from '../context/credentials.ts';
-import { methodOf } from '../context/methods.ts';
-import { versionNumber } from '../context/versions.ts';
+import { groups } from '../context/options.ts';
+import { givenVersions } from '../context/versions.ts';
 import { alertNumber } from '../errors/alerts.ts';
 import { type GivenIdentity, identityOf } from './identity.ts';
 import type { Choice, Choices } from './server-names.ts';
@@ -61,17 +61,21 @@ function assertKnown(answer: object): void {
 function alertOf(answer: { readonly alert?: unknown }): number | undefined {
   if (!('alert' in answer)) return undefined;
   const number = typeof answer.alert === 'string' ? alertNumber(answer.alert) : undefined;
+  const [other] = Object.keys(answer).filter(name => name !== 'alert');
+  if (other !== undefined)
+    throw invalidArgValue('answer.alert', `is beside ${other}: an alert stands alone`, answer.alert);
   if (number !== undefined && number !== 0) return number;
   throw invalidArgValue('answer.alert', "must be an alert by its name in RFC 8446, 'access_denied'", answer.alert);
 }
 
 interface Base {
+  readonly dtls: boolean;
   readonly internals: ContextInternals;
   readonly choices: () => Choices;
 }
 
 /** @throws Error for what contradicts itself, or cannot be */
-function settingsOf(answer: ClientHelloSettings, { internals, choices }: Base): AppliedHello {
+function settingsOf(answer: ClientHelloSettings, { internals, choices, dtls }: Base): AppliedHello {
   assertKnown(answer);
   const choice = answer.context == null ? undefined : choices().of(answer.context, 'answer.context');
   const policy = givenPolicy(answer);
@@ -79,13 +83,11 @@ function settingsOf(answer: ClientHelloSettings, { internals, choices }: Base): 
   const verification = verifies
     ? new ConnectionSettings(internals, { side: 'server', ...policy }, {}, true)
     : undefined;
-  const { dtls } = methodOf(undefined);
   const native: NativeHelloSettings = defined({
     context: choice?.native,
-    minVersion: versionNumber(answer.minVersion, 'answer.minVersion', dtls),
-    maxVersion: versionNumber(answer.maxVersion, 'answer.maxVersion', dtls),
+    ...givenVersions(answer, 'answer', dtls),
     ...(answer.ciphers == null ? {} : cipherLists(answer.ciphers, 'answer.ciphers')),
-    groups: answer.ecdhCurve ?? undefined,
+    groups: groups(answer.ecdhCurve, 'answer.ecdhCurve'),
     verification: verification?.native,
     alpn: alpnWire(answer.ALPNProtocols),
     identity: identityOf(answer as GivenIdentity),
@@ -101,7 +103,7 @@ function settingsOf(answer: ClientHelloSettings, { internals, choices }: Base): 
 export function answerHello(
   call: OnClientHello<unknown>,
   { message, renegotiation }: NativeClientHello,
-  base: Base & { readonly dtls: boolean },
+  base: Base,
   asked: CallbackRequest,
   where: string,
 ): AppliedHello | PromiseLike<AppliedHello> {

@@ -234,6 +234,15 @@ export abstract class SslState extends EventEmitter<SslEvents> {
   }
 
   /**
+   * The OCSP response of the last handshake (RFC 6960), in DER: what a server has stapled to its certificate for a client
+   * that asked for it (option requestOCSP). Null: there is none, also of a session that was resumed, and on a server.
+   * SSL_get_tlsext_status_ocsp_resp(3).
+   */
+  get ocspResponse(): Buffer | null {
+    return open(this).ocspResponse();
+  }
+
+  /**
    * The key update that is scheduled and was not performed yet: SSL_get_key_update_type(3), OpenSSL 1.1.1. It may also
    * be pending because the peer asked for it.
    */

@@ -174,7 +174,7 @@ export function contextPolicy(options: OwnContextOptions): ContextPolicy {
     method,
     renegotiation: renegotiationPolicy(options.clientRenegotiation),
     keyUpdateLimit: optionalInteger(options.keyUpdateLimit, 'options.keyUpdateLimit', 1, maxInt32),
-    namesGroups: groups(options.ecdhCurve) !== undefined,
+    namesGroups: groups(options.ecdhCurve, 'options.ecdhCurve') !== undefined,
     speaks: speaksOfVerification(options),
     keylog: keylog(options.keylogFile),
   };
@@ -188,9 +188,9 @@ function keylog(value: unknown): KeylogFile | null {
 }
 
 /** node:tls takes a name here, or 'auto' for the library's own list. */
-function groups(value: unknown): string | undefined {
-  const text = optionalString(value, 'options.ecdhCurve');
-  return text === undefined || text === 'auto' ? undefined : validateText(text, 'options.ecdhCurve');
+export function groups(value: unknown, name: string): string | undefined {
+  const text = optionalString(value, name);
+  return text === undefined || text === 'auto' ? undefined : validateText(text, name);
 }
 
 function dhparam(value: unknown): Uint8Array | 'auto' | undefined {
@@ -254,7 +254,7 @@ export function nativeContextOptions(options: OwnContextOptions, policy: Context
     ...defined({
       sigalgs: text(options.sigalgs, 'options.sigalgs'),
       clientSigalgs: text(options.clientSigalgs, 'options.clientSigalgs'),
-      groups: groups(options.ecdhCurve),
+      groups: groups(options.ecdhCurve, 'options.ecdhCurve'),
       dhparam: dhparam(options.dhparam),
       alpn: alpnWire(options.ALPNProtocols),
       sessionIdContext: sessionIdContext(options.sessionIdContext),

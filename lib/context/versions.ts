@@ -42,6 +42,23 @@ export function versionNumber(value: unknown, name: string, dtls = false): numbe
   throw invalid(`"${name}" is ${JSON.stringify(value) ?? typeof value}: ${why}; use ${use}`);
 }
 
+/** Newer versions of DTLS have lower numbers. */
+const leaveNone = (min: number, max: number, dtls: boolean): boolean => (dtls ? max > min : max < min);
+
+/** Bounds that were given beside each other, where each may be absent. */
+export function givenVersions(
+  { minVersion, maxVersion }: { readonly minVersion?: unknown; readonly maxVersion?: unknown },
+  name: string,
+  dtls: boolean,
+): { readonly minVersion: number | undefined; readonly maxVersion: number | undefined } {
+  const min = versionNumber(minVersion, `${name}.minVersion`, dtls);
+  const max = versionNumber(maxVersion, `${name}.maxVersion`, dtls);
+  if (min !== undefined && max !== undefined && leaveNone(min, max, dtls)) {
+    throw invalid(`"${name}.maxVersion" '${maxVersion}' is below minVersion: they leave no version`);
+  }
+  return { minVersion: min, maxVersion: max };
+}
+
 export interface VersionRange {
   /** 0: whatever the library allows. */
   readonly min: number;
@@ -54,8 +71,7 @@ export function versionRange(options: { minVersion?: unknown; maxVersion?: unkno
   const { dtls } = method;
   const min = versionNumber(options.minVersion, 'options.minVersion', dtls) ?? (dtls ? dtls12 : tls12);
   const max = versionNumber(options.maxVersion, 'options.maxVersion', dtls) ?? 0;
-  // Newer versions of DTLS have lower numbers.
-  if (max !== 0 && (dtls ? max > min : max < min)) {
+  if (max !== 0 && leaveNone(min, max, dtls)) {
     const lowest = dtls ? 'DTLSv1.2' : 'TLSv1.2';
     const advice =
       options.minVersion === undefined ? `it is '${lowest}' by default: set it too` : 'they leave no version';

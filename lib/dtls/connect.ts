@@ -3,6 +3,7 @@ import { hostAndPort, numericAddress, type Target, targetOf } from '../base/addr
 import { abortError, timeoutError } from '../base/coded-error.ts';
 import { Deadline } from '../base/deadline.ts';
 import { optionalInteger, optionalString, validateInteger, validateObject, validateTimeout } from '../base/validate.ts';
+import { givenCallbacks } from '../callbacks/options.ts';
 import type { SslListeners } from '../connection/events.ts';
 import type { IoPool } from '../connection/io-pool.ts';
 import { checkLimits, type OperationOptions } from '../connection/operations.ts';
@@ -47,6 +48,8 @@ function makeSsl(options: ConnectDtlsOptions, { host, servername }: Target): Ssl
   return new Ssl(context, {
     ...{ side: 'client', servername, host },
     ...{ rejectUnauthorized, verifyMode, verify, verifyCallback, verifyId },
+    // A ready context has not seen these options.
+    ...(options.secureContext && { ALPNProtocols: options.ALPNProtocols, ...givenCallbacks(options) }),
     ...{ session: storedSession(session), io, mtu, on },
   });
 }

@@ -11,6 +11,7 @@ import {
   validateObject,
   validateTimeout,
 } from '../base/validate.ts';
+import { givenCallbacks } from '../callbacks/options.ts';
 import { givenPolicy } from '../callbacks/verify-mode.ts';
 import type { SslListeners } from '../connection/events.ts';
 import { ConnectionSettings } from '../connection/settings.ts';
@@ -130,7 +131,11 @@ export class DtlsServer extends EventEmitter<DtlsServerEvents> {
     const { mtu, readAhead, on } = options;
     this.#settings = new ConnectionSettings(
       contextArgument(this.#context, 'context'),
-      { side: 'server', mtu, readAhead, on, ...givenPolicy(options) },
+      {
+        ...{ side: 'server', mtu, readAhead, on, ...givenPolicy(options) },
+        // A ready context has not seen these options.
+        ...(options.secureContext && { ALPNProtocols: options.ALPNProtocols, ...givenCallbacks(options) }),
+      },
       { cookieVerified: true },
       true,
     );

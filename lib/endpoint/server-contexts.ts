@@ -4,6 +4,7 @@ import { givenPolicy, type VerifyOptions } from '../callbacks/verify-mode.ts';
 import type { SslOptions } from '../connection/options.ts';
 import { allNames, Choices, type NameChanges, type ServerNames } from '../connection/server-names.ts';
 import { ConnectionSettings } from '../connection/settings.ts';
+import type { AlpnProtocols } from '../context/alpn.ts';
 import {
   type ContextInternals,
   type ContextNames,
@@ -30,6 +31,11 @@ export interface Template {
 /** Options of each connection, whichever its context. */
 export type ConnectionOptions = Pick<SslOptions, 'io' | 'ktls' | 'dynamicRecordSizing' | 'on'>;
 
+/** What the server says of handshakes; the list beside a ready context, which has not seen it. */
+interface OwnHandshake extends HandshakeCallbacks {
+  readonly ALPNProtocols?: AlpnProtocols | undefined;
+}
+
 interface First {
   readonly context: SslContext;
   readonly internals: ContextInternals;
@@ -37,8 +43,8 @@ interface First {
   readonly inherited: object;
   /** What the server says of verification, where a context says nothing. */
   readonly policy: VerifyOptions;
-  /** The server's functions, which go before those of a context. */
-  readonly callbacks: HandshakeCallbacks;
+  /** The server's own, which go before those of a context. */
+  readonly own: OwnHandshake;
 }
 
 /** All that can change. */
@@ -61,12 +67,10 @@ export class ServerContexts {
     this.#connection = connection;
     const ready = readyContext(options);
     const context = ready ?? new SslContext(options);
-    const begins = first(
-      context,
-      ready === undefined ? inheritable(options) : {},
-      givenPolicy(options),
-      givenCallbacks(options),
-    );
+    const begins = first(context, ready === undefined ? inheritable(options) : {}, givenPolicy(options), {
+      ...givenCallbacks(options),
+      ...(ready && { ALPNProtocols: options.ALPNProtocols }),
+    });
     this.#state = stateOf(begins, [begins.internals.names, ready && ownNames(options)]);
     // What is wrong with the options is the server's affair, and not that of the first client.
     this.#template = makeTemplate(this.#state, connection, namesOfState(this.#state));
@@ -86,7 +90,7 @@ export class ServerContexts {
   replace(options: SslContextOptions | SslContext): void {
     const before = this.#state.first;
     if (options instanceof SslContext) {
-      this.#change(first(options, {}, before.policy, before.callbacks));
+      this.#change(first(options, {}, before.policy, before.own));
       return;
     }
     validateObject(options, 'options');
@@ -98,7 +102,7 @@ export class ServerContexts {
     const ticketKeys = options.ticketKeys ?? before.context.ticketKeys;
     this.#change(
       first(new SslContext({ ...own, ticketKeys }), inheritable(own), policy, {
-        ...before.callbacks,
+        ...withoutProtocol(before.own, options),
         ...givenCallbacks(options),
       }),
     );
@@ -149,18 +153,24 @@ function namesOfState(
   return before?.with(changes) ?? allNames(choices, { contexts, ask, rejects });
 }
 
+/** One of them decides: what the next options say, or else what was said before. */
+function withoutProtocol(before: OwnHandshake, { onALPN, ALPNProtocols }: SslContextOptions): OwnHandshake {
+  if (onALPN === undefined && (ALPNProtocols === undefined || ALPNProtocols === null)) return before;
+  return { ...before, onALPN: undefined, ALPNProtocols: undefined };
+}
+
 function makeTemplate(state: State, connection: ConnectionOptions, names: ServerNames | undefined): Template {
-  const { context, internals, policy, callbacks } = state.first;
-  const options: SslOptions = { side: 'server', ...connection, ...policy, ...callbacks };
+  const { context, internals, policy, own } = state.first;
+  const options: SslOptions = { side: 'server', ...connection, ...policy, ...own };
   const shared = new ConnectionSettings(internals, options, names && { serverNames: names.native }, true);
   return { context, options, shared, names };
 }
 
-function first(context: SslContext, inherited: object, policy: VerifyOptions, callbacks: HandshakeCallbacks): First {
+function first(context: SslContext, inherited: object, policy: VerifyOptions, own: OwnHandshake): First {
   const internals = contextArgument(context, 'context');
   assertMethodCarries(internals.policy.method, 'stream', 'createServer()');
   assertMethodSide(internals.policy.method, 'server');
-  return { context, internals, inherited, policy, callbacks };
+  return { context, internals, inherited, policy, own };
 }
 
 /** Beside a ready context, which has no options to inherit. */

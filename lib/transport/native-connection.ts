@@ -19,6 +19,7 @@ import { copyBytes } from '../base/copy-bytes.ts';
 import { debug, debugging } from '../base/debug.ts';
 import type { KeylogFile } from '../base/keylog-file.ts';
 import { isThenable } from '../base/thenable.ts';
+import { answerRefused } from '../callbacks/answer.ts';
 import { toError, withAlert } from '../errors/errors.ts';
 import { EventKind, internalError, Observe, QuestionKind, Status, verifyFailed } from '../native/constants.ts';
 import { binding } from '../native/load-binding.ts';
@@ -150,6 +151,8 @@ export class Connection implements DispatchTarget {
   #held = false;
   #alive = false;
   #error: Error | null = null;
+  /** The one that was asked last. */
+  #question: Question | undefined;
   /** Why a question could not be answered. */
   #refusal: { readonly question: number; readonly error: Error } | undefined;
   /** What may turn out to be the failure of the whole connection. */
@@ -426,6 +429,7 @@ export class Connection implements DispatchTarget {
   /** The answer may come at once, or when nobody waits for it any more. */
   #ask(question: Question, subject: unknown): void {
     const { id, kind } = question;
+    this.#question = question;
     const refuse = (error: unknown): void => {
       this.#refusal = { question: id, error: error as Error };
       this.#answer(question, refusals[kind], true);
@@ -476,8 +480,10 @@ export class Connection implements DispatchTarget {
   /** Who could not answer is the reason, and not the refusal that came of it. */
   #toError(failure: NativeFailure): Error {
     const refusal = this.#refusal;
-    const isReason = refusal !== undefined && failure.question === refusal.question;
-    return isReason ? withAlert(refusal.error, failure) : toError(failure, this.description);
+    if (refusal !== undefined && failure.question === refusal.question) return withAlert(refusal.error, failure);
+    const error = toError(failure, this.description);
+    if (this.#question === undefined || failure.question !== this.#question.id) return error;
+    return withAlert(answerRefused(this.#question.kind, this.description, error), failure);
   }
 
   /** The end of a connection takes many operations with it, and is still one failure: they all get the same Error. */

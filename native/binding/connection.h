@@ -91,6 +91,7 @@ class ConnectionHandle {
   napi_value shared_sigalgs(const Call& call);
   napi_value ephemeral_key(const Call& call);
   napi_value export_keying_material(const Call& call);
+  napi_value ocsp_response(const Call& call);
   napi_value finished(const Call& call);
   napi_value peer_finished(const Call& call);
   napi_value key_update_type(const Call& call);

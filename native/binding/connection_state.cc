@@ -174,6 +174,10 @@ napi_value ConnectionHandle::finished(const Call& call) {
   return bytes_or_null(call.env, access_->negotiated()->finished.view());
 }
 
+napi_value ConnectionHandle::ocsp_response(const Call& call) {
+  return bytes_or_null(call.env, access_->negotiated()->ocsp_response);
+}
+
 napi_value ConnectionHandle::peer_finished(const Call& call) {
   return bytes_or_null(call.env, access_->negotiated()->peer_finished.view());
 }
@@ -246,6 +250,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       method<&Self::shared_sigalgs>("sharedSigalgs"),
       method<&Self::ephemeral_key>("ephemeralKey"),
       method<&Self::export_keying_material>("exportKeyingMaterial"),
+      method<&Self::ocsp_response>("ocspResponse"),
       method<&Self::finished>("finished"),
       method<&Self::peer_finished>("peerFinished"),
       getter<&Self::key_update_type>("keyUpdateType"),

@@ -263,10 +263,10 @@ FailurePtr Connection::failure_after(int result, const char* during) {
   if (ending_.alert_is_fatal()) failure->alert = ending_.last_alert();
   if (verification_failed(failure->errors)) failure->verify_result = SSL_get_verify_result(ssl_.get());
   if (suspension_) failure->question = suspension_->failed();
-  if (refused_answer_) {
-    failure->code = refused_answer_->code;
-    failure->message = refused_answer_->message;
-    failure->errors = refused_answer_->errors;
+  if (own_failure_) {
+    failure->code = own_failure_->code;
+    failure->message = own_failure_->message;
+    failure->errors = own_failure_->errors;
     return failure;
   }
   if (hello_ && hello_->refusal != HelloState::Refusal::none) {

@@ -210,8 +210,10 @@ class Connection {
   HelloState* hello() const { return hello_.get(); }
   // Null: neither certificate nor OCSP response are asked for.
   CertificateState* certificate_state() const { return certificate_.get(); }
-  // An answer was given that OpenSSL does not take: the handshake fails with this.
-  void refuse_answer(openssl::FailurePtr why) { refused_answer_ = std::move(why); }
+  // Inside a callback of OpenSSL's, which then fails: the handshake ends with this.
+  void fail_with(openssl::FailurePtr why) { own_failure_ = std::move(why); }
+  // The same for an answer that OpenSSL does not take.
+  void refuse_answer(openssl::FailurePtr why);
   bool verify_by(const ContextChoice::Verification& verification);
   // Null: it has no pre-shared keys of the application's.
   PskState* psk() const { return psk_.get(); }
@@ -345,7 +347,7 @@ class Connection {
   std::unique_ptr<HelloState> hello_;
   std::unique_ptr<CertificateState> certificate_;
   std::unique_ptr<PskState> psk_;
-  openssl::FailurePtr refused_answer_;
+  openssl::FailurePtr own_failure_;
   openssl::Bytes alpn_;  // a server's own; empty: the context's
 
   std::optional<DtlsState> dtls_;  // none for TLS

@@ -54,8 +54,9 @@ bool Connection::may_pause() const {
 
 FailurePtr Connection::cannot_ask() {
   return openssl::named_failure("ERR_TLS_ASYNC_UNAVAILABLE",
-                                "A server's verification cannot wait for JavaScript here: OpenSSL has no ASYNC jobs on "
-                                "this platform (openssl.features.async); omit the option verify");
+                                "A server's verification and a client's check of OCSP cannot wait for JavaScript here: "
+                                "OpenSSL has no ASYNC jobs on this platform (openssl.features.async); omit the options "
+                                "verify and onStatus");
 }
 
 FailurePtr Connection::suspended_failure() {
@@ -69,6 +70,11 @@ void Connection::ask(std::shared_ptr<Subject> subject) {
   const QuestionId id = suspension_->ask(subject);
   note_negotiated();
   events_.question({id, std::move(subject)});
+}
+
+void Connection::refuse_answer(FailurePtr why) {
+  suspension_->refuse();
+  fail_with(std::move(why));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
 #include "engine/callbacks/hello.h"
 #include "engine/callbacks/psk.h"
+#include "engine/callbacks/status.h"
 #include "engine/connection.h"
 #include "openssl/library/encoding.h"
 
@@ -164,6 +165,7 @@ Negotiated negotiated_by(const Connection& connection) {
   result.peer_ca_list = ders_of(SSL_get0_peer_CA_list(ssl));
   result.shared_sigalgs = shared_sigalgs_of(ssl);
   result.peer_temporary_key = peer_temporary_key_of(connection);
+  if (!connection.server()) result.ocsp_response = stapled_response(ssl);
   result.finished = finished_of(ssl, SSL_get_finished);
   result.peer_finished = finished_of(ssl, SSL_get_peer_finished);
   return result;

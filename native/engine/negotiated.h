@@ -60,6 +60,8 @@ struct Negotiated {
   std::vector<SignatureAlgorithm> shared_sigalgs;
   // SSL_get_peer_tmp_key(3); null where the last handshake has used none, or OpenSSL gives none.
   openssl::PkeyPtr peer_temporary_key;
+  // Stapled by a server, on a client that asked (RFC 6066 section 8), in DER; empty: none.
+  openssl::Bytes ocsp_response;
   Finished finished;
   Finished peer_finished;
 };

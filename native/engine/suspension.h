@@ -46,7 +46,7 @@ class Suspension {
   bool waits() const { return !answer_ && !abandoned_; }
   // Nobody will answer any more: whoever asks has to refuse.
   bool abandoned() const { return abandoned_; }
-  // Whose answer failed; 0: none.
+  // Whose answer failed, or was refused; 0: none.
   QuestionId failed() const { return failed_; }
   // Of the question that is open, or whose answer was not taken yet: take() and abandon() give it up.
   Subject* subject() const { return subject_.get(); }
@@ -57,6 +57,8 @@ class Suspension {
   void close_question() { open_ = 0; }
   // On OpenSSL's stack, if it is answered().
   int take(SSL* ssl);
+  // While it is taken: OpenSSL refuses it.
+  void refuse() { failed_ = last_; }
   // True: a job is paused, which has to be driven to its end.
   bool abandon();
 

@@ -44,3 +44,9 @@ export function thrown(action: () => unknown, code: string | readonly string[] |
   }
   throw new assert.AssertionError({ message: `expected ${String(code)} to be thrown`, actual: value });
 }
+
+/** The code of what an error was made of; '' if there is none. */
+export function causeCode(error: unknown): string {
+  const { cause } = (error ?? {}) as { readonly cause?: Partial<CodedError> };
+  return cause?.code ?? '';
+}

@@ -31,9 +31,10 @@ std::optional<openssl::Bytes> offered_protocols(SSL* ssl) {
 
 }  // namespace
 
-// In a renegotiation OpenSSL keeps to what was chosen.
+// In a renegotiation OpenSSL keeps to what was chosen. A list of the connection's own is closer to it than a function
+// of its context's.
 int decide_protocol(Connection& connection) {
-  if (!connection.may_ask(kAskProtocol) || connection.hello()->again) return 0;
+  if (!connection.may_ask(kAskProtocol) || connection.hello()->again || !connection.alpn().empty()) return 0;
   Suspension& suspension = *connection.suspension();
   if (suspension.answered()) return suspension.take(connection.ssl());
   std::optional<openssl::Bytes> offered = offered_protocols(connection.ssl());

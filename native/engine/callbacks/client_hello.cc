@@ -30,6 +30,13 @@ FailurePtr apply_groups(SSL* ssl, const HelloSettings& settings) {
   return refused_unless(done, "OpenSSL refuses the groups");
 }
 
+// Sessions are those of the name, as with a context by name.
+FailurePtr apply_identity(Connection& connection, const HelloSettings& settings) {
+  if (settings.identity == nullptr) return nullptr;
+  if (FailurePtr failure = openssl::use_identity(connection.ssl(), *settings.identity)) return failure;
+  return refused_unless(keep_sessions_to_name(connection), "OpenSSL does not set apart the sessions");
+}
+
 FailurePtr apply_verification(Connection& connection, const HelloSettings& settings) {
   if (!settings.verification) return nullptr;
   connection.note_own_verification(settings.verification->session_policy);
@@ -41,9 +48,9 @@ FailurePtr apply_all(Connection& connection, const HelloSettings& settings) {
   if (FailurePtr failure = apply_versions(ssl, settings)) return failure;
   if (FailurePtr failure = apply_ciphers(ssl, settings)) return failure;
   if (FailurePtr failure = apply_groups(ssl, settings)) return failure;
-  if (FailurePtr failure = apply_verification(connection, settings)) return failure;
+  if (FailurePtr failure = apply_identity(connection, settings)) return failure;
   if (settings.alpn) connection.set_alpn(*settings.alpn);
-  return settings.identity == nullptr ? nullptr : openssl::use_identity(ssl, *settings.identity);
+  return apply_verification(connection, settings);
 }
 
 }  // namespace
@@ -64,6 +71,11 @@ int decide_hello(Connection& connection) {
   Suspension& suspension = *connection.suspension();
   if (suspension.answered()) return suspension.take(connection.ssl());
   HelloState& hello = *connection.hello();
+  // RFC 5246 appendix E.2: it is older than extensions, and does not cross as a handshake message.
+  if (SSL_client_hello_isv2(connection.ssl()) == 1) {
+    connection.fail_with(misuse(SSL_R_UNSUPPORTED_PROTOCOL, "The client sent a ClientHello of SSL 2.0"));
+    return SSL_AD_PROTOCOL_VERSION;
+  }
   connection.ask(std::make_shared<ClientHelloSubject>(std::move(hello.message), hello.again));
   return kStageWaits;
 }

@@ -12,6 +12,7 @@
 #include "engine/callbacks/session_lookup.h"
 #include "engine/connection.h"
 #include "engine/job.h"
+#include "openssl/trust/verification.h"
 
 namespace system_tls::engine {
 
@@ -54,7 +55,8 @@ int run_stages(Connection& connection, HelloState& hello) {
     if (result != 0) return result;
   }
   hello.message.clear();
-  return 0;
+  const bool by_name = connection.may_ask(kAskCertificate) && !hello.again;
+  return by_name && !keep_sessions_to_name(connection) ? SSL_AD_INTERNAL_ERROR : 0;
 }
 
 // What verifies in a job needs one, and until now nobody knew: the handshake is driven again, in one.
@@ -66,6 +68,14 @@ openssl::ByteView hello_extension(SSL* ssl, unsigned type) {
   const unsigned char* data = nullptr;
   std::size_t size = 0;
   return SSL_client_hello_get0_ext(ssl, type, &data, &size) == 1 ? openssl::ByteView(data, size) : openssl::ByteView();
+}
+
+bool keep_sessions_to_name(Connection& connection) {
+  SSL* ssl = connection.ssl();
+  const HelloState& hello = *connection.hello();
+  return openssl::scope_sessions(ssl, hello.name) &&
+         openssl::separate_sessions(ssl, SSL_get_verify_mode(ssl), openssl::goes_on_unverified(ssl),
+                                    hello.session_policy);
 }
 
 int answer_hello(Connection& connection, int* alert) {
@@ -96,9 +106,10 @@ std::string HelloState::refusal_text() const {
 
 // Servers alone: a client's handshake has no hello to look at.
 void Connection::prepare_hello(const ConnectionOptions& options) {
-  constexpr std::uint32_t kAtHello = kAskClientHello | kAskPsk | kAskSession | kAskProtocol;
+  constexpr std::uint32_t kAtHello = kAskClientHello | kAskPsk | kAskSession | kAskProtocol | kAskCertificate;
   const bool decides = options.names != nullptr || options.psks != nullptr || !options.alpn.empty();
   if (!server_ || (!decides && (options.asks & kAtHello) == 0)) return;
+  alpn_ = options.alpn;
   hello_ = std::make_unique<HelloState>();
   hello_->own.verify_depth = options.verify_depth >= 0;
   hello_->own.ticket_count = options.ticket_count.has_value();

@@ -64,6 +64,9 @@ inline constexpr int kStageWaits = -1;
 
 // In that callback. Empty: there is no such extension.
 openssl::ByteView hello_extension(SSL* ssl, unsigned type);
+// A server whose certificate may depend on the name resumes no session of another one (RFC 6066 section 3): OpenSSL
+// compares no names.
+bool keep_sessions_to_name(Connection& connection);
 
 // As SSL_CTX_set_client_hello_cb(3) wants it.
 int answer_hello(Connection& connection, int* alert);

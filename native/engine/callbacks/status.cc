@@ -11,13 +11,13 @@ namespace {
 
 constexpr int kFailed = -1;  // internal_error
 
+}  // namespace
+
 openssl::Bytes stapled_response(SSL* ssl) {
   const unsigned char* response = nullptr;
   const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &response);
   return size <= 0 ? openssl::Bytes() : openssl::Bytes(response, response + size);
 }
-
-}  // namespace
 
 // Of a resumed session nothing is stapled, and nothing was verified anew.
 int check_status(Connection& connection) {

@@ -22,6 +22,9 @@ class StatusSubject : public Subject {
   const openssl::Bytes response;
 };
 
+// What a client's server has stapled, in DER; empty: nothing.
+openssl::Bytes stapled_response(SSL* ssl);
+
 // As SSL_CTX_set_tlsext_status_cb(3) wants it of a client.
 int check_status(Connection& connection);
 

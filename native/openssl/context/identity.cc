@@ -296,8 +296,8 @@ IdentityResult read_identity(const Credentials& credentials) {
   ReadCredentials read;
   auto identity = std::make_shared<Identity>();
   if (FailurePtr failure = read_all(read, credentials)) return {nullptr, std::move(failure)};
+  if (read.chains.empty()) return {nullptr, named_failure("ERR_TLS_INVALID_INPUT", "there is no certificate")};
   if (FailurePtr failure = pair_up(std::move(read), *identity)) return {nullptr, std::move(failure)};
-  if (identity->entries.empty()) return {nullptr, named_failure("ERR_TLS_INVALID_INPUT", "there is no certificate")};
   return {std::move(identity), nullptr};
 }
 
