@@ -8,6 +8,7 @@ import { needsProgram } from '../../support/capabilities.ts';
 import { certificates, type Identity, openssl } from '../../support/certificates.ts';
 import { Child } from '../../support/child.ts';
 import { compileExamples, example, succeeds } from '../../support/examples.ts';
+import { ocspResponse } from '../../support/ocsp.ts';
 import { opensslServer } from '../../support/peers.ts';
 
 describe('examples', () => {
@@ -48,6 +49,51 @@ describe('examples', () => {
       'client: got "public for anybody"',
       'server: full renegotiation by me',
       'client: got "secret for CN=Ada"',
+    ]);
+  });
+
+  it('client-hello: by the name, and by the fingerprint', async () => {
+    const output = await succeeds(example('client-hello'));
+    const clients = output.split('\n').filter(line => line.startsWith('client: '));
+    assert.deepEqual(clients, [
+      'client: hello over TLSv1.3',
+      'client: refused by protocol_version',
+      'client: hello over TLSv1.2',
+      'client: refused by access_denied',
+    ]);
+    assert.equal(output.match(/^server: \S+ has JA3 [\da-f]{32} and JA4 t1[23]d\w+_\w{12}_\w{12}$/gm)?.length, 4);
+  });
+
+  it('alpn: a protocol for each client', async () => {
+    const output = await succeeds(example('alpn'));
+    assert.deepEqual(output.trim().split('\n'), [
+      'server: localhost offers queue/1, queue/2',
+      'client: this is queue/2',
+      'server: localhost offers queue/1',
+      'client: this is queue/1',
+      'server: localhost offers http/1.1',
+      'client: refused by no_application_protocol',
+    ]);
+  });
+
+  it('choose-certificate: by name on the server, by authority on the client', async () => {
+    const output = await succeeds(example('choose-certificate'));
+    for (const name of ['a.example', 'b.example']) {
+      assert.match(output, new RegExp(`^server: ${name} for a client that verifies \\w+$`, 'm'));
+      assert.match(output, new RegExp(`^client: the server is CN=${name}$`, 'm'));
+    }
+    assert.equal(output.match(/^client: hello CN=Ada$/gm)?.length, 2);
+  });
+
+  it('ocsp: stapled, and fetched once', async () => {
+    const { server, ca } = certificates();
+    const { der, file } = ocspResponse(server);
+    const output = await succeeds(example('ocsp', [server.certFile, server.keyFile, ca.certFile, file]));
+    const client = [`client: ${der.length} bytes are stapled to CN=localhost`, 'client: hello'];
+    assert.deepEqual(output.trim().split('\n'), [
+      'server: fetches the response for CN=localhost',
+      ...client,
+      ...client,
     ]);
   });
 
