@@ -23,6 +23,7 @@ const headers = { stream: 4, datagram: 12 } as const;
 /** What stands for the connection behind the answer. */
 export interface AppliedHello {
   readonly choice: Choice | undefined;
+  /** Of the answer itself, and not of its context. */
   readonly verify: VerifyPolicy | undefined;
   readonly native: NativeHelloSettings | number;
 }
@@ -92,7 +93,7 @@ function settingsOf(answer: ClientHelloSettings, { internals, choices, dtls }: B
     alpn: alpnWire(answer.ALPNProtocols),
     identity: identityOf(answer as GivenIdentity),
   }) as NativeHelloSettings;
-  return { choice, verify: verification?.verify ?? choice?.verify, native };
+  return { choice, verify: verification?.verify, native };
 }
 
 /**

@@ -23,7 +23,7 @@ import { type SslSession, sessionArgument } from '../session/session.ts';
 import type { Connection } from '../transport/native-connection.ts';
 import { type AppliedHello, answerHello } from './hello-settings.ts';
 import { chooseCertificate } from './identity.ts';
-import { type Choice, choicesOf, type ServerNames } from './server-names.ts';
+import type { Choice, Choices, ServerNames } from './server-names.ts';
 
 /** Whose questions they are. */
 export interface Asker {
@@ -32,6 +32,10 @@ export interface Asker {
   readonly internals: ContextInternals;
   readonly callbacks: HandshakeCallbacks;
   readonly names: ServerNames | undefined;
+  /** What a context that onClientHello gives is taken for. */
+  choices(): Choices;
+  /** It has said who is verified, which holds from now on. */
+  verifyAsHelloSays(): void;
   /** Who decides about the peer's certificate, but for what answers have changed. */
   verifier(): Verifier | null;
 }
@@ -106,17 +110,20 @@ export class Questions {
   }
 
   #hello(hello: NativeClientHello): NativeAnswer | PromiseLike<NativeAnswer> {
-    const { connection, request, internals, names, callbacks } = this.#asker;
+    const { connection, request, internals, callbacks } = this.#asker;
     if (!callbacks.onClientHello) return internalError;
     const base = {
       internals,
-      choices: () => names?.choices ?? choicesOf(internals),
+      choices: () => this.#asker.choices(),
       dtls: internals.policy.method.dtls,
     };
     const answer = answerHello(callbacks.onClientHello, hello, base, request, connection.description);
     return then(answer, ({ choice, verify, native }: AppliedHello): NativeAnswer => {
       if (choice !== undefined) this.given = choice;
-      if (verify !== undefined) this.helloVerify = verify;
+      if (verify !== undefined) {
+        this.helloVerify = verify;
+        this.#asker.verifyAsHelloSays();
+      }
       return native;
     });
   }

@@ -71,7 +71,7 @@ import type {
 } from './options.ts';
 import { Questions } from './questions.ts';
 import { checkFilePart, openFile, sendFilePart } from './send-file.ts';
-import { type Choice, namesOfContext, type ServerNames } from './server-names.ts';
+import { type Choice, Choices, choicesOf, namesOfContext, type ServerNames } from './server-names.ts';
 import { ConnectionSettings, sessionPolicy } from './settings.ts';
 import { connectionOf, SslState, shutdownFlags } from './state.ts';
 
@@ -118,6 +118,8 @@ export class Ssl extends SslState implements Sink {
   /** setVerify() was called: a change of contexts brings no other verification. */
   #verifiesItself = false;
   readonly #verify: VerifyPolicy;
+  /** Its own options speak of verification, and onClientHello may change contexts: which brings no other then. */
+  readonly #saysVerification: boolean;
   /** Of sessions that are made here. */
   readonly #origins: SessionOrigins;
   /** Of the session that is to be resumed. */
@@ -146,6 +148,8 @@ export class Ssl extends SslState implements Sink {
     this.#context = context;
     this.#names = known;
     this.#verify = settings.verify;
+    const asksHello = settings.callbacks.onClientHello;
+    this.#saysVerification = shared === undefined && Boolean(asksHello) && Object.keys(givenPolicy(options)).length > 0;
     this.#callbacks = settings.callbacks;
     this.#origins = new SessionOrigins(settings.origin);
     addListeners(this, settings.on);
@@ -697,12 +701,18 @@ export class Ssl extends SslState implements Sink {
   }
 
   get #asking(): Questions {
+    const internals = contextArgument(this.#context, 'context');
     this.#questions ??= new Questions({
       connection: connectionOf(this),
       request: { ssl: this },
-      internals: contextArgument(this.#context, 'context'),
+      internals,
       callbacks: this.#callbacks,
       names: this.#names,
+      choices: () =>
+        this.#names?.choices ?? (this.#saysVerification ? new Choices(internals, false) : choicesOf(internals)),
+      verifyAsHelloSays: () => {
+        this.#verifiesItself = false;
+      },
       verifier: () => (this.#broughtVerify ?? this.#origins.current).verifier,
     });
     return this.#questions;

@@ -19,7 +19,7 @@ import { certificates, type Identity } from '../../support/certificates.ts';
 import { Child } from '../../support/child.ts';
 import { answerTo, clientHello, helloExtension, serverNameList } from '../../support/client-hello.ts';
 import { causeCode, rejected } from '../../support/errors.ts';
-import { tls12, tls13, versions } from '../../support/memory-pair.ts';
+import { makePair, tls12, tls13, versions } from '../../support/memory-pair.ts';
 import { resumesNoOtherName } from '../../support/name-sessions.ts';
 import { opensslClient } from '../../support/peers.ts';
 import { connectTo, type Running, startServer } from '../../support/sockets.ts';
@@ -359,6 +359,50 @@ describe('onClientHello', () => {
       await Promise.all(Array.from({ length: 40 }, (_, number) => one(number)));
     });
   }
+
+  it('goes before setVerify() with a function of its own, a context in its answer does not', async () => {
+    const { stranger } = certificates();
+    for (const [what, expected] of [
+      ['settings', 'answer'],
+      ['context', 'setVerify'],
+    ] as const) {
+      const asked: string[] = [];
+      const verifies = (name: string) => () => asked.push(name) > 0;
+      const pair = makePair({
+        client: identity(stranger),
+        server: {
+          onClientHello: () => {
+            const verification = { requestCert: true, verify: verifies('answer') };
+            return what === 'settings'
+              ? verification
+              : { context: new SslContext({ ...identity(certificates().server), ...verification }) };
+          },
+        },
+      });
+      pair.server.setVerify({ verifyMode: 'PEER', verify: verifies('setVerify') });
+      await pair.handshake();
+      assert.deepEqual(asked, [expected]);
+    }
+  });
+
+  it('an Ssl that speaks of verification keeps its own, whatever the context in the answer says', async () => {
+    const asked: string[] = [];
+    const verifies = (name: string) => () => asked.push(name) > 0;
+    const context = new SslContext({
+      ...identity(certificates().server),
+      ...{ requestCert: true, verify: verifies('context') },
+    });
+    const own = { requestCert: true, verify: verifies('own') };
+    for (const serverSsl of [own, {}]) {
+      const pair = makePair({
+        client: identity(certificates().stranger),
+        server: { onClientHello: () => ({ context }) },
+        serverSsl,
+      });
+      await pair.handshake();
+    }
+    assert.deepEqual(asked, ['own', 'context']);
+  });
 
   it('is asked once where a HelloRetryRequest brings a second hello', async () => {
     for (const [, by] of ways) {
