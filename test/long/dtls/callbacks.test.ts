@@ -131,6 +131,21 @@ describe('functions that a handshake of DTLS asks', () => {
     }
   });
 
+  it('onStatus refuses a response, and a server that has none', async () => {
+    for (const found of [Buffer.from('a response'), null]) {
+      const running = await startDtls({ onStatusRequest: () => found });
+      const failed = once(running.server, 'tlsClientError') as Promise<[OpenSslError]>;
+      const error = await rejected(
+        connectDtlsTo(running.port, { onStatus: response => response === undefined }),
+        'ERR_SSL_INVALID_STATUS_RESPONSE',
+      );
+      assert.equal((error as unknown as OpenSslError).alert?.name, 'bad_certificate_status_response');
+      assert.match((await within(failed, 'the server to hear of it'))[0].code, /BAD_CERTIFICATE_STATUS_RESPONSE/);
+      const good = await connectDtlsTo(running.port, { requestOCSP: true });
+      assert.deepEqual(good.ocspResponse, found);
+    }
+  });
+
   it('names are refused by name', async () => {
     const own = identity(certificates().server);
     thrown(() => new SslContext({ method: 'DTLS_server', ...own, onServerName: () => null }), 'ERR_TLS_DTLS');

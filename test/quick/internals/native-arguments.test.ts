@@ -38,7 +38,7 @@ const anything = `
     'renegotiationWindow', 'address', 'port', 'path', 'backlog', 'localAddress', 'localPort', 'cert', 'key', 'pfx',
     'certUri', 'keyUri', 'base', 'removed', 'names', 'rejects', 'serverNames', 'secret', 'period', 'overlap', 'alpn',
     'requestStatus', 'externalSessions', 'psks', 'pskHint', 'pskRequired', 'identity', 'sha384', 'context', 'verification',
-    'cipherList', 'ciphersuites', 'groups', 'handshake', 'maxSendFragment', 'partialChain', 'clientSigalgs', 'authorities',
+    'cipherList', 'ciphersuites', 'groups', 'handshake', 'maxSendFragment', 'partialChain', 'clientSigalgs', 'authorities', 'tag',
   ];
   const plain = { minVersion: 0, maxVersion: 0, systemCa: false, verifyMode: 0, verifyContinue: false, secureOptions: 0 };
   const made = [new binding.NativeContext(plain), new binding.NativeContext({ ...plain, dtls: true })];

@@ -1,6 +1,7 @@
 // What holds for every function that a handshake asks: whatever it does, and whatever ends meanwhile, each side hears of it once,
 // and nothing is left.
 import assert from 'node:assert/strict';
+import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { duplexPair } from 'node:stream';
@@ -18,7 +19,7 @@ import { type AnyFunction, type CallbackKind, callbackKinds } from '../../suppor
 import { certificates, type Identity } from '../../support/certificates.ts';
 import { codes } from '../../support/codes.ts';
 import { causeCode, rejected } from '../../support/errors.ts';
-import { connectedPair, makePair, stillCarries, tls13, versions } from '../../support/memory-pair.ts';
+import { connectedPair, makePair, stillCarries, tls12, tls13, versions } from '../../support/memory-pair.ts';
 import { connectTo, pool, type Running, startServer } from '../../support/sockets.ts';
 import { sleep, turns, until, within } from '../../support/wait.ts';
 
@@ -428,6 +429,58 @@ describe('a handshake that asks everything', () => {
       assert.match(client.ssl.group ?? '', /384|256/);
     });
   }
+
+  it('asks it all again in a renegotiation, by either side', async () => {
+    const order: string[] = [];
+    const asked = <Answer>(what: string, answer: Answer) => {
+      order.push(what);
+      return sleep(1, answer);
+    };
+    const secureOptions = constants.SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION;
+    const running = await startServer({
+      ...{ ...tls12, clientRenegotiation: { limit: 10, window: 1000 }, secureOptions, requestCert: true },
+      onClientHello: () => asked('hello', null),
+      onALPN: () => asked('protocol', 'a'),
+      onCertificate: () => asked('certificate', identity(certificates().serverRsa)),
+      onStatusRequest: () => asked('status request', Buffer.from('a response')),
+      verify: () => asked('verify client', true),
+    });
+    const client = await connectTo(running.port, {
+      ...{ ...tls12, ALPNProtocols: ['a'] },
+      verify: () => asked('verify server', true),
+      onStatus: () => asked('status', true),
+      onCertificate: () => asked('certificate of client', identity(certificates().stranger)),
+    });
+    const server = await running.next();
+    const first = order.splice(0).filter(what => what !== 'protocol');
+    assert.equal(first.length, 7);
+    for (const side of [client, server, client]) {
+      client.write('from the client');
+      server.write('from the server');
+      await within(Promise.all([once(client, 'data'), once(server, 'data'), side.renegotiate()]), 'the renegotiation');
+      assert.deepEqual(order.splice(0).sort(), [...first].sort());
+    }
+  });
+
+  it('asks both sides in post-handshake authentication', async () => {
+    const running = await startServer({
+      ...{ ...tls13, ca: certificates().ca.cert },
+      verify: ({ chain }) => sleep(2, chain[0]?.subject === 'CN=stranger'),
+    });
+    const client = await connectTo(running.port, {
+      ...tls13,
+      onCertificate: () => sleep(2, identity(certificates().stranger)),
+      onStatus: () => sleep(2, true),
+    });
+    const server = await running.next();
+    for (let round = 0; round < 3; round++) {
+      client.write('from the client');
+      server.write('from the server');
+      const data = [once(client, 'data'), once(server, 'data')];
+      await within(Promise.all([...data, server.requestClientCertificate()]), 'the certificate');
+      assert.equal(server.ssl.peerCertificate?.subject, 'CN=stranger');
+    }
+  });
 
   it('moves to the loop behind the handshake', async () => {
     const own = new IoPool({ threads: 1 });

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import net from 'node:net';
 import { connect, createServer, IoPool, openssl, Ssl, SslContext, type SslSession } from 'system-tls';
 import { pattern, readToEnd } from '../../support/bytes.ts';
+import { callbackKinds } from '../../support/callback-kinds.ts';
 import { needs } from '../../support/capabilities.ts';
 import { certificates } from '../../support/certificates.ts';
 import { codes } from '../../support/codes.ts';
@@ -35,6 +36,16 @@ for (const both of [tls12, tls13]) {
         assert.equal(ssl.ktls.receive, receives);
         assert.equal(ssl.ktls.reason === undefined, inKernel && receives);
         if (!inKernel) assert.match(String(ssl.ktls.reason), /kernel/);
+      }
+    });
+
+    it('begins behind a handshake that asks functions', async () => {
+      for (const kind of callbackKinds) {
+        const { server: forServer, client: forClient } = kind.options(() => sleep(2).then(kind.right));
+        const { client, server } = await pair(forServer, forClient);
+        for (const { ssl } of [client, server]) assert.equal(ssl.ktls.send, inKernel, kind.name);
+        client.end('hello');
+        assert.equal(String(await within(collect(server), 'the data')), 'hello');
       }
     });
 
