@@ -7,6 +7,7 @@ import { QuestionKind } from '../native/constants.ts';
 const refusable: ReadonlyMap<number, readonly [code: string, name: string]> = new Map([
   [QuestionKind.ClientHello, ['ERR_TLS_CLIENT_HELLO_CALLBACK', 'onClientHello']],
   [QuestionKind.Certificate, ['ERR_TLS_CERTIFICATE_CALLBACK', 'onCertificate']],
+  [QuestionKind.StatusRequest, ['ERR_TLS_STATUS_REQUEST_CALLBACK', 'onStatusRequest']],
 ]);
 
 /**

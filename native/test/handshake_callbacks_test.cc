@@ -31,6 +31,8 @@ using engine::Operation;
 constexpr std::uint32_t kNothing = 0;
 constexpr std::uint32_t kCertificate = engine::kAskCertificate;
 constexpr std::uint32_t kStatusRequest = engine::kAskStatusRequest;
+// RFC 6960 section 4.2.1, of nothing but its status.
+const openssl::Bytes kResponse{0x30, 3, 0x0a, 1, 1};
 constexpr std::uint8_t kOffer[] = {1, 'a', 1, 'b'};
 
 // As contexts of ours have it.
@@ -120,7 +122,7 @@ const Register kOnce("handshake callbacks: a second ClientHello asks nothing ane
   CHECK(answer(pair.server, Answer::of(1)));
   pair.pump();
   CHECK(asked(pair.server) == 4 && kind_of(pair.server) == engine::StatusRequestSubject::kKind);
-  const openssl::Bytes response{1, 2, 3};
+  const openssl::Bytes response = kResponse;
   CHECK(answer(pair.server, {[response](SSL* ssl) { return engine::keep_response(ssl, response); }}));
   pair.pump();
   CHECK(asked(pair.server) == 4 && pair.server.connection->established() && pair.client.connection->established());
@@ -217,7 +219,7 @@ const Register kStatus("handshake callbacks: a response is judged, and without o
       for (const bool staples : {true, false}) {
         AskingPair pair(version, staples ? kStatusRequest : kNothing, engine::kAskStatus, true);
         pair.handshake();
-        const openssl::Bytes response{4, 5, 6};
+        const openssl::Bytes response = kResponse;
         if (staples)
           CHECK(answer(pair.server, {[response](SSL* ssl) { return engine::keep_response(ssl, response); }}));
         pair.pump();

@@ -1,6 +1,7 @@
 // All functions of the application's that a handshake asks, for tests of what holds for each of them.
 import type { ConnectOptions, ServerOptions } from 'system-tls';
 import { certificates, type Identity } from './certificates.ts';
+import { formOfResponse } from './ocsp.ts';
 
 /** As each of them is called: with its request last. */
 export type AnyFunction = (...given: never[]) => unknown;
@@ -46,7 +47,7 @@ export const callbackKinds: readonly CallbackKind[] = [
   },
   {
     ...{ name: 'onStatusRequest', side: 'server', code: 'ERR_TLS_STATUS_REQUEST_CALLBACK', wrong: 7 },
-    right: () => Buffer.from('a response'),
+    right: () => formOfResponse(),
     options: call => ({ server: { onStatusRequest: call as never }, client: { requestOCSP: true } }),
   },
   {

@@ -1,5 +1,6 @@
 #include "engine/callbacks/certificate.h"
 
+#include <openssl/ocsp.h>
 #include <openssl/tls1.h>
 #include <openssl/x509v3.h>
 
@@ -8,6 +9,7 @@
 
 #include "engine/connection.h"
 #include "openssl/library/encoding.h"
+#include "openssl/library/failure.h"
 
 namespace system_tls::engine {
 
@@ -66,6 +68,14 @@ openssl::Bytes issuer_of(SSL* ssl, X509* certificate) {
     if (X509_check_issued(candidate, certificate) == X509_V_OK) return openssl::to_der_bytes(candidate);
   }
   return {};
+}
+
+bool is_ocsp_response(openssl::ByteView bytes) {
+  const openssl::ErrorScope scope;
+  const unsigned char* at = bytes.data();
+  const openssl::Owned<OCSP_RESPONSE, OCSP_RESPONSE_free> parsed(
+      d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(bytes.size())));
+  return parsed != nullptr && at == bytes.data() + bytes.size();
 }
 
 bool staples(const Connection& connection) {
@@ -131,7 +141,13 @@ int use_answer(SSL* ssl, const openssl::Identity& identity) {
   return 0;
 }
 
+// OpenSSL sends any bytes up to 3.5, and from 3.6 on none that it cannot parse: in TLS 1.2 it fails without an alert.
 int keep_response(SSL* ssl, openssl::ByteView response) {
+  if (!is_ocsp_response(response)) {
+    Connection::from(ssl)->refuse_answer(openssl::named_failure(
+        "ERR_TLS_INVALID_INPUT", "these " + std::to_string(response.size()) + " bytes are no OCSP response in DER"));
+    return 0;
+  }
   CertificateState& state = *Connection::from(ssl)->certificate_state();
   const auto asked = std::find_if(state.statuses.rbegin(), state.statuses.rend(),
                                   [](const CertificateState::Status& each) { return each.asked; });

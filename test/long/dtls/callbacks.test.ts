@@ -16,6 +16,7 @@ import { certificates, type Identity } from '../../support/certificates.ts';
 import { connectDtlsTo, echo, Relay, startDtls, udp } from '../../support/dtls.ts';
 import { causeCode, rejected, thrown } from '../../support/errors.ts';
 import { connectedPair, makePair } from '../../support/memory-pair.ts';
+import { formOfResponse } from '../../support/ocsp.ts';
 import { sleep, until, within } from '../../support/wait.ts';
 
 const identity = ({ cert, key }: Identity) => ({ cert, key });
@@ -132,7 +133,7 @@ describe('functions that a handshake of DTLS asks', () => {
   });
 
   it('onStatus refuses a response, and a server that has none', async () => {
-    for (const found of [Buffer.from('a response'), null]) {
+    for (const found of [formOfResponse(), null]) {
       const running = await startDtls({ onStatusRequest: () => found });
       const failed = once(running.server, 'tlsClientError') as Promise<[OpenSslError]>;
       const error = await rejected(
