@@ -8,8 +8,11 @@ import { descriptors, lifeOf } from '../../support/lives.ts';
 import { connectTo, type Running, startServer } from '../../support/sockets.ts';
 import { settled, until, watch, within } from '../../support/wait.ts';
 
-/** More than the buffers between two peers hold. */
-const large = 40_000_000;
+/**
+ * More than the buffers between two peers hold: twice what a receiving and a sending socket may have together, since the wire has
+ * one of each, too (tcp_rmem and tcp_wmem of Linux: up to 32 and 4 MiB).
+ */
+const large = 100_000_000;
 const some = 1 << 20;
 
 /** A server and a client that is alive, and no longer reads when it has had some. */
