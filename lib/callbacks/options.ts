@@ -67,7 +67,7 @@ export type OnRemoveSession = (id: Buffer, request: CallbackRequest) => unknown;
 
 /**
  * Functions that a handshake asks; null: nobody, whatever the context says. Each may answer by a promise: the handshake
- * waits, within its timeout. What one throws ends its own handshake, with the alert internal_error and an error whose
+ * waits, within its timeout. What one throws ends its own handshake, with the alert internal_error (onPsk up to TLS 1.2: unknown_psk_identity, and on a client none) and an error whose
  * `cause` it is. Called once in a handshake, also if there is a HelloRetryRequest.
  */
 export interface CallbackOptions<Settings, Credentials> extends PskOptions {

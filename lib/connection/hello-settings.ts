@@ -113,7 +113,8 @@ export function answerHello(
     functionFailed('ERR_TLS_CLIENT_HELLO_CALLBACK', `${where}: the function onClientHello failed`, error);
   const applied = (answer: unknown): AppliedHello => {
     if (answer === undefined || answer === null) return { choice: undefined, verify: undefined, native: goOn };
-    if (typeof answer !== 'object') throw invalidReturnValue('onClientHello', 'settings, an alert, or nothing', answer);
+    if (typeof answer !== 'object' || Array.isArray(answer))
+      throw invalidReturnValue('onClientHello', 'settings, an alert, or nothing', answer);
     const alert = alertOf(answer);
     if (alert !== undefined) return { choice: undefined, verify: undefined, native: alert };
     if (!renegotiation) return settingsOf(answer, base);

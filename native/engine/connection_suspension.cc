@@ -104,9 +104,9 @@ Step Connection::step_suspended() {
 // the server will begin one.
 bool Connection::read_may_ask() const {
   if (!server_) return may_ask(kAskStatus) && !tls13();
-  if (!may_ask(kAskVerification)) return false;
-  if (tls13()) return demand_.request_out();
-  if ((SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) == 0) return false;
+  if (tls13()) return may_ask(kAskVerification) && demand_.request_out();
+  const bool verifies = may_ask(kAskVerification) && (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0;
+  if (!verifies && !(may_ask(kAskPsk) && jobs_available())) return false;
   return renegotiating() || renegotiation_.requested() ||
          (SSL_get_options(ssl_.get()) & SSL_OP_ALLOW_CLIENT_RENEGOTIATION) != 0;
 }

@@ -155,6 +155,8 @@ Negotiated negotiated_by(const Connection& connection) {
   result.verify_result = SSL_get_verify_result(ssl);
   result.renegotiations = connection.renegotiations();
   if (connection.psk() != nullptr) result.psk_identity = psk_identity(ssl);
+  // OpenSSL has a pre-shared key of TLS 1.3 for a session that is resumed.
+  if (!result.psk_identity.empty()) result.session_reused = false;
   result.quiet_shutdown = SSL_get_quiet_shutdown(ssl) != 0;
   result.context_tag = connection.context_tag();
   result.peer_certificate = reference(SSL_get0_peer_certificate(ssl));

@@ -135,6 +135,8 @@ unsigned give_key(const PresharedKey& key, unsigned char* out, unsigned most) {
 // SSL_set_psk_client_callback(3), up to TLS 1.2. With a hint the function is asked once more, where that can wait.
 unsigned client_key(SSL* ssl, const char* hint, char* identity, unsigned most_identity, unsigned char* out,
                     unsigned most) {
+  // OpenSSL asks for a key of TLS 1.3 here too, if use_session() has none: it would take any for one of SHA-256.
+  if (SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO) return 0;
   Connection& connection = *Connection::from(ssl);
   PskState& state = *connection.psk();
   Suspension* suspension = connection.suspension();
@@ -146,8 +148,8 @@ unsigned client_key(SSL* ssl, const char* hint, char* identity, unsigned most_id
     if (!suspension->answered()) return suspension->close_question(), 0;
     if (suspension->take(ssl) != 0) return 0;
   }
-  if (!state.chosen || state.chosen->identity.size() >= most_identity) return 0;
-  // A string there, which ends at its first zero byte.
+  if (!state.chosen || state.chosen->identity.size() > most_identity) return 0;
+  // A string there, with a byte more for its end.
   std::copy(state.chosen->identity.begin(), state.chosen->identity.end(), identity);
   identity[state.chosen->identity.size()] = '\0';
   return give_key(*state.chosen, out, most);
@@ -205,6 +207,8 @@ int decide_psk(Connection& connection) {
   if (state == nullptr || connection.hello()->again) return 0;
   SSL* ssl = connection.ssl();
   if (!connection.hello()->tls13) return prefer_psk(ssl), 0;
+  // With it, a server without a certificate prefers the suites of SHA-256, whatever the order (ssl3_choose_cipher()).
+  SSL_set_psk_server_callback(ssl, nullptr);
   Suspension* suspension = connection.suspension();
   if (suspension != nullptr && suspension->answered()) {
     const int result = suspension->take(ssl);

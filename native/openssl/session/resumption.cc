@@ -80,7 +80,8 @@ int on_new_session(SSL* ssl, SSL_SESSION* session) {
                         attachment->hooks.external_sessions(ssl);
   if (SSL_is_server(ssl) == 1 && belongs_in_cache(ssl)) {
     label(ssl, session);
-    if (!external) SSL_CTX_add_session(context, session);
+    // One of a pre-shared key would outlive the key.
+    if (!external && SSL_get_psk_identity(ssl) == nullptr) SSL_CTX_add_session(context, session);
   }
   // Of an anonymous peer nothing was verified.
   if (session_policy_of(session) == session_policy::kUnknown) mark_session_of(ssl, session);

@@ -35,6 +35,9 @@ Answer open(const SSL* ssl, const TicketKeys& keys, const unsigned char* name, c
 // the keys are those of that context too.
 int on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* vector, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
                   int encrypts) {
+  // A session of a pre-shared key would outlive the key: an empty ticket (RFC 5077 section 3.3).
+  constexpr int kNoTicket = 0;
+  if (encrypts == 1 && SSL_get_psk_identity(ssl) != nullptr) return kNoTicket;
   const Attachment* attachment = attachment_of(initial_context(ssl));
   if (attachment == nullptr || attachment->ticket_keys == nullptr) return kFailed;
   const std::shared_ptr<const TicketKeys> keys = attachment->ticket_keys->keys();

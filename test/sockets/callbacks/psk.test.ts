@@ -1,6 +1,8 @@
 // Pre-shared keys on both sides, known and by function, with certificates beside them and without.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type ConnectOptions,
   createServer,
@@ -15,7 +17,7 @@ import { needsProgram } from '../../support/capabilities.ts';
 import { certificates } from '../../support/certificates.ts';
 import { Child } from '../../support/child.ts';
 import { rejected, thrown } from '../../support/errors.ts';
-import { makePair, stillCarries, versions } from '../../support/memory-pair.ts';
+import { makePair, noTicket, stillCarries, versions } from '../../support/memory-pair.ts';
 import { connectTo, type Running, startServer } from '../../support/sockets.ts';
 import { sleep, until, within } from '../../support/wait.ts';
 
@@ -205,6 +207,45 @@ describe('pre-shared keys', () => {
       assert.equal((await met(running, { secureContext, psk: null })).psk, false);
     });
 
+    it(`${version}: the longest identity and key, and none of it is a session that is reused`, async () => {
+      const psk: PresharedKey = { identity: 'x'.repeat(256), key: Buffer.alloc(version === 'TLSv1.3' ? 512 : 256, 1) };
+      const running = await startServer({ ...both, ...keysAlone, psk });
+      const arrival = running.next();
+      const client = await connectTo(running.port, { psk });
+      const server = await arrival;
+      assert.deepEqual([client.ssl.pskIdentity, server.ssl.pskIdentity], [psk.identity, psk.identity]);
+      assert.deepEqual([client.ssl.sessionReused, server.ssl.sessionReused], [false, false]);
+    });
+
+    for (const [kept, options] of [
+      ['by ticket', {}],
+      ['by id', noTicket],
+    ] as const) {
+      it(`${version}, ${kept}: a key that is withdrawn is not resumed`, async function () {
+        needsProgram(this, 'openssl');
+        const keys = new Map([['one', key]]);
+        const running = await startServer(
+          { ...both, ...options, onPsk: ({ identity }) => keys.get(identity ?? ''), pskRequired: true },
+          socket => socket.end(`${socket.ssl.pskIdentity} on ${socket.ssl.version}\n`),
+        );
+        const errors = heard(running);
+        const file = join(certificates().folder, `psk-${version}-${kept.replace(' ', '-')}`);
+        const visit = async (...more: string[]) => {
+          const client = new Child('openssl', [
+            ...['s_client', '-connect', `127.0.0.1:${running.port}`, '-ign_eof'],
+            ...['-psk_identity', 'one', '-psk', key.toString('hex'), ...more],
+          ]);
+          await client.exited;
+          return client.output;
+        };
+        assert.match(await visit('-sess_out', file), /one on TLSv1/);
+        keys.clear();
+        const output = await visit(...(existsSync(file) ? ['-sess_in', file] : []));
+        assert.doesNotMatch(output, /one on TLSv1/);
+        await until(() => errors.length > 0, 'the refusal');
+      });
+    }
+
     for (const transport of ['queues', 'pair'] as const) {
       it(`${version}: over BIOs (${transport}), by the options of one Ssl`, async () => {
         const pair = makePair({
@@ -278,6 +319,43 @@ describe('pre-shared keys', () => {
     const running = await startServer({ maxVersion: 'TLSv1.3', minVersion: 'TLSv1.3', psk });
     assert.match((await met(running, { psk: psk[0] })).cipher ?? '', /SHA256$/);
     assert.match((await met(running, { psk: psk[1] })).cipher ?? '', /SHA384$/);
+  });
+
+  it('TLS 1.3: the same without a certificate, and behind a HelloRetryRequest', async () => {
+    const psk: PresharedKey = { identity: 'long', key: longer, hash: 'sha384' };
+    for (const options of [{ psk }, { onPsk: () => ({ key: longer, hash: 'sha384' as const }) }]) {
+      const running = await startServer({ ...keysAlone, minVersion: 'TLSv1.3', ecdhCurve: 'P-384', ...options });
+      for (const ecdhCurve of ['P-384', 'X25519:P-384']) {
+        const { cipher, identity } = await met(running, { psk, ecdhCurve });
+        assert.match(cipher ?? '', /SHA384$/);
+        assert.equal(identity, 'long');
+      }
+    }
+  });
+
+  it('TLS 1.2: a server with a function renegotiates, with a key and with certificates', async () => {
+    const { ca, client: own } = certificates();
+    const running = await startServer({
+      maxVersion: 'TLSv1.2',
+      clientRenegotiation: true,
+      ca: ca.cert,
+      onPsk: ({ identity }) => sleep(1).then(() => (identity === 'one' ? key : null)),
+    });
+    for (const options of [{}, { psk: { identity: 'one', key } }]) {
+      const arrival = running.next();
+      const client = await connectTo(running.port, { maxVersion: 'TLSv1.2', cert: own.cert, key: own.key, ...options });
+      const server = await arrival;
+      client.resume();
+      server.resume();
+      await within(client.renegotiate(), 'a renegotiation by the client');
+      await within(server.renegotiate(), 'one by the server');
+      assert.equal(server.ssl.psk, 'psk' in options);
+      if (!('psk' in options)) {
+        await within(server.requestClientCertificate(), 'the certificate');
+        assert.equal(server.ssl.peerCertificate?.subject, 'CN=client');
+      }
+      client.destroy();
+    }
   });
 
   it('TLS 1.3: of several identities the first that has a key counts, and tickets of our own are none', async () => {
