@@ -20,6 +20,7 @@ export interface CallbackKind {
   options(call: AnyFunction): { readonly server: ServerOptions; readonly client: Partial<ConnectOptions> };
 }
 
+const psk = { identity: 'one', key: Buffer.alloc(32, 1) };
 const identity = ({ cert, key }: Identity) => ({ cert, key });
 const verifiesClients = (): ServerOptions => ({ requestCert: true, ca: certificates().ca.cert });
 const showsCertificate = (): Partial<ConnectOptions> => identity(certificates().client);
@@ -69,5 +70,15 @@ export const callbackKinds: readonly CallbackKind[] = [
     ...{ name: 'verify (client)', side: 'client', code: 'ERR_TLS_VERIFY_CALLBACK', wrong: 7 },
     right: () => true,
     options: call => ({ server: {}, client: { verify: call as never } }),
+  },
+  {
+    ...{ name: 'onPsk (server)', side: 'server', code: 'ERR_TLS_PSK_CALLBACK', wrong: 7 },
+    right: () => psk.key,
+    options: call => ({ server: { onPsk: call as never }, client: { psk } }),
+  },
+  {
+    ...{ name: 'onPsk (client)', side: 'client', code: 'ERR_TLS_PSK_CALLBACK', wrong: 7 },
+    right: () => psk,
+    options: call => ({ server: { psk }, client: { onPsk: call as never } }),
   },
 ];

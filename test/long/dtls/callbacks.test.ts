@@ -71,7 +71,9 @@ describe('functions that a handshake of DTLS asks', () => {
         await ssl.read();
       });
       const onClient = await rejected(connecting, /^E/);
-      const [onServer] = await within(failed, 'the server to hear of it');
+      // Asked before it has said anything: there is nobody to tell.
+      const silent = kind.name === 'onPsk (client)';
+      const [onServer] = silent ? [onClient] : await within(failed, 'the server to hear of it');
       const error = kind.side === 'server' ? onServer : onClient;
       assert.equal(error.code, kind.code, error.stack);
     });

@@ -16,6 +16,8 @@ const waiting = `${asking}
     ['onCertificate of a client', { requestCert: true, ca }, { onCertificate: verify }],
     ['onStatus', {}, { onStatus: verify }],
     ['verify of a client', {}, { verify }],
+    ['onPsk', { onPsk: verify }, { psk: { identity: 'one', key: Buffer.alloc(32) } }],
+    ['onPsk of a client', {}, { onPsk: verify }],
   ];
   const contexts = {};
   function begin([name, forServer, forClient], version) {
