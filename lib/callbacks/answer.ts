@@ -21,10 +21,12 @@ export function answerRefused(kind: number, where: string, error: Error): Error 
   return functionFailed(code, `${where}: what the function ${name} gave is refused`, error);
 }
 
+/** Of anything that can be thrown. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** @param what - the function, and that it failed, for the message */
 export function functionFailed(code: string, what: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message : String(error);
-  return tlsError(code, `${what}: ${reason}`, { cause: error });
+  return tlsError(code, `${what}: ${reasonOf(error)}`, { cause: error });
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { NativeSession } from '../../types/binding.d.ts';
 import { isThenable } from '../base/thenable.ts';
 import { binding } from '../native/load-binding.ts';
+import { reasonOf } from './answer.ts';
 import type { OnResumeSession } from './options.ts';
 import type { CallbackRequest } from './request.ts';
 
@@ -20,8 +21,6 @@ function warn(call: object, name: string, what: string): void {
     code: 'SYSTEM_TLS_SESSION_STORE',
   });
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function sessionFrom(call: OnResumeSession, id: Buffer, answer: unknown): NativeSession | number {
   if (answer === undefined || answer === null) return none;

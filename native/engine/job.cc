@@ -21,9 +21,11 @@ bool jobs_available() { return ASYNC_is_capable() == 1; }
 
 bool in_job() { return ASYNC_get_current_job() != nullptr; }
 
-void wait_in_job(const Suspension& suspension) {
+bool answered_in_job(Suspension& suspension) {
   while (suspension.waits() && in_job() && ASYNC_pause_job() == 1) {
   }
+  if (!suspension.answered()) suspension.close_question();
+  return suspension.answered();
 }
 
 JobMode::JobMode(SSL* ssl, bool on) : ssl_(ssl), on_(on) {

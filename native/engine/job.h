@@ -16,9 +16,9 @@ bool in_job();
 
 class Suspension;
 
-// In a callback of OpenSSL's: until the question is answered or abandoned. Without a job there is no waiting, and what
-// is not answered then is to be refused.
-void wait_in_job(const Suspension& suspension);
+// In a callback of OpenSSL's: until the question is answered. False: it was abandoned, or there is no job to wait in;
+// it is closed then, and whoever asked has to refuse.
+bool answered_in_job(Suspension& suspension);
 
 // For one call that can reach a callback that waits. It is not left on, since it costs half of the speed on data.
 class JobMode {

@@ -37,7 +37,7 @@ bool offers_tls13(SSL* ssl) {
   if (most != 0 && most < TLS1_3_VERSION) return false;
   const openssl::ByteView versions = hello_extension(ssl, TLSEXT_TYPE_supported_versions);
   for (std::size_t at = 1; at + 1 < versions.size(); at += 2) {
-    if ((versions[at] << 8 | versions[at + 1]) == TLS1_3_VERSION) return true;
+    if (openssl::two_bytes(versions.subspan(at)) == TLS1_3_VERSION) return true;
   }
   return false;
 }
@@ -50,9 +50,9 @@ int run_stages(Connection& connection, HelloState& hello) {
     const int result = kStages[static_cast<std::size_t>(hello.stage)](connection);
     if (result == kStageWaits) return result;
     hello.stage = result == 0 ? static_cast<Stage>(static_cast<int>(hello.stage) + 1) : Stage::decided;
-    // The stages before may have changed what the server can do.
-    hello.tls13 = offers_tls13(connection.ssl());
     if (result != 0) return result;
+    // Behind the stages that may change what the server can do.
+    if (hello.stage == Stage::psk) hello.tls13 = offers_tls13(connection.ssl());
   }
   hello.message.clear();
   const bool by_name = connection.may_ask(kAskCertificate) && !hello.again;

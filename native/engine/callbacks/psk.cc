@@ -24,8 +24,6 @@ constexpr std::string_view kMark = "system-tls psk:";
 constexpr unsigned char kAes128Sha256[] = {0x13, 0x01};
 constexpr unsigned char kAes256Sha384[] = {0x13, 0x02};
 
-std::size_t two_bytes(openssl::ByteView bytes) { return std::size_t{bytes[0]} << 8 | bytes[1]; }
-
 bool same(openssl::ByteView left, openssl::ByteView right) {
   return std::equal(left.begin(), left.end(), right.begin(), right.end());
 }
@@ -144,9 +142,7 @@ unsigned client_key(SSL* ssl, const char* hint, char* identity, unsigned most_id
     auto subject = std::make_shared<PskSubject>();
     subject->hint = hint;
     connection.ask(std::move(subject));
-    wait_in_job(*suspension);
-    if (!suspension->answered()) return suspension->close_question(), 0;
-    if (suspension->take(ssl) != 0) return 0;
+    if (!answered_in_job(*suspension) || suspension->take(ssl) != 0) return 0;
   }
   if (!state.chosen || state.chosen->identity.size() > most_identity) return 0;
   // A string there, with a byte more for its end.
@@ -169,9 +165,7 @@ unsigned server_key(SSL* ssl, const char* identity, unsigned char* out, unsigned
   auto subject = std::make_shared<PskSubject>();
   subject->identities.push_back(name);
   connection.ask(std::move(subject));
-  wait_in_job(*suspension);
-  if (!suspension->answered()) return suspension->close_question(), 0;
-  if (suspension->take(ssl) != 0) return 0;
+  if (!answered_in_job(*suspension) || suspension->take(ssl) != 0) return 0;
   return state.chosen && same(state.chosen->identity, name) ? give_key(*state.chosen, out, most) : 0;
 }
 
@@ -186,10 +180,10 @@ std::vector<openssl::Bytes> offered_identities(const Connection& connection) {
   const openssl::ByteView extension = hello_extension(ssl, TLSEXT_TYPE_psk);
   if (extension.size() < 2) return found;
   openssl::ByteView list = extension.subspan(2);
-  list = list.first(std::min(list.size(), two_bytes(extension)));
+  list = list.first(std::min(list.size(), openssl::two_bytes(extension)));
   constexpr std::size_t kMost = 16;
   while (list.size() > 6 && found.size() < kMost) {
-    const std::size_t size = two_bytes(list);
+    const std::size_t size = openssl::two_bytes(list);
     if (list.size() < size + 6) break;
     const openssl::ByteView identity = list.subspan(2, size);
     const bool own = openssl::is_own_ticket(ssl, identity) ||

@@ -46,15 +46,13 @@ std::string normalized(openssl::ByteView bytes) {
   return is_host_name(name) ? name : std::string();
 }
 
-std::size_t two_bytes(openssl::ByteView bytes) { return std::size_t{bytes[0]} << 8 | bytes[1]; }
-
 // RFC 6066 section 3: a list of one entry, whose type is 0.
 std::optional<openssl::ByteView> only_entry(openssl::ByteView list) {
   constexpr std::size_t kHeader = 5;
-  if (list.size() < kHeader || two_bytes(list) != list.size() - 2 || list[2] != TLSEXT_NAMETYPE_host_name) {
+  if (list.size() < kHeader || openssl::two_bytes(list) != list.size() - 2 || list[2] != TLSEXT_NAMETYPE_host_name) {
     return std::nullopt;
   }
-  if (two_bytes(list.subspan(3)) != list.size() - kHeader) return std::nullopt;
+  if (openssl::two_bytes(list.subspan(3)) != list.size() - kHeader) return std::nullopt;
   return list.subspan(kHeader);
 }
 

@@ -13,13 +13,11 @@ namespace system_tls::engine {
 
 namespace {
 
-std::size_t two_bytes(openssl::ByteView bytes) { return std::size_t{bytes[0]} << 8 | bytes[1]; }
-
 // RFC 8446 section 4.2.11: the first identity. That of a session which is kept elsewhere is its id.
 openssl::ByteView first_identity(SSL* ssl) {
   const openssl::ByteView offered = hello_extension(ssl, TLSEXT_TYPE_psk);
   if (offered.size() < 4) return {};
-  const std::size_t size = two_bytes(offered.subspan(2));
+  const std::size_t size = openssl::two_bytes(offered.subspan(2));
   return offered.size() < 4 + size ? openssl::ByteView() : offered.subspan(4, size);
 }
 

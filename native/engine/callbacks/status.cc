@@ -25,10 +25,7 @@ int check_status(Connection& connection) {
   Suspension& suspension = *connection.suspension();
   if (suspension.abandoned()) return kFailed;
   connection.ask(std::make_shared<StatusSubject>(stapled_response(connection.ssl())));
-  wait_in_job(suspension);
-  if (suspension.answered()) return suspension.take(connection.ssl());
-  suspension.close_question();
-  return kFailed;
+  return answered_in_job(suspension) ? suspension.take(connection.ssl()) : kFailed;
 }
 
 }  // namespace system_tls::engine

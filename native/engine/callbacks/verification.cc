@@ -24,15 +24,6 @@ int refuse(X509_STORE_CTX* store) {
   return 0;
 }
 
-// Without a job there is no waiting, and what is not answered is refused.
-int decided_in_job(Connection& connection, X509_STORE_CTX* store) {
-  Suspension& suspension = *connection.suspension();
-  wait_in_job(suspension);
-  if (suspension.answered()) return conclude(connection, store);
-  suspension.close_question();
-  return refuse(store);
-}
-
 }  // namespace
 
 int verify_by_asking(Connection& connection, X509_STORE_CTX* store) {
@@ -44,7 +35,8 @@ int verify_by_asking(Connection& connection, X509_STORE_CTX* store) {
   if (!openssl::examine(store, subject->report)) return 0;
   if (!connection.server()) subject->chain.reset(X509_STORE_CTX_get1_chain(store));
   connection.ask(std::move(subject));
-  return connection.server() ? decided_in_job(connection, store) : SSL_set_retry_verify(connection.ssl());
+  if (!connection.server()) return SSL_set_retry_verify(connection.ssl());
+  return answered_in_job(suspension) ? conclude(connection, store) : refuse(store);
 }
 
 }  // namespace system_tls::engine

@@ -14,6 +14,9 @@ namespace system_tls::openssl {
 using Bytes = std::vector<std::uint8_t>;
 using ByteView = std::span<const std::uint8_t>;
 
+// The number in the first two bytes, the higher one first. There must be two.
+inline std::size_t two_bytes(ByteView bytes) { return std::size_t{bytes[0]} << 8 | bytes[1]; }
+
 // Overwrites what it gives back, so that keys and passphrases do not stay behind in freed memory.
 template <typename T>
 struct CleansingAllocator {
