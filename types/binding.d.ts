@@ -585,7 +585,8 @@ export declare class NativeIoPool {
 // Listening socket
 
 export declare class NativeListener {
-  constructor(id: number);
+  /** With `io` it accepts on one of its threads: events come as those of its connections do. */
+  constructor(id: number, io?: NativeIoPool);
   /** bind(2) and listen(2); throws. `address` is numeric; with `path`, a Unix socket. */
   listen(options: {
     readonly address?: string;

@@ -1,6 +1,6 @@
 // A listening socket: hands over descriptors of accepted connections.
 import { AsyncResource } from 'node:async_hooks';
-import type { NativeAddress, NativeFailure, NativeListener } from '../../types/binding.d.ts';
+import type { NativeAddress, NativeFailure, NativeIoPool, NativeListener } from '../../types/binding.d.ts';
 import { toError } from '../errors/errors.ts';
 import { EventKind } from '../native/constants.ts';
 import { binding } from '../native/load-binding.ts';
@@ -20,9 +20,10 @@ export class Acceptor implements DispatchTarget {
   // Connections belong to the context in which listening began.
   readonly #scope = new AsyncResource('SYSTEMTLSLISTENER');
 
-  constructor(events: AcceptorEvents) {
+  /** @param io - where it accepts; default: on the loop */
+  constructor(events: AcceptorEvents, io: NativeIoPool | undefined) {
     this.#events = events;
-    this.#native = new binding.NativeListener(this.id);
+    this.#native = new binding.NativeListener(this.id, io);
     register(this);
   }
 

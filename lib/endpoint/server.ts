@@ -19,7 +19,7 @@ import type { SslContext, SslContextOptions } from '../context/context.ts';
 import type { OwnContextOptions } from '../context/options.ts';
 import { checkOnRead } from '../stream/receiver.ts';
 import { TlsSocket, type TlsSocketOptions } from '../stream/tls-socket.ts';
-import { Acceptor } from './acceptor.ts';
+import { Acceptor, type AcceptorEvents } from './acceptor.ts';
 import { Connections } from './connections.ts';
 import { defaultHandshakeTimeout } from './handshake.ts';
 import { type ListenOptions, placeOf } from './listen.ts';
@@ -177,10 +177,11 @@ export class Server extends EventEmitter<ServerEvents> {
     const server = own(this);
     if (server.#acceptor !== null) throw tlsError('ERR_TLS_SERVER_LISTENING', 'the server is already listening');
     server.#connections.reopen();
-    const acceptor = new Acceptor({
+    const events: AcceptorEvents = {
       accepted: fd => server.#accepted(fd),
       failed: error => server.#acceptFailed(error),
-    });
+    };
+    const acceptor = new Acceptor(events, nativePool(server.#settings.io, 'options.io'));
     server.#acceptor = acceptor;
     try {
       const place = await placeOf(options);

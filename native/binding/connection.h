@@ -133,7 +133,10 @@ class ConnectionHandle {
   napi_value schedule(napi_env env, const std::function<openssl::FailurePtr(engine::Connection&)>& what);
   openssl::FailurePtr transport_refused();
   std::optional<io::Address> find_local_address() const;
-  openssl::FailurePtr use_socket(io::Fd& fd, bool sole, bool accepted);
+  openssl::FailurePtr use_socket(io::Fd& fd, bool sole);
+  openssl::FailurePtr adopt(int fd, bool take, bool sole);
+  openssl::FailurePtr adopt(io::OfferedSockets::Offered offered, bool sole);
+  void note_local_address(std::optional<io::Address> address);
 
   // Outlives the SSL: its SSL_CTX has callbacks that use what the Context holds.
   std::shared_ptr<const openssl::Context> context_;

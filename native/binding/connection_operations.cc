@@ -65,18 +65,12 @@ napi_value ConnectionHandle::take_failure(const Call& call) {
   return failure ? failure_to_object(call.env, *failure) : null(call.env);
 }
 
-FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole, bool accepted) {
+FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole) {
   if (!access_->remote()) {
     const Entry entry(access_->delivery());
     return access_->local().set_socket(fd, sole);
   }
-  // The thread's loop would not notice that the environment's polls it, for node, say, under whom it must not be
-  // closed. What a listener has accepted nobody else knows.
-  if (!accepted) {
-    if (FailurePtr failure = io::FdPoll::probe(*access_->delivery().reactor(), fd.get())) return failure;
-  }
   has_socket_ = true;
-  if (auto local = io::local_address(fd.get())) local_address_ = std::make_unique<const io::Address>(std::move(*local));
   access_->run([fd = std::move(fd), sole](io::Channel& channel) mutable {
     if (FailurePtr failure = channel.set_socket(fd, sole)) {
       channel.evict(failure);
@@ -87,22 +81,51 @@ FailurePtr ConnectionHandle::use_socket(io::Fd& fd, bool sole, bool accepted) {
   return nullptr;
 }
 
+// A descriptor of whoever called: what it is has to be looked at.
+FailurePtr ConnectionHandle::adopt(int fd, bool take, bool sole) {
+  FailurePtr failure;
+  io::Fd owned = dtls_ ? io::adopt_datagram_socket(fd, take, failure) : io::adopt_stream_socket(fd, take, failure);
+  if (!owned) return failure;
+  peer_ = io::peer_name(owned.get());
+  std::optional<io::Address> local;
+  if (access_->remote()) {
+    // The thread's loop would not notice that the environment's polls it, for node, say, under whom it must not be
+    // closed.
+    failure = io::FdPoll::probe(*access_->delivery().reactor(), owned.get());
+    local = io::local_address(owned.get());
+  }
+  if (!failure) failure = use_socket(owned, sole);
+  if (!failure) note_local_address(std::move(local));
+  // Refused: perhaps it is polled by somebody else, under whom it must not be closed.
+  if (failure && take) owned.release();
+  return failure;
+}
+
+// What a listener has accepted nobody else knows, and all that has to be known of it is there.
+FailurePtr ConnectionHandle::adopt(io::OfferedSockets::Offered offered, bool sole) {
+  peer_ = offered.peer;
+  std::optional<io::Address> local = std::move(offered.local);
+  if (access_->remote() && !local) local = io::local_address(offered.fd.get());
+  FailurePtr failure = use_socket(offered.fd, sole);
+  if (!failure) note_local_address(std::move(local));
+  if (failure) offered.fd.release();
+  return failure;
+}
+
+// On an I/O thread the descriptor is out of reach of those who ask.
+void ConnectionHandle::note_local_address(std::optional<io::Address> address) {
+  if (address && access_->remote()) local_address_ = std::make_unique<const io::Address>(std::move(*address));
+}
+
 napi_value ConnectionHandle::set_fd(const Call& call) {
   int fd = -1;
   bool take = false;
   bool sole = false;
   if (!call.read(0, "fd", fd) || !call.read(1, "close", take) || !call.read(2, "sole", sole)) return nullptr;
-  // Of a listener: from here on the caller's, and ours if this succeeds.
-  const bool accepted = access_->delivery().reactor()->offered().take(fd).release() >= 0;
   FailurePtr failure = transport_refused();
   if (!failure) {
-    io::Fd owned = dtls_ ? io::adopt_datagram_socket(fd, take, failure) : io::adopt_stream_socket(fd, take, failure);
-    if (owned) {
-      peer_ = io::peer_name(owned.get());
-      failure = use_socket(owned, sole, accepted && take);
-    }
-    // Refused: perhaps it is polled by somebody else, under whom it must not be closed.
-    if (failure && take) owned.release();
+    auto offered = take ? access_->delivery().reactor()->offered()->take(fd) : std::nullopt;
+    failure = offered ? adopt(std::move(*offered), sole) : adopt(fd, take, sole);
   }
   return failure ? throw_failure(call.env, failure) : undefined(call.env);
 }

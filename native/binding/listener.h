@@ -1,11 +1,15 @@
 // NativeListener of types/binding.d.ts.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "binding/core/delivery.h"
 #include "binding/core/wrap.h"
 #include "io/listener.h"
+#include "io/threads/io_thread.h"
 
 namespace system_tls::binding {
 
@@ -15,8 +19,11 @@ class ListenerHandle {
   static constexpr ClassId kClass = ClassId::Listener;
 
   static std::unique_ptr<ListenerHandle> construct(const Call& call);
-  explicit ListenerHandle(std::shared_ptr<io::Listener> listener) : listener_(std::move(listener)) {}
-  ~ListenerHandle() { listener_->close(); }
+  // `thread`: where it accepts; null for the loop.
+  ListenerHandle(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::IoThread> thread, std::int32_t id)
+      : delivery_(std::move(delivery)), thread_(std::move(thread)), id_(id) {}
+  // A finalizer: nothing here runs JavaScript.
+  ~ListenerHandle();
 
   napi_value listen(const Call& call);
   napi_value address(const Call& call);
@@ -26,7 +33,19 @@ class ListenerHandle {
   napi_value unref(const Call& call);
 
  private:
+  template <typename Function>
+  bool run(Function function);
+  void stop();
+  void set_ref(bool on);
+  openssl::FailurePtr listen_at(const io::ListenOptions& options);
+
+  const std::shared_ptr<Delivery> delivery_;
+  const std::shared_ptr<io::IoThread> thread_;
+  const std::int32_t id_;
+  // Made, used and destroyed where it accepts.
   std::shared_ptr<io::Listener> listener_;
+  // While it listens.
+  std::optional<io::Address> address_;
 };
 
 bool define_listener(napi_env env, napi_value exports);

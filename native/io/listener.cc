@@ -17,7 +17,11 @@ namespace {
 // loop stalls for all of them at once: so many are accepted in a turn as go through theirs in that time, at the most.
 constexpr std::uint64_t kStall = 3'000'000;  // nanoseconds
 constexpr int kMostAccepts = 8;
-constexpr std::uint64_t kPauseMilliseconds = 100;
+constexpr std::uint64_t kPauseAfterFailure = 100;  // milliseconds
+// Offered and not taken, JavaScript is busy with something else: connections to come wait in the kernel, which bounds
+// them by the backlog, and not in descriptors of this process.
+constexpr std::size_t kMostOffered = 128;
+constexpr std::uint64_t kPauseUntilTaken = 5;  // milliseconds
 
 // Gone between arrival and accept(2), or for this connection alone: the next one may be fine.
 bool passing(int error) {
@@ -39,8 +43,8 @@ FailurePtr Listener::listen(const ListenOptions& options) {
   return nullptr;
 }
 
-// Out of descriptors, poll(2) says "readable" at every turn: without a pause the loop would do nothing else.
-void Listener::pause() {
+// poll(2) says "readable" at every turn: without a pause the loop would do nothing else.
+void Listener::pause(std::uint64_t milliseconds) {
   poll_.set(0);
   if (!pause_) {
     const auto init = [this](uv_timer_t* timer) { return uv_timer_init(reactor_->loop(), timer); };
@@ -50,23 +54,36 @@ void Listener::pause() {
   pause_.set_ref(referenced_);
   uv_timer_start(
       pause_.get(), [](uv_timer_t* timer) { static_cast<Listener*>(timer->data)->poll_.set(UV_READABLE); },
-      kPauseMilliseconds, 0);
+      milliseconds, 0);
 }
 
 void Listener::set_ref(bool on) {
   referenced_ = on;
   if (poll_) poll_.set_ref(on);
   if (pause_) pause_.set_ref(on);
+  note_activity(on && fd_);
+}
+
+// A thread's loop keeps no process running: whoever does is told.
+void Listener::note_activity(bool on) {
+  if (on == active_ || reactor_->activity() == nullptr) return;
+  active_ = on;
+  if (on) {
+    reactor_->activity()->enter();
+  } else {
+    reactor_->activity()->leave();
+  }
 }
 
 void Listener::close() {
   // Accepted, but JavaScript will never hear of them: those that it has been told of already it has taken.
   if (fd_ && !reactor_->closed()) reactor_->recording().withdraw(id_, EventKind::accepted);
-  reactor_->offered().close_of(id_);
+  reactor_->offered()->close_of(id_);
   poll_.close();
   pause_.reset();
   if (fd_ && !path_.empty()) ::unlink(path_.c_str());
   fd_.reset();
+  note_activity(false);
 }
 
 void Listener::on_poll(uv_poll_t* poll, int status, int) {
@@ -90,15 +107,10 @@ void Listener::adapt_accepts() {
 void Listener::accept_some() {
   adapt_accepts();
   for (int i = 0; i < accepts_; ++i) {
-#ifdef SOCK_CLOEXEC
-    const int fd = ::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-#else
-    const int fd = ::accept(fd_.get(), nullptr, nullptr);
-#endif
-    if (fd >= 0) {
-      told_ = 0;
-      reactor_->offered().add(id_, Fd(fd));
-      reactor_->record({id_, EventKind::accepted, fd, 0, 0});
+    if (reactor_->offered()->count() >= kMostOffered) return pause(kPauseUntilTaken);
+    Accepted accepted = accept_stream(fd_.get());
+    if (accepted.fd) {
+      offer(std::move(accepted));
       continue;
     }
     if (passing(errno)) continue;
@@ -107,9 +119,18 @@ void Listener::accept_some() {
   }
 }
 
+void Listener::offer(Accepted accepted) {
+  told_ = 0;
+  const int fd = accepted.fd.get();
+  // Who takes it to an I/O thread cannot ask the descriptor any more.
+  std::optional<Address> local = reactor_->handles_events() ? std::nullopt : local_address(fd);
+  reactor_->offered()->add({id_, std::move(accepted.fd), accepted.peer, std::move(local)});
+  reactor_->record({id_, EventKind::accepted, fd, 0, 0});
+}
+
 // What lasts is tried again after each pause, and told once.
 void Listener::failed(int error, const char* call) {
-  pause();
+  pause(kPauseAfterFailure);
   if (std::exchange(told_, error) == error) return;
   const std::int32_t index = reactor_->recording().add_payload(system_failure(error, call));
   reactor_->record({id_, EventKind::accept_failed, index, 0, 0});

@@ -1,4 +1,4 @@
-// A listening socket: accepts, and hands over descriptors.
+// A listening socket: accepts, and hands over descriptors. All of it on the reactor's thread.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +22,15 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   std::optional<Address> address() const { return local_address(fd_.get()); }
   void set_ref(bool on);
   void close() override;
-  // Closes a socket that JavaScript was offered and does not want, or that a connection has refused: once, whether that
-  // had taken it or not.
-  void refuse(int fd) {
-    if (!reactor_->offered().take(fd)) Fd{fd}.reset();
-  }
 
  private:
   static void on_poll(uv_poll_t* poll, int status, int events);
   void adapt_accepts();
   void accept_some();
+  void offer(Accepted accepted);
   void failed(int error, const char* call);
-  void pause();
+  void pause(std::uint64_t milliseconds);
+  void note_activity(bool on);
 
   std::shared_ptr<Reactor> reactor_;
   const std::int32_t id_;
@@ -42,6 +39,7 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   UvHandle<uv_timer_t> pause_;
   std::string path_;  // a Unix socket that this listener made
   bool referenced_ = true;
+  bool active_ = false;          // the reactor's activity was told
   int accepts_ = 1;              // in this turn, at the most
   std::uint64_t last_turn_ = 0;  // uv_hrtime()
   int told_ = 0;                 // the error that has been told since accept(2) last gave a connection

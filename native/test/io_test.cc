@@ -411,15 +411,16 @@ const Register kListener("a listener accepts; what is not taken over is closed w
   io::Fd client(::socket(AF_INET, SOCK_STREAM, 0));
   CHECK(::connect(client.get(), reinterpret_cast<sockaddr*>(&name), sizeof in) == 0);
   CHECK(loop.run_until([&] { return loop.accepted.size() == 1; }));
-  const io::Fd served = loop.reactor->offered().take(loop.accepted[0]);
-  CHECK(served && !loop.reactor->offered().take(served.get()));
+  const auto served = loop.reactor->offered()->take(loop.accepted[0]);
+  CHECK(served && served->peer.address()->text == "127.0.0.1");
+  CHECK(!loop.reactor->offered()->take(served->fd.get()));
   // A second one, which nobody takes.
   io::Fd another(::socket(AF_INET, SOCK_STREAM, 0));
   CHECK(::connect(another.get(), reinterpret_cast<sockaddr*>(&name), sizeof in) == 0);
   CHECK(loop.run_until([&] { return loop.accepted.size() == 2; }));
   CHECK(::fcntl(loop.accepted[1], F_GETFD) >= 0);
   listener->close();
-  CHECK(::fcntl(loop.accepted[1], F_GETFD) < 0 && ::fcntl(served.get(), F_GETFD) >= 0);
+  CHECK(::fcntl(loop.accepted[1], F_GETFD) < 0 && ::fcntl(served->fd.get(), F_GETFD) >= 0);
   CHECK(!listener->listening());
   return true;
 });

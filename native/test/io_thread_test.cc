@@ -1,4 +1,6 @@
 // Connections on I/O threads, without node: what ThreadSanitizer has to see.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "io/channel.h"
+#include "io/listener.h"
 #include "io/threads/io_pool.h"
 #include "io/transports/socket.h"
 #include "test/check.h"
@@ -63,6 +66,7 @@ class Owner : public io::IoThread::Owner, public std::enable_shared_from_this<Ow
         received[event.target].append(reinterpret_cast<const char*>(batch.slab().data() + event.b),
                                       static_cast<std::size_t>(event.c));
       }
+      if (event.kind == EventKind::accepted && on_accepted) on_accepted(event.a);
       if (event.kind == EventKind::failed) {
         failures[event.target] = std::get<openssl::FailurePtr>(batch.payloads()[static_cast<std::size_t>(event.a)]);
       }
@@ -74,6 +78,7 @@ class Owner : public io::IoThread::Owner, public std::enable_shared_from_this<Ow
   }
   io::Mailbox& mailbox() override { return *mailbox_; }
   const std::shared_ptr<io::Activity>& activity() const override { return activity_; }
+  const std::shared_ptr<io::OfferedSockets>& offered() const override { return offered_; }
 
   // Runs until `done`, or for so long that something hangs.
   bool run_until(const std::function<bool()>& done) {
@@ -92,6 +97,7 @@ class Owner : public io::IoThread::Owner, public std::enable_shared_from_this<Ow
   std::map<std::int32_t, std::string> received;
   std::map<std::int32_t, openssl::FailurePtr> failures;
   std::function<void()> on_dispatch;
+  std::function<void(int)> on_accepted;
   std::function<void(std::int32_t, engine::QuestionId)> on_question;
 
  private:
@@ -102,6 +108,7 @@ class Owner : public io::IoThread::Owner, public std::enable_shared_from_this<Ow
   io::LoopLease lease_;
   std::unique_ptr<io::Mailbox> mailbox_;
   const std::shared_ptr<io::Activity> activity_;
+  const std::shared_ptr<io::OfferedSockets> offered_ = std::make_shared<io::OfferedSockets>();
   std::vector<std::vector<std::uint8_t>> memory_;
   std::vector<std::shared_ptr<io::IoPool>> pools_;
 };
@@ -285,6 +292,53 @@ const Register kTorn("I/O threads stopped at any moment let go of everything", [
     }
     // What the threads sent before their end arrives all the same.
     owner->run_until([&] { return uv_run(owner->loop(), UV_RUN_NOWAIT) >= 0; });
+  }
+  return true;
+});
+
+// A client that has connected, and stays as long as it is held.
+io::Fd connect_to(std::uint16_t port) {
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(port);
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  io::Fd client(::socket(AF_INET, SOCK_STREAM, 0));
+  const bool connected = ::connect(client.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+  return connected ? std::move(client) : io::Fd();
+}
+
+const Register kAccepting("I/O threads: a listener offers what comes, and no more than its owner takes", [] {
+  constexpr int kClients = 200;
+  for (const bool taken : {true, false}) {
+    auto owner = std::make_shared<Owner>();
+    const auto pool = owner->open_pool(1);
+    io::IoThread& thread = *pool->threads().front();
+    std::shared_ptr<io::Listener> listener;
+    std::uint16_t port = 0;
+    thread.run([&] {
+      listener = std::make_shared<io::Listener>(*thread.reactor(), 9);
+      io::ListenOptions options;
+      options.address = "127.0.0.1";
+      if (!listener->listen(options)) port = listener->address()->port;
+    });
+    std::vector<io::Fd> clients;
+    for (int each = 0; each < kClients; ++each) CHECK(clients.emplace_back(connect_to(port)));
+    // Nobody runs the owner's loop: the rest waits in the kernel.
+    ::usleep(100'000);
+    CHECK(owner->offered()->count() == 128);
+    if (taken) {
+      std::vector<io::Fd> served;
+      owner->on_accepted = [&](int fd) {
+        if (auto offered = owner->offered()->take(fd)) {
+          if (offered->local && offered->local->port == port) served.push_back(std::move(offered->fd));
+        }
+      };
+      CHECK(owner->run_until([&] { return served.size() == kClients; }));
+    }
+    // What was not taken is closed with it, also by the thread's end.
+    if (taken) thread.run([&] { listener->close(); });
+    pool->stop();
+    CHECK(owner->offered()->count() == 0 && !listener->listening());
   }
   return true;
 });

@@ -68,6 +68,7 @@ class Delivery : public io::Reactor::Receiver,
   void dispatch(io::EventBatch& batch) override;
   io::Mailbox& mailbox() override { return *mailbox_; }
   const std::shared_ptr<io::Activity>& activity() const override { return activity_; }
+  const std::shared_ptr<io::OfferedSockets>& offered() const override { return reactor_->offered(); }
 
   static napi_value set_dispatch(const Call& call);
   static napi_value copied_slab(const Call& call);

@@ -1,40 +1,59 @@
-// Accepted sockets that JavaScript was offered and has not taken yet. Whoever goes first, the listener or the
-// environment, closes them: an event that is never handled must not leave a descriptor behind.
+// Accepted sockets that JavaScript was offered and has not taken yet, of all listeners of an environment. Whoever goes
+// first, the listener or the environment, closes them: an event that is never handled must not leave a descriptor
+// behind.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
-#include "io/transports/fd.h"
+#include "io/transports/socket.h"
 
 namespace system_tls::io {
 
+// Any thread: a listener may live on an I/O thread, and who takes is the environment's.
 class OfferedSockets {
  public:
-  void add(std::int32_t listener, Fd fd) { offered_.push_back({listener, std::move(fd)}); }
+  struct Offered {
+    std::int32_t listener;
+    Fd fd;
+    PeerName peer;
+    // Where nobody can ask the descriptor later.
+    std::optional<Address> local;
+  };
+
+  void add(Offered offered) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    offered_.push_back(std::move(offered));
+  }
 
   // None: it was not offered here.
-  Fd take(int fd) {
+  std::optional<Offered> take(int fd) {
+    const std::lock_guard<std::mutex> lock(mutex_);
     const auto found =
         std::find_if(offered_.begin(), offered_.end(), [fd](const Offered& each) { return each.fd.get() == fd; });
-    if (found == offered_.end()) return {};
-    Fd taken = std::move(found->fd);
+    if (found == offered_.end()) return std::nullopt;
+    std::optional<Offered> taken(std::move(*found));
     offered_.erase(found);
     return taken;
   }
 
+  std::size_t count() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return offered_.size();
+  }
+
   void close_of(std::int32_t listener) {
+    const std::lock_guard<std::mutex> lock(mutex_);
     std::erase_if(offered_, [listener](const Offered& each) { return each.listener == listener; });
   }
-  void close_all() { offered_.clear(); }
 
  private:
-  struct Offered {
-    std::int32_t listener;
-    Fd fd;
-  };
+  std::mutex mutex_;
   std::vector<Offered> offered_;
 };
 

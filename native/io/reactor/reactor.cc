@@ -76,7 +76,6 @@ void Reactor::close() {
     resident->close();
     resident = next;
   }
-  offered_.close_all();
   check_.reset();
   idle_.reset();
   deferring_.reset();

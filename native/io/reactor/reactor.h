@@ -129,7 +129,9 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   // It moves to another reactor.
   void forget(const Runnable* runnable);
 
-  OfferedSockets& offered() { return offered_; }
+  // Of the environment: see share_offered().
+  const std::shared_ptr<OfferedSockets>& offered() const { return offered_; }
+  void share_offered(std::shared_ptr<OfferedSockets> offered) { offered_ = std::move(offered); }
 
   // Sockets that wait for their peers' end, which must not use up the process's descriptors.
   bool may_linger() const { return !closed_ && lingering_ < kMostLingering; }
@@ -191,7 +193,7 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::uint64_t iteration_ = 1;
   engine::Fifo<std::weak_ptr<Runnable>> awaiting_job_;
   Resident* residents_ = nullptr;
-  OfferedSockets offered_;
+  std::shared_ptr<OfferedSockets> offered_ = std::make_shared<OfferedSockets>();
   static constexpr int kMostLingering = 1024;
   int lingering_ = 0;
 };

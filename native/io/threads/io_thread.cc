@@ -45,11 +45,11 @@ std::shared_ptr<IoThread> IoThread::open(const std::weak_ptr<Owner>& owner, std:
                                          std::size_t number, FailurePtr& failure) {
   const std::shared_ptr<Owner> living = owner.lock();
   std::shared_ptr<IoThread> thread(new IoThread(owner, living->activity(), number));
-  failure = thread->start(slabs);
+  failure = thread->start(*living, slabs);
   return failure ? nullptr : thread;
 }
 
-FailurePtr IoThread::start(std::span<const Slab> slabs) {
+FailurePtr IoThread::start(const Owner& owner, std::span<const Slab> slabs) {
   const int missing = descriptors_for_loop();
   if (missing != 0) return openssl::system_failure(missing, "uv_loop_init");
   int result = uv_loop_init(&loop_);
@@ -58,6 +58,7 @@ FailurePtr IoThread::start(std::span<const Slab> slabs) {
   reactor_ = Reactor::open(&loop_, *this, slabs, [] {});
   if (reactor_) {
     reactor_->set_activity(activity_);
+    reactor_->share_offered(owner.offered());
     mailbox_ = Mailbox::open(&loop_, reactor_->lease());
   }
   if (!mailbox_) return openssl::system_failure(ENOMEM, "uv_async_init");

@@ -33,6 +33,8 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
     // Any thread.
     virtual Mailbox& mailbox() = 0;
     virtual const std::shared_ptr<Activity>& activity() const = 0;
+    // What listeners on this thread accept is taken by the owner.
+    virtual const std::shared_ptr<OfferedSockets>& offered() const = 0;
   };
 
   // Null: `failure` says why. `slabs` stay valid until stop() has returned.
@@ -126,7 +128,7 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
 
   IoThread(std::weak_ptr<Owner> owner, std::shared_ptr<Activity> activity, std::size_t number)
       : owner_(std::move(owner)), activity_(std::move(activity)), number_(number) {}
-  openssl::FailurePtr start(std::span<const Slab> slabs);
+  openssl::FailurePtr start(const Owner& owner, std::span<const Slab> slabs);
   static void run_loop(void* self);
   // The owner's thread: the batch may be used again.
   void give_back(std::unique_ptr<EventBatch> batch);

@@ -176,10 +176,8 @@ std::optional<Address> PeerName::address() const {
   return Address{ipv6 ? Address::Family::ipv6 : Address::Family::ipv4, text, port_};
 }
 
-PeerName peer_name(int fd) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+namespace {
+PeerName name_in(const sockaddr_storage& storage) {
   if (storage.ss_family == AF_INET) {
     const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
     return {reinterpret_cast<const std::uint8_t*>(&in.sin_addr), false, ntohs(in.sin_port)};
@@ -189,6 +187,28 @@ PeerName peer_name(int fd) {
     return {reinterpret_cast<const std::uint8_t*>(&in.sin6_addr), true, ntohs(in.sin6_port)};
   }
   return {};
+}
+}  // namespace
+
+PeerName peer_name(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0 ? name_in(storage) : PeerName();
+}
+
+Accepted accept_stream(int listening) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* name = reinterpret_cast<sockaddr*>(&storage);
+#ifdef SOCK_CLOEXEC
+  Fd fd(::accept4(listening, name, &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd) return {};
+#else
+  Fd fd(::accept(listening, name, &size));
+  if (!fd || ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0 || set_non_blocking(fd.get()) != 0) return {};
+#endif
+  suppress_sigpipe(fd.get());
+  return {std::move(fd), name_in(storage)};
 }
 
 int set_no_delay(int fd, bool on) { return set_option(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0) ? 0 : errno; }

@@ -37,6 +37,13 @@ class PeerName {
 
 PeerName peer_name(int fd);
 
+// A connection that a listening socket had, with its peer; it does not block. Without one errno says why.
+struct Accepted {
+  Fd fd;
+  PeerName peer;
+};
+Accepted accept_stream(int listening);
+
 // For send(2) and its like: a peer that has gone is EPIPE, and no signal. 0 where SO_NOSIGPIPE on the socket says so.
 extern const int kSendFlags;
 // An errno that says to wait.
