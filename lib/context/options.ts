@@ -124,7 +124,7 @@ export interface OwnContextOptions extends CredentialOptions, TrustOptions, Veri
   readonly keylogFile?: string | true | undefined;
   /**
    * Clear bytes that a record may have, from 512 to 16384, the default: SSL_CTX_set_max_send_fragment(3). Handshakes are
-   * divided likewise. A client that negotiates max_fragment_length (RFC 6066) gets what it asked for instead. Less than the
+   * divided likewise. A client that negotiates max_fragment_length (RFC 6066) gets no more than it asked for. Less than the
    * default keeps the kernel from encrypting (`ktls`). TLS alone. See {@link Ssl.setMaxSendFragment}.
    */
   readonly maxSendFragment?: number | undefined;

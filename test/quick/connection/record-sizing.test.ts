@@ -7,57 +7,22 @@ import { thrown } from '../../support/errors.ts';
 import {
   clientContext,
   connectedPair,
-  type MemoryPair,
   makePair,
   serverContext,
   tls12,
   tls13,
   versions,
-  type Wire,
 } from '../../support/memory-pair.ts';
+import { fullRecords, records, recordsOf } from '../../support/records.ts';
 import { collect, connectTo, startServer } from '../../support/sockets.ts';
 import { sleep, within } from '../../support/wait.ts';
 
-const applicationData = 23;
 const kib = 1024;
 /** What a TCP segment holds over IPv6 on Ethernet, with timestamps. */
 const segment = 1428;
 
 /** Beside the clear bytes: header, number, padding and MAC of TLS 1.2 with CBC at the most. */
 const overhead = 5 + 16 + 16 + 48;
-
-/** Lengths of the records of application data that have crossed since `from`, with their headers. */
-function records(wire: Wire, from = 0, ofAll = false): number[] {
-  const bytes = wire.bytes.subarray(from);
-  const lengths: number[] = [];
-  for (let at = 0; at + 5 <= bytes.length; ) {
-    const length = 5 + bytes.readUInt16BE(at + 3);
-    if (ofAll || bytes[at] === applicationData) lengths.push(length);
-    at += length;
-  }
-  return lengths;
-}
-
-/** Writes that much, and tells in records of which sizes it went. */
-async function recordsOf(pair: MemoryPair, size: number, pieces = 1): Promise<number[]> {
-  const before = pair.toServer.bytes.length;
-  const data = pattern(size);
-  const received: Buffer[] = [];
-  const reading = (async () => {
-    for (let got = 0; got < size; ) {
-      const chunk = (await pair.server.read()) as Buffer;
-      received.push(chunk);
-      got += chunk.length;
-    }
-  })();
-  const writing = (async () => {
-    const step = Math.ceil(size / pieces);
-    for (let at = 0; at < size; at += step) await pair.client.write(data.subarray(at, at + step));
-  })();
-  await pair.during(Promise.all([reading, writing]));
-  assert.ok(Buffer.concat(received).equals(data));
-  return records(pair.toServer, before);
-}
 
 /**
  * What it gives when it takes less than a second. A connection that sends nothing for so long begins with small records again, also if
@@ -97,7 +62,7 @@ describe('dynamic record sizing', () => {
   it('counts what small writes have sent', async () => {
     const [sizes, later] = await withoutPause(async () => {
       const pair = await connectedPair({ both: tls13, clientSsl: sized });
-      return [await recordsOf(pair, 128 * kib, 1024), await recordsOf(pair, 64 * kib)] as const;
+      return [await recordsOf(pair, 128 * kib, { pieces: 1024 }), await recordsOf(pair, 64 * kib)] as const;
     });
     assert.ok(sizes.every(size => size < 256));
     assert.ok(Math.max(...later) > 16 * kib);
@@ -147,11 +112,6 @@ describe('dynamic record sizing', () => {
 });
 
 describe('the largest fragment', () => {
-  /** The clear bytes of each record, if all are full but the last. */
-  const full = (size: number, fragment: number): number[] => {
-    const rest = size % fragment;
-    return [...Array.from({ length: Math.floor(size / fragment) }, () => fragment), ...(rest > 0 ? [rest] : [])];
-  };
   /** What a record of TLS 1.3 has besides: header, content type and tag. */
   const clear = (lengths: readonly number[]): number[] => lengths.map(length => length - (5 + 1 + 16));
 
@@ -161,7 +121,7 @@ describe('the largest fragment', () => {
       it(`of ${fragment} bytes divides ${size} bytes`, async () => {
         const pair = await connectedPair({ both: tls13, client: { ...tls13, maxSendFragment: fragment } });
         // Encrypted together: 64 KiB at a time.
-        const batches = full(size, 64 * kib).flatMap(batch => full(batch, fragment));
+        const batches = fullRecords(size, 64 * kib).flatMap(batch => fullRecords(batch, fragment));
         assert.deepEqual(clear(await recordsOf(pair, size)), batches);
       });
     }
