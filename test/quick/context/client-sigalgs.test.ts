@@ -1,6 +1,6 @@
 // clientSigalgs: with what a client's certificate may sign, apart from everybody else's.
 import assert from 'node:assert/strict';
-import { type MessageEvent, SslContext, type SslContextOptions, type SslListeners } from 'system-tls';
+import { SslContext, type SslContextOptions } from 'system-tls';
 import { certificates, type Identity, issue } from '../../support/certificates.ts';
 import { codes } from '../../support/codes.ts';
 import { rejected, thrown } from '../../support/errors.ts';
@@ -13,6 +13,7 @@ import {
   versions,
 } from '../../support/memory-pair.ts';
 import { opensslClient, opensslServer } from '../../support/peers.ts';
+import { signatures } from '../../support/signatures.ts';
 import { connectTo, startServer } from '../../support/sockets.ts';
 import { watch, within } from '../../support/wait.ts';
 
@@ -21,28 +22,6 @@ const identity = ({ cert, key }: Identity): SslContextOptions => ({ cert, key })
 // With RSA the hash is free on all versions; TLS 1.3 binds that of ECDSA to the curve.
 const rsa = issue('sigalgs-rsa', { subject: '/CN=rsa', key: ['-newkey', 'rsa:2048'] });
 const [sha256, sha384, sha512] = ['RSA-PSS+SHA256', 'RSA-PSS+SHA384', 'RSA-PSS+SHA512'] as const;
-
-const handshake = 22;
-const certificateVerify = 15;
-
-/** SignatureScheme of RFC 8446 section 4.2.3. */
-const schemes: ReadonlyMap<number, string> = new Map([
-  [0x0403, 'ECDSA+SHA256'],
-  [0x0804, sha256],
-  [0x0805, sha384],
-  [0x0806, sha512],
-]);
-
-/** What the peer has signed with, each time. */
-function signatures(): { signed: string[]; on: SslListeners } {
-  const signed: string[] = [];
-  const message = ({ direction, contentType, data }: MessageEvent) => {
-    if (direction !== 'received' || contentType !== handshake || data[0] !== certificateVerify) return;
-    const scheme = data.readUInt16BE(4);
-    signed.push(schemes.get(scheme) ?? scheme.toString(16));
-  };
-  return { signed, on: { message } };
-}
 
 const asking: SslContextOptions = { ca: ca.cert, requestCert: true };
 
