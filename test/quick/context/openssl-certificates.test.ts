@@ -1,15 +1,16 @@
 // The cases of OpenSSL's own tests (test/ssl-tests) in which one side names authorities or says what a client may sign with: of
 // 04-client_auth, 20-cert-select and 26-tls13_client_auth, with the numbers of OpenSSL 3.0.
 import assert from 'node:assert/strict';
-import { openssl, type SslContextOptions } from 'system-tls';
+import { join } from 'node:path';
+import { type SslContextOptions, openssl as systemOpenssl } from 'system-tls';
 import { needs } from '../../support/capabilities.ts';
-import { certificates, type Identity, issue } from '../../support/certificates.ts';
+import { certificates, type Identity, issue, openssl } from '../../support/certificates.ts';
 import { tls12, tls13 } from '../../support/memory-pair.ts';
 import { identity, type Outcome, outcomeOf } from '../../support/outcome.ts';
 import { signatures } from '../../support/signatures.ts';
 
 const testCa = 'CN=Test CA';
-const { ca, server: ecdsa, serverRsa: rsa, client: ecdsaClient } = certificates();
+const { ca, otherCa, server: ecdsa, serverRsa: rsa, client: ecdsaClient } = certificates();
 const rsaClient = issue('cases-client-rsa', { subject: '/CN=client', key: ['-newkey', 'rsa:2048'] });
 
 const several = (...identities: readonly Identity[]): SslContextOptions => ({
@@ -38,16 +39,18 @@ const keyType = (certificate: { readonly publicKey: { readonly asymmetricKeyType
 
 describe('OpenSSL’s cases of a client’s certificate (04-client_auth, 26-tls13_client_auth)', () => {
   const asking: SslContextOptions = { ...identity(rsa), ca: ca.cert, verifyMode: 'PEER' };
-  /** What the server names, as its clients read it. */
+  /** What the server names, which is more than it trusts, as its clients read it. */
   const lists = [
     ['require', [], []],
-    ['require-non-empty-names', [ca.cert], [testCa]],
+    ['require-non-empty-names', [otherCa.cert, ca.cert], ['CN=Other CA', testCa]],
   ] as const;
 
   interface ClientAuthCase {
     /** Of the case without names; that with names is the next. */
     readonly number: number;
     readonly version: string;
+    /** In the name of the case, where that is not the version. */
+    readonly called?: string;
     readonly both: SslContextOptions;
     readonly clientSigalgs?: string;
     readonly signed: readonly string[];
@@ -59,7 +62,9 @@ describe('OpenSSL’s cases of a client’s certificate (04-client_auth, 26-tls1
     minVersion: version,
     maxVersion: version,
   });
+  const flexible: SslContextOptions = { securityLevel: 0 };
   const cases: readonly ClientAuthCase[] = [
+    { number: 3, called: 'flex', version: 'TLSv1.3', both: flexible, signed: ['RSA-PSS+SHA256'] },
     { number: 9, version: 'TLSv1', both: old('TLSv1'), signed: [] },
     { number: 15, version: 'TLSv1.1', both: old('TLSv1.1'), signed: [] },
     { number: 21, version: 'TLSv1.2', both: old('TLSv1.2'), clientSigalgs: 'RSA+SHA256', signed: ['RSA+SHA256'] },
@@ -67,10 +72,10 @@ describe('OpenSSL’s cases of a client’s certificate (04-client_auth, 26-tls1
     { number: 33, version: 'DTLSv1.2', both: old('DTLSv1.2', 'DTLS'), signed: ['RSA-PSS+SHA256'] },
     { number: 3, version: 'TLSv1.3', both: tls13, clientSigalgs: 'PSS+SHA256', signed: ['RSA-PSS+SHA256'] },
   ];
-  for (const { number, version, both, clientSigalgs, signed } of cases) {
+  for (const { number, version, called = version, both, clientSigalgs, signed } of cases) {
     for (const [index, [kind, clientCa, names]] of lists.entries()) {
-      it(`${number + index} client-auth-${version}-${kind}`, async function () {
-        needs(this, !version.startsWith('DTLS') || openssl.features.dtls, 'this OpenSSL was built without DTLS');
+      it(`${number + index} client-auth-${called}-${kind}`, async function () {
+        needs(this, !version.startsWith('DTLS') || systemOpenssl.features.dtls, 'this OpenSSL was built without DTLS');
         const met = await meet({
           client: { ...both, ...identity(rsaClient) },
           server: { ...both, ...asking, clientCa, clientSigalgs },
@@ -80,6 +85,7 @@ describe('OpenSSL’s cases of a client’s certificate (04-client_auth, 26-tls1
         assert.equal(keyType(met.pair.server.peerCertificate), 'rsa');
         assert.deepEqual(met.pair.client.clientCaList, names);
         assert.deepEqual(met.byClient, signed);
+        if (clientSigalgs !== undefined) assert.deepEqual(met.pair.client.sharedSigalgs, signed);
       });
     }
   }
@@ -99,7 +105,7 @@ describe('OpenSSL’s cases of a client’s certificate (04-client_auth, 26-tls1
       await met.pair.during(reading);
       assert.equal(keyType(server.peerCertificate), 'rsa');
       assert.deepEqual(client.clientCaList, names);
-      assert.deepEqual(met.byClient, ['RSA-PSS+SHA256']);
+      assert.deepEqual([met.byClient, client.sharedSigalgs], [['RSA-PSS+SHA256'], ['RSA-PSS+SHA256']]);
     });
   }
 });
@@ -116,7 +122,7 @@ describe('OpenSSL’s cases of what a client may sign with (20-cert-select)', ()
   const cases: ReadonlyArray<readonly [string, SslContextOptions, string, string, readonly string[]]> = [
     ['43 RSA, no names', pss, 'rsa', 'RSA-PSS+SHA256', []],
     // OpenSSL's case has SSL_CTX_set0_CA_list(3) on the server; here a server names authorities by `clientCa` alone.
-    ['44 RSA, names', { ...pss, clientCa: ca.cert }, 'rsa', 'RSA-PSS+SHA256', [testCa]],
+    ['44 RSA, names', { ...pss, clientCa: otherCa.cert }, 'rsa', 'RSA-PSS+SHA256', ['CN=Other CA']],
     ['45 ECDSA', { clientSigalgs: 'ECDSA+SHA256' }, 'ec', 'ECDSA+SHA256', []],
   ];
   for (const [title, server, type, signed, names] of cases) {
@@ -124,7 +130,8 @@ describe('OpenSSL’s cases of what a client may sign with (20-cert-select)', ()
       const met = await meet({ client, server: { ...asking, ...server } });
       assert.equal(met.result, 'Success');
       assert.equal(keyType(met.pair.server.peerCertificate), type);
-      assert.deepEqual([met.byClient, met.pair.client.clientCaList], [[signed], names]);
+      assert.deepEqual([met.byClient, met.pair.client.sharedSigalgs], [[signed], [signed]]);
+      assert.deepEqual(met.pair.client.clientCaList, names);
     });
   }
 
@@ -146,6 +153,13 @@ describe('OpenSSL’s cases of authorities that a client names (20-cert-select)'
   const brainpool = () => {
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:brainpoolP256r1'];
     return issue('cases-brainpool', { names: 'DNS:localhost', key });
+  };
+  /** Its public key is a compressed point: the program makes such a key by reading one and writing it. */
+  const compressed = () => {
+    const file = join(certificates().folder, 'cases-compressed.key');
+    openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', file);
+    openssl('ec', '-in', file, '-conv_form', 'compressed', '-out', file);
+    return issue('cases-compressed', { names: 'DNS:localhost', key: ['-key', file] });
   };
   const [ed25519, ed448, onBrainpool] = [eddsa('ed25519'), eddsa('ed448'), brainpool()];
   // The client's order of schemes counts, as in a context of OpenSSL's without options.
@@ -202,6 +216,12 @@ describe('OpenSSL’s cases of authorities that a client names (20-cert-select)'
       ...{ type: 'ec', signed: 'ECDSA+SHA256', names: [] },
     },
     {
+      title: '36 TLS 1.3 ECDSA Signature Algorithm Selection compressed point, no names',
+      server: { ...several(rsa, compressed()), ...tls13 },
+      client: { sigalgs: 'ECDSA+SHA256' },
+      ...{ type: 'ec', signed: 'ECDSA+SHA256', names: [] },
+    },
+    {
       title: '38 TLS 1.3 ECDSA Signature Algorithm Selection with PSS',
       server: { ...everyKind, ...tls13 },
       client: { ...naming, sigalgs: 'ECDSA+SHA256:RSA-PSS+SHA256' },
@@ -236,7 +256,7 @@ describe('OpenSSL’s cases of authorities that a client names (20-cert-select)'
   });
 
   // OpenSSL 3.2 has the schemes of RFC 8734, which sign with such a certificate in TLS 1.3.
-  const signsOnBrainpool = openssl.versionNumber >= 0x30200000;
+  const signsOnBrainpool = systemOpenssl.versionNumber >= 0x30200000;
   it(`53 TLS 1.3 ECDSA with brainpool: ${signsOnBrainpool ? 'signed' : 'the server’s certificate cannot sign'}`, async () => {
     const met = await meet({ server: identity(onBrainpool), client: { ...naming, ...tls13 } });
     assert.equal(met.result, signsOnBrainpool ? 'Success' : 'ServerFail');
