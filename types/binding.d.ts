@@ -222,6 +222,8 @@ export declare class NativeSession {
   readonly ticketLifetimeHint: number;
   readonly hasTicket: boolean;
   ticket(): Buffer | null;
+  /** SSL_SESSION_get0_ticket_appdata(3), of a server's session. */
+  ticketAppData(): Buffer | null;
   readonly resumable: boolean;
   readonly servername: string | null;
   readonly alpnProtocol: string | null;
@@ -462,6 +464,8 @@ export declare class NativeConnection {
   readonly quietShutdown: boolean;
   /** SSL_set_max_send_fragment(3); what that refuses changes nothing. */
   setMaxSendFragment(size: number): void;
+  /** SSL_SESSION_set1_ticket_appdata(3) of sessions that a server makes from now on; null: they have none. */
+  setTicketAppData(data: Uint8Array | null): void;
   /** SSL_OP_NO_RENEGOTIATION, for good. */
   disableRenegotiation(): void;
   /** 0: no such operation (it has ended); 1: withdrawn, nothing lost; 2: under way, the connection must be closed. */

@@ -84,6 +84,8 @@ declare module '../callbacks/request.ts' {
 
 const defaultReadSize = 65536;
 const maxReadSize = 2 ** 30;
+/** A ticket has 65,280 bytes, with a client's certificate among them. */
+const maxTicketAppData = 16_384;
 /** A peer may ignore a request to renegotiate: milliseconds after which we stop hoping. */
 const defaultPeerTimeout = 10_000;
 /** Milliseconds that asynchronous disposal gives the transport to take our close_notify. */
@@ -346,6 +348,24 @@ export class Ssl extends SslState implements Sink {
     validateInteger(size, 'size', sendFragment.min, sendFragment.max);
     assertMethodCarries(contextArgument(this.#context, 'context').policy.method, 'stream', 'setMaxSendFragment()');
     connection.native.setMaxSendFragment(size);
+  }
+
+  /**
+   * Bytes of the application's own in the sessions that a server makes from now on, tickets and stored ones:
+   * SSL_SESSION_set1_ticket_appdata(3). A connection that resumes one has them in `ssl.session.ticketAppData`, on whichever machine
+   * has the ticket keys. TLS 1.3 sends its tickets as the handshake ends: call this before, in a function that the handshake
+   * asks (`onClientHello`, `onCertificate`, `verify`, ...). Sessions of pre-shared keys have none. Without a call, a session that comes of a
+   * resumed one keeps that one's; up to TLS 1.2 a resumed session keeps its own in any case.
+   *
+   * @param data - at most 16384 bytes, which are encrypted with the ticket; null: none
+   */
+  setTicketAppData(data: NodeJS.ArrayBufferView | ArrayBuffer | null): void {
+    const connection = connectionOf(this);
+    connection.assertOpen();
+    assertSide(connection, true, 'setTicketAppData()');
+    const bytes = data === null ? null : asBytes(data, 'data');
+    if (bytes !== null) validateInteger(bytes.length, 'data.byteLength', 0, maxTicketAppData);
+    connection.native.setTicketAppData(bytes);
   }
 
   /** Chunks until the peer's close_notify. Leaving the loop early does not close the connection. */

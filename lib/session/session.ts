@@ -118,6 +118,14 @@ export class SslSession {
     return internals(this).native.ticket();
   }
 
+  /**
+   * What the server's application has put into it with {@link Ssl.setTicketAppData}, or null: SSL_SESSION_get0_ticket_appdata(3).
+   * Only servers see it: a client has the ticket, which is encrypted.
+   */
+  get ticketAppData(): Buffer | null {
+    return internals(this).native.ticketAppData();
+  }
+
   /** SSL_SESSION_is_resumable(3). */
   get resumable(): boolean {
     return internals(this).native.resumable;

@@ -59,6 +59,7 @@ class ConnectionHandle {
   napi_value set_shutdown(const Call& call);
   napi_value set_quiet_shutdown(const Call& call);
   napi_value set_max_send_fragment(const Call& call);
+  napi_value set_ticket_app_data(const Call& call);
   napi_value disable_renegotiation(const Call& call);
   napi_value set_session(const Call& call);
   napi_value set_verify(const Call& call);

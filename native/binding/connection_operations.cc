@@ -313,6 +313,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::set_shutdown>("setShutdown"),
       method<&Self::set_quiet_shutdown>("setQuietShutdown"),
       method<&Self::set_max_send_fragment>("setMaxSendFragment"),
+      method<&Self::set_ticket_app_data>("setTicketAppData"),
       method<&Self::disable_renegotiation>("disableRenegotiation"),
       method<&Self::cancel>("cancel"),
       method<&Self::answer>("answer"),

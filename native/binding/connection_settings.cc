@@ -10,6 +10,7 @@
 #include "openssl/context/identity.h"
 #include "openssl/context/negotiation.h"
 #include "openssl/session/resumption.h"
+#include "openssl/session/ticket_app_data.h"
 #include "openssl/trust/verification.h"
 
 namespace system_tls::binding {
@@ -115,6 +116,20 @@ napi_value ConnectionHandle::set_max_send_fragment(const Call& call) {
   std::uint32_t size = 0;
   if (!call.read(0, "size", size)) return nullptr;
   access_->run([size](io::Channel& channel) { channel.connection()->set_max_send_fragment(size); });
+  return undefined(call.env);
+}
+
+// Out of memory, sessions have what they had before.
+napi_value ConnectionHandle::set_ticket_app_data(const Call& call) {
+  std::optional<openssl::Bytes> data;
+  if (!is_nullish(call.env, call[0])) {
+    View bytes;
+    if (!call.read(0, "data", bytes)) return nullptr;
+    data.emplace(bytes.begin(), bytes.end());
+  }
+  access_->run([data = std::move(data)](io::Channel& channel) mutable {
+    openssl::set_ticket_app_data(channel.connection()->ssl(), std::move(data));
+  });
   return undefined(call.env);
 }
 

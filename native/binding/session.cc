@@ -26,6 +26,11 @@ napi_value SessionHandle::peer_certificate(const Call& call) {
 
 napi_value SessionHandle::ticket(const Call& call) { return bytes_or_null(call.env, session_->ticket()); }
 
+napi_value SessionHandle::ticket_app_data(const Call& call) {
+  const std::optional<openssl::ByteView> data = session_->ticket_app_data();
+  return data ? to_js(call.env, *data) : null(call.env);
+}
+
 napi_value SessionHandle::id(const Call& call) { return to_js(call.env, session_->id()); }
 napi_value SessionHandle::version(const Call& call) { return to_js(call.env, session_->version()); }
 napi_value SessionHandle::cipher(const Call& call) { return to_js(call.env, session_->cipher()); }
@@ -54,6 +59,7 @@ bool define_session(napi_env env, napi_value exports) {
                                          method<&SessionHandle::serialize>("serialize"),
                                          method<&SessionHandle::peer_certificate>("peerCertificate"),
                                          method<&SessionHandle::ticket>("ticket"),
+                                         method<&SessionHandle::ticket_app_data>("ticketAppData"),
                                          getter<&SessionHandle::id>("id"),
                                          getter<&SessionHandle::version>("version"),
                                          getter<&SessionHandle::cipher>("cipher"),

@@ -25,6 +25,7 @@ class SessionHandle {
   napi_value serialize(const Call& call);
   napi_value peer_certificate(const Call& call);
   napi_value ticket(const Call& call);
+  napi_value ticket_app_data(const Call& call);
 
   napi_value id(const Call& call);
   napi_value version(const Call& call);

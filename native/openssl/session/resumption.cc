@@ -11,6 +11,7 @@
 
 #include "openssl/context/attachment.h"
 #include "openssl/library/handles.h"
+#include "openssl/session/ticket_app_data.h"
 #include "openssl/session/ticket_keys.h"
 #include "openssl/trust/verification.h"
 
@@ -55,6 +56,7 @@ void label(const SSL* ssl, SSL_SESSION* session) {
   if (const IdContext* own = id_context_of(ssl)) {
     SSL_SESSION_set1_id_context(session, own->bytes.data(), own->size);
   }
+  label_with_app_data(ssl, session);
 }
 
 // SSL_CTX_set_session_ticket_cb(3): before the ticket is made. The session is the connection's alone then, but for one

@@ -9,6 +9,7 @@
 #include "openssl/library/bytes.h"
 #include "openssl/library/failure.h"
 #include "openssl/library/handles.h"
+#include "openssl/session/ticket_app_data.h"
 
 namespace system_tls::openssl {
 
@@ -42,6 +43,8 @@ class Session {
   bool has_ticket() const noexcept;
   // As the server sent it; empty if it is none.
   ByteView ticket() const noexcept;
+  // See set_ticket_app_data().
+  std::optional<ByteView> ticket_app_data() const { return openssl::ticket_app_data(get()); }
   bool resumable() const noexcept;
   // set_session_policy(), on the client that it came from.
   int policy() const noexcept;

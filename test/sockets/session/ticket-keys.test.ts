@@ -11,42 +11,16 @@ import { nodeScript } from '../../support/child.ts';
 import { serverContext, versions } from '../../support/memory-pair.ts';
 import { opensslClient } from '../../support/peers.ts';
 import { fixedKeys, isOfKey, periodNow } from '../../support/resumption.ts';
-import { connectTo, startServer } from '../../support/sockets.ts';
+import { connectTo } from '../../support/sockets.ts';
+import { echoServer, visit } from '../../support/visits.ts';
 import { turn } from '../../support/wait.ts';
-
-const echo = (options: Parameters<typeof startServer>[0]) =>
-  startServer(options, socket => {
-    socket.on('data', data => socket.write(data));
-  });
-
-/** Connects, and waits for the server's data, ahead of which the tickets come. */
-async function visit(
-  port: number,
-  options: Parameters<typeof connectTo>[1] = {},
-): Promise<{ readonly reused: boolean; readonly next: SslSession }> {
-  let next: SslSession | undefined;
-  const session = (arrived: SslSession) => {
-    next = arrived;
-  };
-  const socket = await connectTo(port, { ...options, on: { session } });
-  const reused = socket.ssl.sessionReused;
-  socket.write('x');
-  await once(socket, 'data');
-  next ??= socket.ssl.session ?? undefined;
-  assert.ok(next, 'a session');
-  const closed = once(socket, 'close');
-  socket.end();
-  socket.resume();
-  await closed;
-  return { reused, next };
-}
 
 describe('ticket keys of a server', () => {
   for (const [version, both] of versions) {
     describe(version, () => {
       it('that are set while it runs stay over setSecureContext()', async () => {
         const secureContext = serverContext(both);
-        const { server, port } = await echo({ secureContext });
+        const { server, port } = await echoServer({ secureContext });
         secureContext.ticketKeys = randomBytes(80);
         const { next: session } = await visit(port, both);
         const { cert, key } = certificates().server;
@@ -62,7 +36,7 @@ describe('ticket keys of a server', () => {
       it('are those of the context that connections begin with, under every name', async () => {
         const secureContext = serverContext(both);
         const named = serverContext(both);
-        const { port } = await echo({ secureContext, serverNames: { localhost: named } });
+        const { port } = await echoServer({ secureContext, serverNames: { localhost: named } });
         const { next: session } = await visit(port, both);
         assert.ok(isOfKey(session, fixedKeys(secureContext)));
         named.ticketKeys = randomBytes(80);
@@ -73,7 +47,7 @@ describe('ticket keys of a server', () => {
 
       it('that change all the time spoil no ticket', async () => {
         const secureContext = serverContext(both);
-        const { port } = await echo({ secureContext });
+        const { port } = await echoServer({ secureContext });
         const keys = [randomBytes(80), randomBytes(80)] as const;
         const tickets: SslSession[] = [];
         let done = false;
@@ -123,7 +97,7 @@ describe('a ring of ticket keys on servers', () => {
   for (const [version, both] of versions) {
     it(`stays over setSecureContext(), the object itself, ${version}`, async () => {
       const ring = ringOf(randomBytes(32));
-      const running = await echo({ ...both, ticketKeys: ring });
+      const running = await echoServer({ ...both, ticketKeys: ring });
       const { server, port } = running;
       const { next: session } = await visit(port, both);
       assert.equal((await running.next()).ssl.context.ticketKeys, ring);
@@ -142,7 +116,7 @@ describe('a ring of ticket keys on servers', () => {
       const secret = randomBytes(32);
       const rings = [ringOf(secret, 1), ringOf(secret, 1)] as const;
       const secureContext = serverContext({ ...both, ticketKeys: rings[0] });
-      const { port } = await echo({ secureContext });
+      const { port } = await echoServer({ secureContext });
       const end = periodNow(1) + 2;
       const change = async () => {
         while (periodNow(1) < end) {
@@ -168,7 +142,7 @@ describe('a ring of ticket keys on servers', () => {
   it('a worker thread with the same secret resumes sessions of the main thread, and gives it some', async () => {
     const secret = randomBytes(32);
     const { cert, key, ca } = { ...certificates().server, ca: certificates().ca.cert };
-    const { port } = await echo({ ticketKeys: new TicketKeyRing({ secret }) });
+    const { port } = await echoServer({ ticketKeys: new TicketKeyRing({ secret }) });
     const worker = new Worker(new URL('../../support/worker.js', import.meta.url), {
       workerData: { cert, key, ca, mode: 'busy-server', ticketSecret: secret },
     });
