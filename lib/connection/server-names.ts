@@ -53,7 +53,7 @@ export class Choices {
   #make(context: SslContext, option: string): Choice {
     const internals = contextArgument(context, option);
     const { method, namesGroups, speaks } = internals.policy;
-    assertMethodCarries(method, 'stream', option);
+    for (const { method: each } of [internals.policy, this.#base.policy]) assertMethodCarries(each, 'stream', option);
     assertMethodSide(method, 'server');
     if (internals.names !== undefined) {
       throw invalidArgValue(option, 'has names of its own: names are looked up once', context);

@@ -125,6 +125,7 @@ describe('functions that a handshake of DTLS asks', () => {
     const context = new SslContext({ method: 'DTLS_server', ...identity(serverRsa) });
     for (const [answer, cause] of [
       [{ context }, 'ERR_TLS_DTLS'],
+      [{ context: new SslContext(identity(serverRsa)) }, 'ERR_TLS_DTLS'],
       [{ minVersion: 'TLSv1.3' }, 'ERR_TLS_INVALID_PROTOCOL_VERSION'],
     ] as const) {
       const bad = await startDtls({ onClientHello: () => answer as never });
