@@ -1,4 +1,6 @@
-// All functions of the application's that a handshake asks, for tests of what holds for each of them.
+// The functions of the application's that a handshake asks, for tests of what holds for each of them. But for onResumeSession: it
+// is asked only about a client that comes back, and a failure of it, or a second of silence, costs a full handshake and no error.
+// kept-sessions.test.ts tests it.
 import type { ConnectOptions, ServerOptions } from 'system-tls';
 import { certificates, type Identity } from './certificates.ts';
 import { formOfResponse } from './ocsp.ts';

@@ -150,6 +150,22 @@ describe('functions that a handshake of DTLS asks', () => {
     }
   });
 
+  it('onResumeSession gives the session that onNewSession was told of', async () => {
+    const store = new Map<string, Buffer>();
+    const { port } = await startDtls({
+      onNewSession: (id, session) => store.set(id.toString('hex'), session),
+      onResumeSession: id => sleep(3, store.get(id.toString('hex'))),
+    });
+    const first = await connectDtlsTo(port);
+    assert.equal(first.sessionReused, false);
+    await until(() => store.size === 1, 'the session');
+    const again = await connectDtlsTo(port, { session: first.session ?? undefined });
+    assert.equal(again.sessionReused, true);
+    store.clear();
+    const forgotten = await connectDtlsTo(port, { session: first.session ?? undefined });
+    assert.equal(forgotten.sessionReused, false);
+  });
+
   it('names are refused by name', async () => {
     const own = identity(certificates().server);
     thrown(() => new SslContext({ method: 'DTLS_server', ...own, onServerName: () => null }), 'ERR_TLS_DTLS');

@@ -1,4 +1,4 @@
-// What ends a process or a worker while its handshakes wait for every function that there is.
+// What ends a process or a worker while its handshakes wait for every function of test/support/callback-kinds.ts.
 import assert from 'node:assert/strict';
 import { asking, pausedEndings } from '../../support/paused.ts';
 import { endsWith, run } from '../../support/scripts.ts';
