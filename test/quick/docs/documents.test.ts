@@ -188,10 +188,34 @@ describe('docs/errors.md', () => {
     );
   });
 
+  it('explains each code of ours in one row', () => {
+    const rows = [...page.matchAll(/^\| (`ERR_(?:TLS|SYSTEM_TLS)_[^|]*) \|/gm)].flatMap(([, cell = '']) =>
+      cell.split(', '),
+    );
+    assert.ok(rows.length > 60, 'the search finds what there is');
+    assert.deepEqual(
+      rows.filter((code, index) => rows.indexOf(code) !== index),
+      [],
+    );
+  });
+
   it('explains no code of ours that is gone', () => {
     const explained = [...page.matchAll(/`(ERR_(?:TLS|SYSTEM_TLS)_[A-Z_]+)`/g)].map(([, code = '']) => code);
     assert.deepEqual(
       explained.filter(code => !all.includes(code)),
+      [],
+    );
+  });
+});
+
+describe('examples/', () => {
+  it('has no program that no test runs', () => {
+    const folder = 'test/slow/examples';
+    const tests = readdirSync(join(packageFolder, folder)).map(file => read(join(folder, file)));
+    const programs = readdirSync(join(packageFolder, 'examples')).flatMap(file => /^(.*)\.ts$/.exec(file)?.[1] ?? []);
+    assert.ok(programs.length > 20, 'the search finds what there is');
+    assert.deepEqual(
+      programs.filter(name => !tests.some(test => test.includes(`'${name}'`))),
       [],
     );
   });
