@@ -1,5 +1,6 @@
 // The native surface with arguments that lib/ never gives: an error with a code, never the end of the process.
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeScript, packageFolder } from '../../support/child.ts';
 import { within } from '../../support/wait.ts';
@@ -16,6 +17,17 @@ async function printed(source: string, args: readonly string[] = []): Promise<st
   return child.output;
 }
 
+/** Names of all options that native code reads, out of its sources: a new one is among them. */
+function optionNames(): readonly string[] {
+  const folder = join(packageFolder, 'native/binding');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.cc'));
+  const reading = /\b(?:get|objects|read\w*)\((?:reader, )?"(\w+)"/g;
+  const names = files.flatMap(file =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(reading)].map(([, name = '']) => name),
+  );
+  return [...new Set(names)].sort();
+}
+
 /** Calls everything there is with anything there is, by seed; prints what was called last if that is its end. */
 const anything = `
   import { writeSync } from 'node:fs';
@@ -30,16 +42,7 @@ const anything = `
     '', 'x', '\\0', '.', 'a'.repeat(70000), new Uint8Array(0), new Uint8Array(80), Buffer.alloc(100000, 255),
     new DataView(new ArrayBuffer(3)), [], [1], [new Uint8Array(3)], {}, () => {}, Symbol('x'),
   ];
-  const options = [
-    'side', 'dtls', 'minVersion', 'maxVersion', 'ca', 'caFile', 'caPath', 'crl', 'crlCheck', 'clientCa', 'cipherList',
-    'ciphersuites', 'sigalgs', 'groups', 'dhparam', 'alpn', 'sessionIdContext', 'sessionPolicy', 'sessionTimeout',
-    'ticketKeys', 'ticketCount', 'verifyMode', 'verifyContinue', 'verifyDepth', 'secureOptions', 'securityLevel', 'server',
-    'servername', 'verifyHost', 'ktls', 'asks', 'mtu', 'outMark', 'readAhead', 'keyUpdateLimit', 'renegotiationLimit',
-    'renegotiationWindow', 'address', 'port', 'path', 'backlog', 'localAddress', 'localPort', 'cert', 'key', 'pfx',
-    'certUri', 'keyUri', 'base', 'removed', 'names', 'rejects', 'serverNames', 'secret', 'period', 'overlap', 'alpn',
-    'requestStatus', 'externalSessions', 'psks', 'pskHint', 'pskRequired', 'identity', 'sha384', 'context', 'verification',
-    'cipherList', 'ciphersuites', 'groups', 'handshake', 'maxSendFragment', 'partialChain', 'clientSigalgs', 'authorities', 'tag',
-  ];
+  const options = ${JSON.stringify(optionNames())};
   const plain = { minVersion: 0, maxVersion: 0, systemCa: false, verifyMode: 0, verifyContinue: false, secureOptions: 0 };
   const made = [new binding.NativeContext(plain), new binding.NativeContext({ ...plain, dtls: true })];
   const pool = new binding.NativeIoPool(9000, 1);
@@ -95,6 +98,18 @@ const anything = `
   process.exit(0);`;
 
 describe('native code given anything', () => {
+  it('is given each of its options', () => {
+    const types = readFileSync(join(packageFolder, 'types/binding.d.ts'), 'utf8');
+    const names = optionNames();
+    for (const [, type = '', body = ''] of types.matchAll(
+      /^export interface (Native\w*(?:Options|Settings|Credentials)) [^{]*\{(.*?)^\}/gms,
+    )) {
+      const fields = [...body.matchAll(/^ {2}readonly (\w+)/gm)].map(([, name = '']) => name);
+      assert.ok(fields.length > 0, type);
+      for (const name of fields) assert.ok(names.includes(name), `${type}.${name}`);
+    }
+  });
+
   it('refuses a pool without threads, or with more than there can be', async () => {
     const text = await printed(`
       for (const threads of [0, 257, 100000, 1431655766, 2 ** 32 - 1, -1, 2 ** 32, 1.5, NaN, '1', undefined]) {
