@@ -27,6 +27,7 @@ export const libraryFolders = [
   'stream',
   'endpoint',
   'dtls',
+  'compat',
   'index.ts',
 ];
 

@@ -1,0 +1,193 @@
+// Puts handles of ours under node's own TLS sockets, for those whose SecureContext is ours.
+import type { X509Certificate } from 'node:crypto';
+import type { Chunk, WriteCallback } from '../stream/write-turns.ts';
+import { Handle, type ParentHandle } from './handle.ts';
+import {
+  type AnySocket,
+  netSocketPrototype,
+  nodeTls,
+  type Prototype,
+  serverPrototype,
+  socketPrototype,
+} from './node-tls.ts';
+import { contextOf, createByNode, withOurContexts } from './secure-context.ts';
+import { handleUnder, streamOver } from './stream-handle.ts';
+
+type Any = (this: AnySocket, ...args: unknown[]) => unknown;
+type HandleClass = new (type: number) => ParentHandle;
+
+/** The handle of ours under a socket; undefined: it has node's, or none. */
+export function handleOf(socket: object): Handle | undefined {
+  return handleUnder((socket as AnySocket)['_handle']);
+}
+
+/** node's classes TCP and Pipe, and the symbol by which a handle of theirs finds its socket. */
+interface NodeHandles {
+  readonly TCP: HandleClass;
+  readonly Pipe: HandleClass;
+  readonly owner: symbol;
+}
+
+let found: NodeHandles | undefined;
+
+/** Out of two sockets of node's own, which nobody connects. */
+function nodeHandles(): NodeHandles {
+  if (found !== undefined) return found;
+  const parents = [false, true].map(pipe => {
+    const socket = new nodeTls.TLSSocket(undefined as never, { pipe, secureContext: createByNode() } as never);
+    const parent = (socket as unknown as AnySocket)['_handle'] as { _parent: ParentHandle };
+    socket.destroy();
+    return parent._parent;
+  });
+  const [tcp, pipe] = parents as [ParentHandle, ParentHandle];
+  const owner = Object.getOwnPropertySymbols(tcp).find(({ description }) => description === 'owner_symbol');
+  if (owner === undefined) throw new Error(`node ${process.version} keeps the owner of a handle somewhere else`);
+  found = { TCP: tcp.constructor as HandleClass, Pipe: pipe.constructor as HandleClass, owner };
+  return found;
+}
+
+const socketType = 0;
+
+function parentOf(socket: AnySocket, pipe: boolean): ParentHandle {
+  const { TCP, Pipe, owner } = nodeHandles();
+  const parent = pipe ? new Pipe(socketType) : new TCP(socketType);
+  Object.assign(parent, { [owner]: socket });
+  return parent;
+}
+
+interface TlsOptions {
+  readonly isServer?: boolean;
+  readonly pipe?: boolean;
+  readonly secureContext?: Handle['_secureContext'];
+  readonly credentials?: Handle['_secureContext'];
+}
+
+function serveHttp2(handle: Handle): void {
+  const { socket } = handle;
+  if (handle.getALPNNegotiatedProtocol() !== 'h2' || socket['_handle'] !== handle) return;
+  const stream = streamOver(handle, nodeHandles().owner);
+  handle.consumer = stream;
+  socket['_handle'] = stream;
+}
+
+/** Methods of node's that have another way where the handle is ours. */
+const ours: Record<string, (node: Any) => Any> = {
+  _wrapHandle: node =>
+    function _wrapHandle(wrap, handle, ...rest) {
+      const options = this['_tlsOptions'] as TlsOptions;
+      const secureContext =
+        options.secureContext ??
+        options.credentials ??
+        (nodeTls.createSecureContext(options as never) as never as Handle['_secureContext']);
+      const context = contextOf(secureContext);
+      if (context === undefined) {
+        Object.assign(options, { secureContext });
+        return node.call(this, wrap, handle, ...rest);
+      }
+      const socket = wrap as AnySocket | null;
+      const parent = (handle as ParentHandle | null | undefined) ?? parentOf(this, Boolean(options.pipe));
+      socket?.on('close', () => this.destroy());
+      const made = new Handle(this, parent, socket, secureContext, context, Boolean(options.isServer));
+      made.onnegotiated = () => serveHttp2(made);
+      return made;
+    },
+  _writeGeneric: () =>
+    function _writeGeneric(writev, data, encoding, callback) {
+      const handle = handleOf(this);
+      if (handle === undefined || this.connecting) {
+        return (netSocketPrototype['_writeGeneric'] as Any).call(this, writev, data, encoding, callback);
+      }
+      handle.touch();
+      const chunks = writev ? (data as { chunk: unknown; encoding: unknown }[]) : [{ chunk: data, encoding }];
+      handle.write(chunks.map(bytesOf), callback as WriteCallback);
+      return undefined;
+    },
+  getPeerCertificate: node =>
+    function getPeerCertificate(detailed) {
+      const handle = handleOf(this);
+      return handle === undefined ? node.call(this, detailed) : legacyChain(handle, Boolean(detailed));
+    },
+  getCertificate: node =>
+    function getCertificate() {
+      const handle = handleOf(this);
+      return handle === undefined ? node.call(this) : (handle.ssl?.certificate?.toLegacyObject() ?? {});
+    },
+  getPeerX509Certificate: node =>
+    function getPeerX509Certificate() {
+      const handle = handleOf(this);
+      return handle === undefined ? node.call(this) : linkedChain(handle);
+    },
+  getX509Certificate: node =>
+    function getX509Certificate() {
+      const handle = handleOf(this);
+      return handle === undefined ? node.call(this) : (handle.ssl?.certificate ?? undefined);
+    },
+};
+
+function bytesOf({ chunk, encoding }: { chunk: unknown; encoding: unknown }): Chunk {
+  return { chunk: typeof chunk === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : (chunk as Buffer) };
+}
+
+type Legacy = ReturnType<X509Certificate['toLegacyObject']> & { issuerCertificate?: Legacy };
+
+/** The peer's certificate and those that it comes from, as far as they are known. */
+function peerChain({ ssl, context }: Handle): X509Certificate[] {
+  if (ssl === undefined || ssl.closed || ssl.peerCertificate === null) return [];
+  if (ssl.verifiedChain.length > 0) return [...ssl.verifiedChain];
+  const chain = [ssl.peerCertificate];
+  const known = [...ssl.peerCertificateChain, ...context.certificates];
+  for (let last = ssl.peerCertificate; !last.checkIssued(last); ) {
+    const issuer = known.find(each => last.checkIssued(each));
+    if (issuer === undefined || chain.includes(issuer)) break;
+    chain.push(issuer);
+    last = issuer;
+  }
+  return chain;
+}
+
+/** With `detailed` each has its issuer, and a root itself. */
+function legacyChain(handle: Handle, detailed: boolean): Legacy | object {
+  const legacy = peerChain(handle).map(each => each.toLegacyObject() as Legacy);
+  if (detailed) {
+    for (const [at, each] of legacy.entries()) each.issuerCertificate = legacy[at + 1] ?? each;
+  }
+  return legacy[0] ?? {};
+}
+
+/** As node's, whose certificate of a peer knows its issuer. */
+function linkedChain(handle: Handle): X509Certificate | undefined {
+  const chain = peerChain(handle);
+  for (const [at, each] of chain.entries()) {
+    Object.defineProperty(each, 'issuerCertificate', { value: chain[at + 1], configurable: true });
+  }
+  return chain[0];
+}
+
+/** Methods of a server that make contexts: of ours, if it has one already. */
+const makers: Record<string, (node: Any) => Any> = Object.fromEntries(
+  ['setSecureContext', 'addContext', 'setOptions'].map(name => [
+    name,
+    (node: Any) =>
+      function (this: AnySocket, ...args: unknown[]) {
+        const make = () => node.apply(this, args);
+        return contextOf(this['_sharedCreds']) === undefined ? make() : withOurContexts(make);
+      },
+  ]),
+);
+
+/** What has been replaced stays so, and is node's own for what is node's. */
+function replace(prototype: Prototype, replacements: Record<string, (node: Any) => Any>): void {
+  for (const [name, make] of Object.entries(replacements)) {
+    const node = prototype[name];
+    if (node === undefined && prototype === serverPrototype) continue;
+    Object.defineProperty(prototype, name, {
+      value: make(node as unknown as Any),
+      configurable: true,
+      writable: true,
+      enumerable: true,
+    });
+  }
+}
+
+replace(socketPrototype, ours);
+replace(serverPrototype, makers);

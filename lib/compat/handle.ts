@@ -1,0 +1,541 @@
+// In the place of node's TLSWrap: what node's own JavaScript of a TLS socket calls, over a connection of this package.
+//
+// The connection is made when the handshake begins: until then node tells what it is to be like. A client of node's begins
+// by start(), a server by the first readStart().
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { copyBytes } from '../base/copy-bytes.ts';
+import type { SslOptions } from '../connection/options.ts';
+import { sessionPolicy } from '../connection/settings.ts';
+import { Ssl } from '../connection/ssl.ts';
+import { connectionOf } from '../connection/state.ts';
+import { codeOfVerifyResult } from '../errors/errors.ts';
+import { VerifyMode } from '../native/constants.ts';
+import { SslSession } from '../session/session.ts';
+import { pushCopies } from '../stream/receiver.ts';
+import type { Chunk, WriteCallback } from '../stream/write-turns.ts';
+import { Writer, type WriterOwner } from '../stream/writer.ts';
+import { Bio } from '../transport/bio.ts';
+import {
+  type Connection,
+  type Flow,
+  onClosed,
+  onData,
+  onEnd,
+  onFailed,
+  onSendingFailed,
+} from '../transport/native-connection.ts';
+import { callbacksOf } from './handshake.ts';
+import { errnoOf, nodeError, systemError, wrongVersion } from './node-errors.ts';
+import { NodeHandle } from './node-handle.ts';
+import type { AnySocket } from './node-tls.ts';
+import type { Context } from './secure-context.ts';
+
+/** A handle of node's own: TCP, Pipe, or what stands for a stream of JavaScript. */
+export interface ParentHandle {
+  readonly fd?: number;
+  reading?: boolean;
+  readStop?(): number;
+  close(done?: () => void): void;
+  ref?(): void;
+  unref?(): void;
+  hasRef?(): boolean;
+  readonly isStreamBase?: boolean;
+}
+
+export interface ShutdownRequest {
+  oncomplete(this: ShutdownRequest, status: number): void;
+}
+
+interface Waiting {
+  readonly chunks: readonly Chunk[];
+  readonly callback: WriteCallback;
+}
+
+/** SSL_CB_HANDSHAKE_START of <openssl/ssl.h>. */
+const handshakeStart = 0x10;
+
+export class Handle extends NodeHandle implements Flow, WriterOwner {
+  readonly stream: AnySocket & WriterOwner['stream'];
+  /** node's own name. */
+  readonly _parent: ParentHandle;
+  readonly _parentWrap: AnySocket | null;
+  readonly _secureContext: { readonly singleUse?: boolean; context: unknown };
+  readonly context: Context;
+  readonly #writer = new Writer(this);
+  #connection: Connection | undefined;
+  #begun = false;
+  #handshakeDone = false;
+  /** Data goes in and out: node has looked at the peer's certificate. */
+  #open = false;
+  #closed = false;
+  #destroyed = false;
+  #unrefed = false;
+  #userBuffer: Uint8Array | undefined;
+  #waiting: Waiting[] = [];
+  readonly #received: Buffer[] = [];
+  #ending: ShutdownRequest | undefined;
+  bytesRead = 0;
+  /** Bytes that the connection has not taken. */
+  writeQueueSize = 0;
+  /** A stream of C++'s that gets the data; see stream-handle.ts. */
+  consumer: { readBuffer(data: Uint8Array): void; emitEOF(): void } | undefined;
+  /** Called when the protocol is known, and nobody has been told yet. */
+  onnegotiated: (() => void) | undefined;
+
+  constructor(
+    socket: AnySocket,
+    parent: ParentHandle,
+    wrap: AnySocket | null,
+    secureContext: Handle['_secureContext'],
+    context: Context,
+    server: boolean,
+  ) {
+    super(socket, server);
+    this.stream = socket as Handle['stream'];
+    this._parent = parent;
+    this._parentWrap = wrap;
+    this._secureContext = secureContext;
+    this.context = context;
+  }
+
+  /**
+   * Nobody goes around us in C++: whoever is told "true" hands this to C++, which takes it for what it is not. A client of
+   * http2 alone asks before the handshake, and takes the handle behind it, when there is a stream of node's.
+   */
+  get isStreamBase(): boolean {
+    const { server, protocols } = this.settings;
+    return !server && !this.#handshakeDone && protocols?.includes('h2') === true;
+  }
+
+  get connection(): Connection {
+    if (this.#connection === undefined) throw new Error('the handshake has not begun');
+    return this.#connection;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Beginning
+
+  start(): void {
+    this.#begin();
+  }
+
+  /** What node had read of a socket before it became ours. */
+  receive(data: Buffer): void {
+    this.#received.push(data);
+  }
+
+  writesIssuedByPrevListenerDone(): void {}
+
+  #begin(): void {
+    if (this.#begun || this.#closed) return;
+    this.#begun = true;
+    try {
+      this.#make();
+    } catch (error) {
+      process.nextTick(() => this.#fail(error as Error));
+      return;
+    }
+    this.#handshake();
+  }
+
+  #make(): void {
+    const ssl = new Ssl(this.context.ssl, this.#options());
+    this.ssl = ssl;
+    const { server, requireCert } = this.settings;
+    const connection = connectionOf(ssl);
+    this.#connection = connection;
+    connection.native.setStrictEnd(false);
+    this.#attach(ssl, connection);
+    connection.flow = this;
+    connection.pin();
+    if (server && requireCert) requireCertificate(connection);
+    if (this.#unrefed) connection.native.unref();
+    if (this.settings.sendFragment !== undefined) ssl.setMaxSendFragment(this.settings.sendFragment);
+    if (this.settings.server) this.#countHandshake();
+  }
+
+  #countHandshake(): void {
+    this.onhandshakestart?.(Math.ceil(performance.now()));
+  }
+
+  /** node counts renegotiations as they begin, and ends the connection at tls.CLIENT_RENEG_LIMIT. */
+  #watchRenegotiations({ version }: Ssl): void {
+    if (!this.settings.server || version === 'TLSv1.3') return;
+    this.ssl?.on('info', ({ where }) => {
+      if ((where & handshakeStart) !== 0) this.#countHandshake();
+    });
+    this.ssl?.on('renegotiate', () => this.onhandshakedone?.());
+  }
+
+  #options(): SslOptions {
+    const { server, requestCert, servername, protocols, session } = this.settings;
+    return {
+      side: server ? 'server' : 'client',
+      // node's JavaScript decides, when the handshake is done.
+      rejectUnauthorized: false,
+      ...(server ? { requestCert } : { host: false }),
+      ...(!server && servername !== undefined && isIP(servername) === 0 && { servername }),
+      ...(protocols !== undefined && { ALPNProtocols: protocols }),
+      ...(!server && session !== undefined && { session: SslSession.from(session) }),
+      ...callbacksOf(this),
+    } as SslOptions;
+  }
+
+  /** A duplicate of the descriptor: node's own handle stays, with its addresses and options, and reads nothing any more. */
+  #attach(ssl: Ssl, connection: Connection): void {
+    const { _parent: parent, _parentWrap: wrap } = this;
+    const { fd } = parent;
+    const early = wrap === null ? 0 : this.#giveBack(wrap);
+    // TLS in TLS: the descriptor beneath carries the other one's records.
+    const direct = !(parent instanceof Handle) && typeof fd === 'number' && fd >= 0;
+    if (direct && early === 0) {
+      if (parent.reading) parent.readStop?.();
+      connection.setFd(fd, false, true);
+      return;
+    }
+    if (wrap === null) throw new Error('the socket is not connected');
+    const bio = Bio.duplex(wrap as unknown as Duplex);
+    ssl.setBio(bio, bio);
+  }
+
+  /** Bytes that are read before everything that comes from the descriptor. */
+  #giveBack(wrap: AnySocket): number {
+    if (this.#received.length > 0) wrap.unshift(Buffer.concat(this.#received.splice(0)));
+    return wrap.readableLength;
+  }
+
+  #handshake(): void {
+    const { connection } = this;
+    const op = connection.nextOp();
+    const done = (): void => this.#secured();
+    try {
+      if (connection.started(connection.native.handshake(op))) queueMicrotask(done);
+      else connection.expect(op, { done, failed: () => {} });
+    } catch (error) {
+      process.nextTick(() => this.#fail(error as Error));
+    }
+  }
+
+  #secured(): void {
+    if (this.#closed || this.#handshakeDone) return;
+    this.#handshakeDone = true;
+    if (this.ssl !== undefined) this.#watchRenegotiations(this.ssl);
+    this.onnegotiated?.();
+    if (this.settings.requestOCSP) this.onocspresponse?.(this.ssl?.ocspResponse ?? null);
+    this.onhandshakedone?.();
+    this.release();
+  }
+
+  /** Nothing that was written before may leave before node has looked at the peer's certificate. */
+  release(): void {
+    if (this.#open || this.#closed || this.socket.destroyed || this.socket['_secureEstablished'] !== true) return;
+    this.#open = true;
+    for (const { chunks, callback } of this.#waiting.splice(0)) this.#send(chunks, callback);
+    if (this.#ending !== undefined) this.shutdown(this.#ending);
+    if (this.reading) this.connection.startFlow();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Data
+
+  readStart(): number {
+    this.reading = true;
+    // A client of node's begins by start(), or by its first write.
+    if (this.settings.server) this.#begin();
+    if (this.#open) this.connection.startFlow();
+    return 0;
+  }
+
+  readStop(): number {
+    this.reading = false;
+    this.#connection?.stopFlow();
+    return 0;
+  }
+
+  useUserBuffer(buffer: Uint8Array): void {
+    this.#userBuffer = buffer;
+  }
+
+  touch(): void {
+    (this.socket['_unrefTimer'] as () => void).call(this.socket);
+    (this._parentWrap?.['_unrefTimer'] as (() => void) | undefined)?.call(this._parentWrap);
+  }
+
+  [onData](bytes: Uint8Array, offset: number, length: number): void {
+    if (this.#closed) return;
+    this.bytesRead += length;
+    this.touch();
+    if (this.consumer !== undefined) this.consumer.readBuffer(copyBytes(bytes, offset, length));
+    else if (this.#userBuffer !== undefined) this.#fillUsers(bytes.subarray(offset, offset + length));
+    else if (!pushCopies(this.socket, bytes, offset, length)) this.readStop();
+  }
+
+  /** As node's onStreamRead() with the option `onread`. */
+  #fillUsers(bytes: Uint8Array): void {
+    const { onread } = this.socket['_tlsOptions'] as {
+      onread: { buffer: unknown; callback(count: number, buffer: Uint8Array): unknown };
+    };
+    for (let at = 0; at < bytes.length; ) {
+      const buffer = this.#userBuffer as Uint8Array;
+      const part = bytes.subarray(at, at + buffer.length);
+      buffer.set(part);
+      at += part.length;
+      if (onread.callback.call(this.socket, part.length, buffer) === false) this.readStop();
+      if (typeof onread.buffer === 'function') this.#userBuffer = onread.buffer() as Uint8Array;
+    }
+  }
+
+  [onEnd](): void {
+    this.#endOfData();
+  }
+
+  #endOfData(): void {
+    if (this.#closed) return;
+    if (this.consumer !== undefined) {
+      this.consumer.emitEOF();
+      return;
+    }
+    this.socket.push(null);
+    this.socket.read(0);
+  }
+
+  write(chunks: readonly Chunk[], told: WriteCallback): void {
+    const length = chunks.reduce((sum, { chunk }) => sum + chunk.length, 0);
+    this.writeQueueSize += length;
+    const callback: WriteCallback = error => {
+      this.writeQueueSize -= length;
+      told(error);
+    };
+    if (this.#open) {
+      this.#send(chunks, callback);
+      return;
+    }
+    this.#waiting.push({ chunks, callback });
+    this.#begin();
+  }
+
+  #send(chunks: readonly Chunk[], callback: WriteCallback): void {
+    const [first] = chunks;
+    if (chunks.length === 1 && first !== undefined) this.#writer.write(first.chunk, callback);
+    else this.#writer.writev(chunks, callback);
+  }
+
+  get bytesWritten(): number {
+    return this.#writer.bytesWritten;
+  }
+
+  writeFailed(error: Error, callback: WriteCallback): void {
+    // What a connection failed with is told by onerror, and node's own destroy() ends what waits.
+    callback(this.#connection?.error === null && !this.#closed ? nodeError(error, 'write') : null);
+  }
+
+  /** 1: there is nobody to say goodbye to. */
+  shutdown(request: ShutdownRequest): number {
+    if (this.#closed || (this.#begun && (this.#connection === undefined || this.#connection.error !== null))) return 1;
+    if (!this.#open) {
+      this.#ending = request;
+      return 0;
+    }
+    this.#writer.final(() => setImmediate(() => request.oncomplete(0)));
+    return 0;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Ending
+
+  [onFailed](error: Error): void {
+    this.#fail(this.#connection?.transportError ?? error);
+  }
+
+  /** Who writes hears of it, or who reads to the end. */
+  [onSendingFailed](): void {}
+
+  [onClosed](error: Error | null): void {
+    if (!this.#closed && !this.#destroyed) this.socket.destroy(error ?? undefined);
+  }
+
+  /** As node: an end is an end, a failure of the transport destroys, and one of TLS is told by `onerror`. */
+  #fail(error: Error): void {
+    if (this.#closed || this.socket.destroyed) return;
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SSL_UNEXPECTED_EOF') this.#endOfData();
+    else if (errnoOf(error) !== undefined) this.socket.destroy(nodeError(error, 'read'));
+    else this.onerror?.(nodeError(error, 'read'));
+  }
+
+  renegotiate(): void {
+    const { ssl } = this;
+    if (ssl === undefined || this.#closed) return;
+    if (ssl.version === 'TLSv1.3') throw wrongVersion();
+    ssl.renegotiate().then(
+      () => this.onhandshakedone?.(),
+      (error: Error) => this.#fail(error),
+    );
+  }
+
+  newSessionDone(): void {
+    process.nextTick(() => this.release());
+  }
+
+  /** node's JavaScript goes on with the socket afterwards. */
+  destroySSL(): void {
+    this.#destroyed = true;
+    this.#connection?.close();
+  }
+
+  close(done?: () => void): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.socket['ssl'] = null;
+    const failed = this.socket['errored'] as Error | null;
+    for (const { callback } of this.#waiting.splice(0)) callback(systemError('ECANCELED', 'write'));
+    this.#connection?.close();
+    for (const duplex of this.#connection?.duplexes ?? []) duplex.close(failed === null);
+    this.#closeParent(() => done?.());
+  }
+
+  #closeParent(done: () => void): void {
+    const wrap = this._parentWrap;
+    if (wrap === null) {
+      this._parent.close(done);
+    } else if (wrap['_handle'] === null || wrap['_handle'] !== this._parent) {
+      setImmediate(done);
+    } else {
+      wrap.once('close', done);
+      wrap.destroy();
+    }
+  }
+
+  /** resetAndDestroy(): our descriptor would keep the connection, so it goes first. */
+  reset(done?: () => void): number {
+    this.#closed = true;
+    this.#connection?.close();
+    const parent = this._parent as unknown as { reset?(done?: () => void): number };
+    return parent.reset?.(done) ?? 0;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // The loop, and the transport
+
+  hasRef(): boolean {
+    return !this.#unrefed;
+  }
+
+  ref(): void {
+    this.#unrefed = false;
+    this._parent.ref?.();
+    if (!this.#closed) this.#connection?.native.ref();
+  }
+
+  unref(): void {
+    this.#unrefed = true;
+    this._parent.unref?.();
+    if (!this.#closed) this.#connection?.native.unref();
+  }
+
+  get fd(): number {
+    return this._parent.fd ?? -1;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // What it is like
+
+  getServername(): string | false {
+    const { server, servername } = this.settings;
+    return (server ? (this.live?.servername ?? this.helloName) : servername) ?? false;
+  }
+
+  getALPNNegotiatedProtocol(): string | false {
+    return this.live?.alpnProtocol ?? false;
+  }
+
+  getCipher(): object | undefined {
+    const cipher = this.live?.cipher;
+    if (cipher === null || cipher === undefined) return undefined;
+    const { name, standardName, version } = cipher;
+    return { name, standardName, version };
+  }
+
+  getProtocol(): string | null {
+    return this.live?.version ?? null;
+  }
+
+  getSession(): Buffer | undefined {
+    return this.live?.session?.serialize();
+  }
+
+  getTLSTicket(): Buffer | undefined {
+    return this.settings.server ? undefined : (this.live?.session?.ticket ?? undefined);
+  }
+
+  isSessionReused(): boolean {
+    return this.live?.sessionReused ?? false;
+  }
+
+  getFinished(): Buffer | undefined {
+    return this.live?.finished() ?? undefined;
+  }
+
+  getPeerFinished(): Buffer | undefined {
+    return this.live?.peerFinished() ?? undefined;
+  }
+
+  getEphemeralKeyInfo(): object | null {
+    return this.settings.server ? null : (this.live?.ephemeralKey ?? {});
+  }
+
+  getSharedSigalgs(): readonly string[] {
+    return this.live?.sharedSigalgs ?? [];
+  }
+
+  exportKeyingMaterial(length: number, label: string, context?: Buffer): unknown {
+    return this.live?.exportKeyingMaterial(length, label, context);
+  }
+
+  /** As node: whoever has the pre-shared key, or resumes, needs no certificate. */
+  verifyError(): Error | null {
+    const ssl = this.live;
+    if (ssl === undefined) return null;
+    const { code, message } = ssl.verifyResult;
+    if (code !== 0) return Object.assign(new Error(message), { code: codeOfVerifyResult(code) });
+    const known = ssl.peerCertificate !== null || ssl.psk || (ssl.sessionReused && ssl.version === 'TLSv1.3');
+    if (known) return null;
+    return Object.assign(new Error('unable to get issuer certificate'), { code: 'UNABLE_TO_GET_ISSUER_CERT' });
+  }
+}
+
+/** A client without one is told by an alert; whether it is good node decides. */
+function requireCertificate(connection: Connection): void {
+  const mode = VerifyMode.Peer | VerifyMode.FailIfNoPeerCertificate;
+  connection.started(connection.native.setVerify(mode, true, false, sessionPolicy(null, null), undefined));
+}
+
+/** What node's TLSWrap hands on to the handle beneath. */
+const handedOn = [
+  'open',
+  'bind',
+  'listen',
+  'connect',
+  'bind6',
+  'connect6',
+  'getsockname',
+  'getpeername',
+  'setNoDelay',
+  'setKeepAlive',
+  'setSimultaneousAccepts',
+  'setBlocking',
+  'setPendingInstances',
+  'setTypeOfService',
+  'getTypeOfService',
+] as const;
+
+for (const name of handedOn) {
+  Object.defineProperty(Handle.prototype, name, {
+    configurable: true,
+    writable: true,
+    value(this: Handle, ...args: unknown[]): unknown {
+      const method = (this._parent as unknown as Record<string, unknown>)[name];
+      return typeof method === 'function' ? Reflect.apply(method, this._parent, args) : undefined;
+    },
+  });
+}

@@ -1,0 +1,121 @@
+// What a handshake asks, as node's TLSWrap asks node's JavaScript for it: by a call, and a call back when it is decided.
+import type { CallbackOptions } from '../callbacks/options.ts';
+import type { SslListeners } from '../connection/events.ts';
+import type { HandshakeCallbacks } from '../context/context.ts';
+import type { SslSession } from '../session/session.ts';
+import type { NodeHandle } from './node-handle.ts';
+import { privateOf } from './node-tls.ts';
+import { contextOf } from './secure-context.ts';
+
+const statusRequest = 5;
+/** PSK_MAX_PSK_LEN and PSK_MAX_IDENTITY_LEN of <openssl/ssl.h>. */
+const maxPsk = 512;
+const maxIdentity = 256;
+
+/** node gives what it was given to OpenSSL, which says this. */
+const invalidContext = (): Error =>
+  Object.assign(new TypeError('Invalid SNI context'), { code: 'ERR_TLS_INVALID_CONTEXT' });
+
+type OnPskExchange = (a: unknown, b: number, c?: number) => unknown;
+
+function wireForm(protocols: readonly string[]): Buffer {
+  return Buffer.concat(protocols.flatMap(each => [Buffer.from([each.length]), Buffer.from(each, 'latin1')]));
+}
+
+/** 'SNICallback' and 'OCSPRequest'. */
+function certificateChoice(handle: NodeHandle): HandshakeCallbacks {
+  return {
+    onClientHello: hello =>
+      new Promise((resolve, reject) => {
+        handle.certificateChosen = () => {
+          handle.certificateChosen = undefined;
+          const chosen = contextOf(handle.sni_context);
+          if (chosen === undefined && handle.sni_context) reject(invalidContext());
+          else resolve(chosen === undefined ? null : { context: chosen.ssl });
+        };
+        handle.helloName = hello.serverName ?? undefined;
+        // Also a socket whose handshake fails knows it.
+        handle.socket['servername'] = hello.serverName ?? false;
+        const OCSPRequest = hello.extensions.some(({ type }) => type === statusRequest);
+        handle.oncertcb?.({ servername: hello.serverName ?? undefined, OCSPRequest });
+      }),
+    onStatusRequest: () => handle.ocspResponse ?? null,
+  };
+}
+
+/** 'newSession' and 'resumeSession'. */
+function sessionStore(handle: NodeHandle): HandshakeCallbacks {
+  return {
+    onNewSession: (id, session) => handle.onnewsession?.(id, session),
+    onResumeSession: id =>
+      new Promise(resolve => {
+        handle.sessionLooked = () => {
+          handle.sessionLooked = undefined;
+          resolve(handle.loadedSession ?? null);
+        };
+        const { servername } = handle.ssl ?? {};
+        handle.onclienthello?.({ sessionId: id, servername: servername ?? undefined, tlsTicket: false });
+      }),
+  };
+}
+
+/** setKeyCert(), in one of the functions before. */
+function ownCertificate(handle: NodeHandle): HandshakeCallbacks {
+  return { onCertificate: () => handle.settings.keyCert?.identity ?? null };
+}
+
+function protocolChoice(handle: NodeHandle): HandshakeCallbacks {
+  return {
+    onALPN: ({ protocols }) => {
+      const list = wireForm(protocols);
+      const offset = handle.ALPNCallback?.(list);
+      if (offset === undefined) return null;
+      const length = list[offset] ?? 0;
+      return list.toString('latin1', offset + 1, offset + 1 + length);
+    },
+  };
+}
+
+function preSharedKeys(handle: NodeHandle): HandshakeCallbacks {
+  const exchange = privateOf(handle, 'onpskexchange') as OnPskExchange | undefined;
+  const { server, pskHint } = handle.settings;
+  return {
+    ...(pskHint !== undefined && { pskIdentityHint: pskHint }),
+    onPsk: (request => {
+      const { identity, hint } = request as { identity?: string | null; hint?: string | null };
+      const given = server
+        ? exchange?.call(handle, identity, maxPsk)
+        : exchange?.call(handle, hint ?? null, maxPsk, maxIdentity);
+      if (given === undefined || given === null) return null;
+      if (server) return given;
+      const { psk, identity: own } = given as { psk: Uint8Array; identity: string };
+      return { key: psk, identity: own };
+    }) as NonNullable<CallbackOptions<never, never>['onPsk']>,
+  } as HandshakeCallbacks;
+}
+
+function listeners(handle: NodeHandle): SslListeners {
+  const { server, asksSession, keylog } = handle.settings;
+  return {
+    ...(!server && {
+      session: (session: SslSession) => {
+        if (asksSession || handle.settings.asksSession) handle.onnewsession?.(session.id, session.serialize());
+      },
+    }),
+    ...(keylog && { keylog: (line: Buffer) => handle.onkeylog?.(line) }),
+  } as SslListeners;
+}
+
+/** Options of the connection that asks what node wants to be asked. */
+export function callbacksOf(handle: NodeHandle): HandshakeCallbacks & { readonly on: SslListeners } {
+  const { server, asksCertificate, asksSession, asksProtocol, asksPsk, requestOCSP } = handle.settings;
+  return {
+    ...(server && asksCertificate && certificateChoice(handle)),
+    ...(server && asksSession && sessionStore(handle)),
+    ...(server && asksProtocol && protocolChoice(handle)),
+    ...(server && (asksProtocol || asksCertificate) && ownCertificate(handle)),
+    ...(asksPsk && preSharedKeys(handle)),
+    ...(!server && requestOCSP && { requestOCSP: true }),
+    on: listeners(handle),
+  };
+}

@@ -1,0 +1,47 @@
+// Errors as node:tls tells them.
+import { getSystemErrorMap } from 'node:util';
+import { OpenSslError } from '../errors/errors.ts';
+
+const numbers = new Map([...getSystemErrorMap()].map(([errno, [name]]) => [name, errno]));
+
+/** libuv's number of a system's error; undefined: it is none. */
+export function errnoOf(error: Error): number | undefined {
+  return numbers.get(String((error as NodeJS.ErrnoException).code));
+}
+
+export function systemError(code: string, syscall: string, cause?: Error): Error {
+  const error = new Error(`${syscall} ${code}`, cause && { cause });
+  return Object.assign(error, { errno: numbers.get(code), code, syscall });
+}
+
+/** As the queue of errors prints it: ERR_error_string_n(3). */
+function opensslError(error: OpenSslError): Error {
+  const { code, library, reason, alert } = error;
+  const text = `error:${library}:${error.function}:${reason}`;
+  const number = alert?.direction === 'received' ? `:SSL alert number ${alert.description}` : '';
+  return Object.assign(new Error(text + number, { cause: error }), { library, reason, code });
+}
+
+/** What a function of node's, or of its user's, threw. */
+const isOfCallback = (error: Error): boolean =>
+  /^ERR_TLS_\w+_CALLBACK$/.test(String((error as NodeJS.ErrnoException).code));
+
+/** SSL_use_psk_identity_hint(3). node spells it so. */
+export function hintRefused(): Error {
+  return Object.assign(new Error('Failed to set PSK identity hint'), { code: 'ERR_TLS_PSK_SET_IDENTIY_HINT_FAILED' });
+}
+
+/** node's text and fields; what we know more is the `cause`. */
+export function nodeError(error: Error, syscall: string): Error {
+  if (error instanceof OpenSslError) return opensslError(error);
+  if (isOfCallback(error) && error.cause instanceof Error) return error.cause;
+  const { code } = error as NodeJS.ErrnoException;
+  return code === undefined || errnoOf(error) === undefined ? error : systemError(code, syscall, error);
+}
+
+/** SSL_renegotiate(3) with TLS 1.3. */
+export function wrongVersion(): Error {
+  const reason = 'wrong ssl version';
+  const error = new Error(`error:0A00010A:SSL routines::${reason}`);
+  return Object.assign(error, { library: 'SSL routines', reason, code: 'ERR_SSL_WRONG_SSL_VERSION' });
+}

@@ -1,0 +1,281 @@
+// tls.SecureContext over a context of this package: node's class, so that whoever asks by instanceof is content.
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { SslContext, type SslContextOptions } from '../context/context.ts';
+import type { CredentialOptions } from '../context/credentials.ts';
+import { nodeTls } from './node-tls.ts';
+
+/** node's own. */
+export const createByNode = nodeTls.createSecureContext;
+/** As node compiled it in: the policy of node's OpenSSL, and not of the system's. */
+const nodesCiphers = nodeTls.DEFAULT_CIPHERS;
+
+/** Options that mean here what they mean in node. */
+const sameNames = [
+  'cert',
+  'crl',
+  'dhparam',
+  'key',
+  'passphrase',
+  'pfx',
+  'secureOptions',
+  'sessionIdContext',
+  'sessionTimeout',
+  'sigalgs',
+  'ticketKeys',
+  'allowPartialTrustChain',
+] as const;
+
+type NodeOptions = Readonly<Record<string, unknown>>;
+
+/** A method of OpenSSL's, which node takes for the bounds of the version (SSL_CTX_set_min_proto_version(3)). */
+const methods: ReadonlyMap<unknown, readonly [min: string | undefined, max: string | undefined]> = new Map([
+  ['TLS', ['TLSv1', 'TLSv1.3']],
+  ['SSLv23', [undefined, 'TLSv1.2']],
+  ['TLSv1', ['TLSv1', 'TLSv1']],
+  ['TLSv1_1', ['TLSv1.1', 'TLSv1.1']],
+  ['TLSv1_2', ['TLSv1.2', 'TLSv1.2']],
+]);
+
+const isNothing = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  value === false ||
+  value === 0 ||
+  value === '' ||
+  (Array.isArray(value) && value.length === 0);
+
+function versions({ secureProtocol, minVersion, maxVersion }: NodeOptions): object {
+  const family =
+    typeof secureProtocol === 'string' ? secureProtocol.replace(/(_(server|client))?_method$/, '') : undefined;
+  const bounds = methods.get(family);
+  if (bounds !== undefined) return { minVersion: bounds[0] ?? nodeTls.DEFAULT_MIN_VERSION, maxVersion: bounds[1] };
+  return {
+    minVersion: minVersion ?? nodeTls.DEFAULT_MIN_VERSION,
+    maxVersion: maxVersion ?? nodeTls.DEFAULT_MAX_VERSION,
+  };
+}
+
+/** Absent: the system's policy, unless the caller, or who has set `tls.DEFAULT_*`, has one. */
+function negotiated({
+  ciphers = nodeTls.DEFAULT_CIPHERS,
+  ecdhCurve = nodeTls.DEFAULT_ECDH_CURVE,
+  honorCipherOrder,
+}: NodeOptions): object {
+  return {
+    ...(!isNothing(ciphers) && ciphers !== nodesCiphers && { ciphers }),
+    ...(!isNothing(ecdhCurve) && ecdhCurve !== 'auto' && { ecdhCurve }),
+    honorCipherOrder: Boolean(honorCipherOrder),
+  };
+}
+
+/** Certificates of authorities: what else is in their files node leaves out. */
+function authorities(ca: unknown): unknown {
+  const holds = (each: unknown): boolean =>
+    !/-----BEGIN /.test(String(each)) || /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/.test(String(each));
+  return [ca].flat().filter(holds);
+}
+
+/** Read once, as node does, which warns of a file that cannot be read. */
+const extraAuthorities = readExtra(process.env['NODE_EXTRA_CA_CERTS']);
+
+function readExtra(file: string | undefined): string | undefined {
+  if (file === undefined || file === '') return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The system's, with those of the environment, unless the caller has some. */
+function trust(options: NodeOptions): object {
+  if (!isNothing(options['ca'])) return { ca: authorities(options['ca']) };
+  return { systemCa: true, ...(extraAuthorities !== undefined && { ca: extraAuthorities }) };
+}
+
+type Kind = (value: unknown) => boolean;
+const isBytes: Kind = value => ArrayBuffer.isView(value);
+const isText: Kind = value => typeof value === 'string' || isBytes(value);
+const isMaterial: Kind = value =>
+  Array.isArray(value)
+    ? value.every(each => isText(each) || (typeof each === 'object' && each !== null))
+    : isText(value);
+const plain: Readonly<Record<string, Kind>> = {
+  ca: isMaterial,
+  cert: isMaterial,
+  crl: isMaterial,
+  key: isMaterial,
+  pfx: isMaterial,
+  ciphers: value => typeof value === 'string',
+  ecdhCurve: value => typeof value === 'string',
+  sigalgs: value => typeof value === 'string' && value !== '',
+  secureProtocol: () => false,
+  clientCertEngine: () => false,
+  privateKeyEngine: () => false,
+  privateKeyIdentifier: () => false,
+  sessionTimeout: value => Number.isInteger(value),
+  secureOptions: value => Number.isInteger(value),
+};
+
+/** node validates in JavaScript first; what is as it should be need not be asked. */
+function validateByNode(options: NodeOptions): void {
+  const odd = Object.entries(plain).some(([name, holds]) => {
+    const value = options[name];
+    return value !== undefined && value !== null && !holds(value);
+  });
+  if (odd) createByNode(options as SecureContextOptions);
+}
+
+/** What node has to say of options that are wrong, it says in its own words. */
+function translated(options: NodeOptions): SslContextOptions {
+  const same = sameNames.filter(name => !isNothing(options[name])).map(name => [name, options[name]]);
+  return {
+    ...Object.fromEntries(same),
+    ...trust(options),
+    ...versions(options),
+    ...negotiated(options),
+    // Who counts renegotiations is node, which ends the connection at tls.CLIENT_RENEG_LIMIT.
+    clientRenegotiation: { limit: 2 ** 31 - 1 },
+    rejectUnauthorized: false,
+  } as SslContextOptions;
+}
+
+function makeContext(options: NodeOptions): SslContext {
+  try {
+    return new SslContext(translated(options));
+  } catch (error) {
+    // Whatever node would refuse too it words as its users know it.
+    createByNode(options as SecureContextOptions);
+    throw error;
+  }
+}
+
+function certificatesIn(pem: unknown): X509Certificate[] {
+  const blocks =
+    String(pem ?? '').match(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END [^-]+-----/g) ?? [];
+  return blocks.map(block => new X509Certificate(block));
+}
+
+/** In the place of node's own C++ object, `secureContext.context`. */
+export class Context {
+  #ssl: SslContext;
+  #options: NodeOptions;
+  #nodes: unknown;
+  /** As they were given. */
+  #ticketKeys: Uint8Array | undefined;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    if (options['ticketKeys'] instanceof Uint8Array) this.#ticketKeys = options['ticketKeys'];
+    validateByNode(options);
+    this.#ssl = makeContext(options);
+  }
+
+  get ssl(): SslContext {
+    return this.#ssl;
+  }
+
+  /** What setKeyCert() takes of it. */
+  get identity(): CredentialOptions {
+    const { cert, key, pfx, passphrase } = this.#options;
+    return Object.fromEntries(Object.entries({ cert, key, pfx, passphrase }).filter(([, value]) => !isNothing(value)));
+  }
+
+  #change(options: NodeOptions): void {
+    this.#options = { ...this.#options, ...options };
+    this.#ssl = makeContext(this.#options);
+  }
+
+  // Of node's own object; not documented, and used.
+
+  addCACert(certificate: unknown): void {
+    this.#change({ ca: [this.#options['ca'] ?? [], certificate].flat() });
+  }
+
+  addCRL(crl: unknown): void {
+    this.#change({ crl: [this.#options['crl'] ?? [], crl].flat() });
+  }
+
+  setCiphers(ciphers: unknown): void {
+    this.#change({ ciphers });
+  }
+
+  setKey(key: unknown, passphrase?: unknown): void {
+    this.#options = { ...this.#options, key, passphrase };
+    if (!isNothing(this.#options['cert'])) this.#change({});
+  }
+
+  setCert(cert: unknown): void {
+    this.#options = { ...this.#options, cert };
+    if (!isNothing(this.#options['key'])) this.#change({});
+  }
+
+  setOptions(secureOptions: unknown): void {
+    this.#change({ secureOptions });
+  }
+
+  addRootCerts(): void {}
+
+  enableTicketKeyCallback(): void {}
+
+  /** Of its own and of authorities, as they are in its options. */
+  get certificates(): X509Certificate[] {
+    const { cert, ca } = this.#options;
+    return [cert, ca].flat().flatMap(each => certificatesIn(each));
+  }
+
+  /** The own one in DER, for 'OCSPRequest', also out of a PKCS #12 file: as node reads it. */
+  getCertificate(): Buffer | null {
+    return this.#byNode.getCertificate();
+  }
+
+  getIssuer(): Buffer | null {
+    return this.#byNode.getIssuer();
+  }
+
+  get #byNode(): { getCertificate(): Buffer | null; getIssuer(): Buffer | null } {
+    this.#nodes ??= (createByNode(this.#options as SecureContextOptions) as never as { context: never }).context;
+    return this.#nodes as never;
+  }
+
+  /** 48 bytes, of which the context makes its 80: who asks for random ones gets new ones, once. */
+  getTicketKeys(): Buffer {
+    if (this.#ticketKeys === undefined) this.setTicketKeys(randomBytes(48));
+    return Buffer.from(this.#ticketKeys ?? []);
+  }
+
+  setTicketKeys(keys: Uint8Array): void {
+    this.ssl.ticketKeys = keys;
+    this.#ticketKeys = Buffer.from(keys);
+  }
+
+  close(): void {}
+}
+
+/** tls.createSecureContext(). */
+export function createSecureContext(options?: SecureContextOptions | null): SecureContext {
+  const { SecureContext } = nodeTls as unknown as { SecureContext: new () => SecureContext };
+  const context = Object.create(SecureContext.prototype as object) as { context: unknown };
+  context.context = new Context({ ...options });
+  return context as unknown as SecureContext;
+}
+
+/** The context of ours that it has; undefined: it is node's. */
+export function contextOf(secureContext: unknown): Context | undefined {
+  if (secureContext instanceof Context) return secureContext;
+  const inner = (secureContext as { context?: unknown } | null | undefined)?.context;
+  return inner instanceof Context ? inner : undefined;
+}
+
+/** Calls `make` while node's own JavaScript makes contexts of ours. */
+export function withOurContexts<T>(make: () => T): T {
+  const before = nodeTls.createSecureContext;
+  nodeTls.createSecureContext = createSecureContext as typeof before;
+  try {
+    return make();
+  } finally {
+    nodeTls.createSecureContext = before;
+  }
+}
