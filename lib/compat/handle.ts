@@ -2,16 +2,13 @@
 //
 // The connection is made when the handshake begins: until then node tells what it is to be like. A client of node's begins
 // by start(), a server by the first readStart().
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { copyBytes } from '../base/copy-bytes.ts';
-import type { SslOptions } from '../connection/options.ts';
 import { sessionPolicy } from '../connection/settings.ts';
-import { Ssl } from '../connection/ssl.ts';
+import type { Ssl } from '../connection/ssl.ts';
 import { connectionOf } from '../connection/state.ts';
 import { codeOfVerifyResult } from '../errors/errors.ts';
 import { VerifyMode } from '../native/constants.ts';
-import { SslSession } from '../session/session.ts';
 import { pushCopies } from '../stream/receiver.ts';
 import type { Chunk, WriteCallback } from '../stream/write-turns.ts';
 import { Writer, type WriterOwner } from '../stream/writer.ts';
@@ -25,7 +22,7 @@ import {
   onFailed,
   onSendingFailed,
 } from '../transport/native-connection.ts';
-import { callbacksOf } from './handshake.ts';
+import { makeSsl } from './make-ssl.ts';
 import { errnoOf, nodeError, systemError, wrongVersion } from './node-errors.ts';
 import { NodeHandle } from './node-handle.ts';
 import type { AnySocket } from './node-tls.ts';
@@ -140,7 +137,7 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
   }
 
   #make(): void {
-    const ssl = new Ssl(this.context.ssl, this.#options());
+    const ssl = makeSsl(this.context.ssl, this);
     this.ssl = ssl;
     const { server, requireCert } = this.settings;
     const connection = connectionOf(ssl);
@@ -166,20 +163,6 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
       if ((where & handshakeStart) !== 0) this.#countHandshake();
     });
     this.ssl?.on('renegotiate', () => this.onhandshakedone?.());
-  }
-
-  #options(): SslOptions {
-    const { server, requestCert, servername, protocols, session } = this.settings;
-    return {
-      side: server ? 'server' : 'client',
-      // node's JavaScript decides, when the handshake is done.
-      rejectUnauthorized: false,
-      ...(server ? { requestCert } : { host: false }),
-      ...(!server && servername !== undefined && isIP(servername) === 0 && { servername }),
-      ...(protocols !== undefined && { ALPNProtocols: protocols }),
-      ...(!server && session !== undefined && { session: SslSession.from(session) }),
-      ...callbacksOf(this),
-    } as SslOptions;
   }
 
   /** A duplicate of the descriptor: node's own handle stays, with its addresses and options, and reads nothing any more. */

@@ -11,5 +11,5 @@ if (process.env['SYSTEM_TLS_REGISTER'] !== 'off') {
   // node's own JavaScript looks it up each time: who took connect() or Server before this gets ours too.
   nodeTls.createSecureContext = createSecureContext as typeof nodeTls.createSecureContext;
   syncBuiltinESMExports();
-  if (debugging) debug('register: node:tls, node:https and node:http2 connect by %s', openssl.version);
+  if (debugging) debug('register: node:tls, node:https and node:http2 connect by OpenSSL %s', openssl.version);
 }

@@ -128,11 +128,34 @@ function validateByNode(options: NodeOptions): void {
   if (odd) createByNode(options as SecureContextOptions);
 }
 
+function certificatesIn(pem: unknown): X509Certificate[] {
+  const blocks =
+    String(pem ?? '').match(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END [^-]+-----/g) ?? [];
+  return blocks.map(block => new X509Certificate(block));
+}
+
+/** The certificates that issued it, of those that are at hand: node's OpenSSL sends them too. */
+function withIssuers(options: NodeOptions): object {
+  const { cert, ca } = options;
+  const [own, ...others] = certificatesIn(Array.isArray(cert) ? undefined : cert);
+  if (own === undefined || others.length > 0 || isNothing(ca)) return {};
+  const known = [ca].flat().flatMap(each => certificatesIn(each));
+  const chain = [own];
+  for (let last = own; !last.checkIssued(last); ) {
+    const issuer = known.find(each => last.checkIssued(each) && !chain.includes(each));
+    if (issuer === undefined) break;
+    chain.push(issuer);
+    last = issuer;
+  }
+  return chain.length === 1 ? {} : { cert: chain.map(String).join('\n') };
+}
+
 /** What node has to say of options that are wrong, it says in its own words. */
 function translated(options: NodeOptions): SslContextOptions {
   const same = sameNames.filter(name => !isNothing(options[name])).map(name => [name, options[name]]);
   return {
     ...Object.fromEntries(same),
+    ...withIssuers(options),
     ...trust(options),
     ...versions(options),
     ...negotiated(options),
@@ -150,12 +173,6 @@ function makeContext(options: NodeOptions): SslContext {
     createByNode(options as SecureContextOptions);
     throw error;
   }
-}
-
-function certificatesIn(pem: unknown): X509Certificate[] {
-  const blocks =
-    String(pem ?? '').match(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END [^-]+-----/g) ?? [];
-  return blocks.map(block => new X509Certificate(block));
 }
 
 /** In the place of node's own C++ object, `secureContext.context`. */

@@ -76,6 +76,11 @@ describe('examples', () => {
     ]);
   });
 
+  it('drop-in: an HTTPS service by one import, with new keys for its answer', async () => {
+    const output = await succeeds(example('drop-in'));
+    assert.deepEqual(output.trim().split('\n').sort(), ['client: 200, TLSv1.3', 'client: new keys']);
+  });
+
   it('choose-certificate: by name on the server, by authority on the client', async () => {
     const output = await succeeds(example('choose-certificate'));
     for (const name of ['a.example', 'b.example']) {

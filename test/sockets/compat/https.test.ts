@@ -1,0 +1,145 @@
+// system-tls/https and system-tls/http2 against node's own, curl, and each other.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { ClientRequest, IncomingMessage, RequestListener } from 'node:http';
+import nodeHttp2 from 'node:http2';
+import nodeHttps from 'node:https';
+import { buffer, text } from 'node:stream/consumers';
+import type { TLSSocket } from 'node:tls';
+import http2 from 'system-tls/http2';
+import https from 'system-tls/https';
+import { pattern, sha256 } from '../../support/bytes.ts';
+import { needsProgram } from '../../support/capabilities.ts';
+import { certificates } from '../../support/certificates.ts';
+import { Child } from '../../support/child.ts';
+import { endLater, isOurs, listening, toServer } from '../../support/drop-in.ts';
+import { within } from '../../support/wait.ts';
+
+const large = pattern(4 << 20);
+
+const answer: RequestListener = async (request, response) => {
+  if (request.url === '/large') response.end(large);
+  else if (request.method === 'POST') response.end(sha256(await buffer(request)));
+  else response.end(`${request.httpVersion} ${isOurs(request.socket as TLSSocket)}`);
+};
+
+const identity = () => {
+  const { cert, key } = certificates().server;
+  return { cert, key };
+};
+
+async function responseOf(request: ClientRequest): Promise<IncomingMessage> {
+  return (await within(once(request, 'response'), 'the response'))[0] as IncomingMessage;
+}
+
+describe('system-tls/https', () => {
+  it('serves node:https and itself, with kept connections and large bodies', async () => {
+    const port = await listening(https.createServer(identity(), answer));
+    for (const [client, made] of [
+      [https, new https.Agent({ keepAlive: true })],
+      [nodeHttps, new nodeHttps.Agent({ keepAlive: true })],
+    ] as const) {
+      endLater(() => made.destroy());
+      const sockets = new Set<unknown>();
+      for (let round = 0; round < 3; round++) {
+        const request = client.get({ ...toServer(port), agent: made }).once('socket', socket => sockets.add(socket));
+        assert.equal(await text(await responseOf(request)), '1.1 true');
+      }
+      assert.equal(sockets.size, 1);
+      assert.equal(isOurs([...sockets][0] as TLSSocket), client === https);
+      const down = await responseOf(client.get({ ...toServer(port), agent: made, path: '/large' }));
+      assert.equal(sha256(await buffer(down)), sha256(large));
+      const up = client.request({ ...toServer(port), agent: made, method: 'POST' });
+      up.end(large);
+      assert.equal(await text(await responseOf(up)), sha256(large));
+    }
+  });
+
+  it('request() and get() take all forms, with the agent of the caller, none, or its own', async () => {
+    const port = await listening(https.createServer(identity(), answer));
+    const { ca, servername } = toServer(port);
+    const url = `https://127.0.0.1:${port}/`;
+    const options = { ca, servername };
+    endLater(() => https.globalAgent.destroy());
+    const forms: (() => ClientRequest)[] = [
+      () => https.get(url, options),
+      () => https.get(new URL(url), options, () => {}),
+      () => https.get({ ...toServer(port), agent: false }),
+      () => https.request({ ...toServer(port) }, () => {}).end(),
+    ];
+    for (const form of forms) {
+      const request = form();
+      const socket = once(request, 'socket');
+      assert.equal(await text(await responseOf(request)), '1.1 true');
+      assert.equal(isOurs((await socket)[0] as TLSSocket), true);
+    }
+    const nodes = new nodeHttps.Agent();
+    const request = https.get({ ...toServer(port), agent: nodes });
+    const [socket] = await once(request, 'socket');
+    assert.equal(await text(await responseOf(request)), '1.1 true');
+    assert.equal(isOurs(socket as TLSSocket), false);
+  });
+
+  it('a server that is not trusted is an error of the request', async () => {
+    const port = await listening(https.createServer(identity(), answer));
+    const { ca: _, ...untrusted } = toServer(port);
+    const request = https.get({ ...untrusted, ca: certificates().otherCa.cert, agent: false });
+    const [error] = (await within(once(request, 'error'), 'error')) as [NodeJS.ErrnoException];
+    assert.match(String(error.code), /^UNABLE_TO_/);
+  });
+});
+
+describe('system-tls/http2', () => {
+  it('serves node:http2 and itself, and tells what the session is', async () => {
+    const server = http2.createSecureServer(identity(), answer as never);
+    const port = await listening(server);
+    for (const client of [http2, nodeHttp2]) {
+      const session = client.connect(`https://127.0.0.1:${port}`, toServer(port));
+      endLater(() => session.destroy());
+      const get = (path: string, method = 'GET') => session.request({ ':path': path, ':method': method });
+      assert.equal(await text(get('/')), '2.0 true');
+      assert.equal(session.encrypted, true);
+      assert.equal(session.alpnProtocol, 'h2');
+      assert.equal(session.socket.remotePort, port);
+      assert.equal(sha256(await buffer(get('/large'))), sha256(large));
+      const up = get('/', 'POST');
+      up.end(large);
+      assert.equal(await text(up), sha256(large));
+    }
+  });
+
+  it('serves HTTP/1.1 on the same port', async function () {
+    const server = http2.createSecureServer({ ...identity(), allowHTTP1: true }, answer as never);
+    const port = await listening(server);
+    const h1 = { ALPNProtocols: ['http/1.1'] } as object;
+    const old = https.get({ ...toServer(port), ...h1, agent: false });
+    assert.equal(await text(await responseOf(old)), '1.1 true');
+    const none = nodeHttps.get({ ...toServer(port), agent: false });
+    assert.equal(await text(await responseOf(none)), '1.1 true');
+    needsProgram(this, 'curl');
+    for (const [flag, version] of [
+      ['--http2', '2.0'],
+      ['--http1.1', '1.1'],
+    ] as const) {
+      const { certFile } = certificates().ca;
+      const resolve = ['--resolve', `localhost:${port}:127.0.0.1`];
+      const curl = new Child('curl', ['-sS', flag, '--cacert', certFile, ...resolve, `https://localhost:${port}/`]);
+      assert.deepEqual(await within(curl.exited, 'curl'), { code: 0, signal: null }, curl.output);
+      assert.equal(curl.output, `${version} true`);
+    }
+  });
+
+  it('a session whose socket is destroyed in the middle of a body ends, and the server lives on', async () => {
+    const server = http2.createSecureServer(identity(), answer as never);
+    server.on('sessionError', () => {});
+    const port = await listening(server);
+    const session = http2.connect(`https://127.0.0.1:${port}`, toServer(port)).on('error', () => {});
+    const stream = session.request({ ':path': '/large' }).on('error', () => {});
+    await within(once(stream, 'data'), 'data');
+    session.destroy();
+    await within(once(session, 'close'), 'close');
+    const again = http2.connect(`https://127.0.0.1:${port}`, toServer(port));
+    endLater(() => again.destroy());
+    assert.equal(await text(again.request({ ':path': '/' })), '2.0 true');
+  });
+});

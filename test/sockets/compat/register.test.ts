@@ -1,0 +1,98 @@
+// node --require system-tls/register: an application that knows node:tls alone, over connections of ours.
+import assert from 'node:assert/strict';
+import { certificates } from '../../support/certificates.ts';
+import { type Child, nodeScript } from '../../support/child.ts';
+import { within } from '../../support/wait.ts';
+
+const flags = ['--require', 'system-tls/register'];
+
+/** Prints "ours" for each way to a socket whose handle is ours, and "node" otherwise. */
+const preamble = `
+  import { readFileSync } from 'node:fs';
+  import { once } from 'node:events';
+  import https from 'node:https';
+  import http2 from 'node:http2';
+  import tls, { connect } from 'node:tls';
+  process.on('warning', warning => console.log('warning', warning.name, warning.message));
+  const [cert, key, ca] = process.argv.slice(1, 4).map(file => readFileSync(file));
+  const who = socket => (socket._handle?.constructor.name === 'TLSWrap' ? 'node' : 'ours');
+  const server = https.createServer({ cert, key }, (request, response) => response.end(who(request.socket)));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  const there = { port, host: '127.0.0.1', servername: 'localhost', ca };
+  const text = async response => { let all = ''; for await (const part of response) all += part; return all; };
+`;
+
+const all = `
+  const [response] = await once(https.get({ ...there, agent: false }), 'response');
+  console.log('https server', await text(response));
+  for (const [name, make] of [['tls.connect', tls.connect], ['named connect', connect]]) {
+    const socket = make(there);
+    await once(socket, 'secureConnect');
+    console.log(name, who(socket));
+    socket.destroy();
+  }
+  const second = http2.createSecureServer({ cert, key }, (request, response) => response.end('h2 ' + who(request.stream.session.socket)));
+  second.listen(0, '127.0.0.1');
+  await once(second, 'listening');
+  const session = http2.connect('https://localhost:' + second.address().port, { ca, lookup: (name, options, done) => options.all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4) });
+  console.log('http2', await text(session.request({ ':path': '/' })));
+  session.close();
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+  console.log('fetch', await (await fetch('https://127.0.0.1:' + port + '/')).text());
+  process.exit(0);
+`;
+
+function script(code: string, extra: readonly string[] = flags, env: NodeJS.ProcessEnv = {}): Child {
+  const { server, ca } = certificates();
+  return nodeScript(preamble + code, { flags: extra, args: [server.certFile, server.keyFile, ca.certFile], env });
+}
+
+async function linesOf(child: Child): Promise<string[]> {
+  assert.deepEqual(await within(child.exited, 'the script'), { code: 0, signal: null }, child.output);
+  return child.output.trim().split('\n');
+}
+
+describe('system-tls/register', () => {
+  it('reaches node:tls, node:https, node:http2 and fetch(), without a warning of its own', async () => {
+    const lines = (await linesOf(script(all))).filter(
+      line => !/NODE_TLS_REJECT_UNAUTHORIZED|--trace-warnings/.test(line),
+    );
+    assert.deepEqual(lines, [
+      'https server ours',
+      'tls.connect ours',
+      'named connect ours',
+      'http2 h2 ours',
+      'fetch ours',
+    ]);
+  });
+
+  it('is off where SYSTEM_TLS_REGISTER says so, and where it is not required', async () => {
+    for (const [extra, env] of [
+      [flags, { SYSTEM_TLS_REGISTER: 'off' }],
+      [[], {}],
+    ] as const) {
+      const lines = await linesOf(script(all, extra, env));
+      assert.ok(lines.includes('tls.connect node') && lines.includes('https server node'), lines.join('\n'));
+    }
+  });
+
+  it('says that it is on, and over which OpenSSL, where NODE_DEBUG asks', async () => {
+    const child = script('process.exit(0);', flags, { NODE_DEBUG: 'system-tls' });
+    await within(child.exited, 'the script');
+    assert.match(child.output, /register: node:tls, node:https and node:http2 connect by OpenSSL 3/);
+  });
+
+  it('serves an application under load until it is drained', async () => {
+    const child = script(`
+      const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+      const get = async () => text((await once(https.get({ ...there, agent }), 'response'))[0]);
+      const answers = await Promise.all(Array.from({ length: 400 }, get));
+      console.log(answers.length, new Set(answers).size, answers[0]);
+      agent.destroy();
+      server.close(() => console.log('drained'));
+    `);
+    assert.deepEqual(await linesOf(child), ['400 1 ours', 'drained']);
+  });
+});

@@ -1,0 +1,283 @@
+// system-tls/tls against node:tls, on both sides: what users of node:tls expect, over a connection of ours.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import net from 'node:net';
+import { Duplex } from 'node:stream';
+import nodeTls, { type TLSSocket } from 'node:tls';
+import tls, { sslOf } from 'system-tls/tls';
+import { needsProgram } from '../../support/capabilities.ts';
+import { certificates } from '../../support/certificates.ts';
+import { connected, dropInServer, echoed, endLater, isOurs, listening, toServer } from '../../support/drop-in.ts';
+import { opensslClient } from '../../support/peers.ts';
+import { within } from '../../support/wait.ts';
+
+const errorOf = async (socket: TLSSocket): Promise<NodeJS.ErrnoException> => {
+  endLater(() => socket.destroy());
+  return (await within(once(socket, 'error'), 'error'))[0] as NodeJS.ErrnoException;
+};
+
+describe('system-tls/tls', () => {
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    it(`${version}: serves node:tls, and connects to it`, async () => {
+      const { port, next } = await dropInServer({ minVersion: version, maxVersion: version });
+      const arrival = next();
+      const client = await connected(nodeTls.connect(toServer(port)));
+      assert.equal(isOurs(client), false);
+      assert.equal(isOurs(await arrival), true);
+      assert.equal(await echoed(client, 'to ours'), 'to ours');
+
+      const { cert, key } = certificates().server;
+      const other = nodeTls.createServer({ cert, key, maxVersion: version }, socket => void socket.pipe(socket));
+      const mine = await connected(tls.connect(toServer(await listening(other))));
+      assert.equal(isOurs(mine), true);
+      assert.equal(mine.getProtocol(), version);
+      assert.equal(await echoed(mine, 'to node'), 'to node');
+    });
+  }
+
+  it('its sockets are TLSSockets and net.Sockets, and tell what node tells', async () => {
+    const { port, next } = await dropInServer({ ALPNProtocols: ['b', 'a'] });
+    const arrival = next();
+    const client = await connected(tls.connect({ ...toServer(port), ALPNProtocols: ['a', 'b'] }));
+    const server = await arrival;
+    for (const socket of [client, server]) {
+      assert.ok(socket instanceof tls.TLSSocket && socket instanceof nodeTls.TLSSocket && socket instanceof net.Socket);
+      assert.equal(socket.encrypted, true);
+      assert.equal(socket.alpnProtocol, 'b');
+      assert.equal(socket.getCipher().version, 'TLSv1.3');
+    }
+    assert.equal(client.authorized, true);
+    assert.equal(client.remotePort, port);
+    assert.equal(server.remotePort, client.localPort);
+    assert.deepEqual(client.getPeerX509Certificate()?.raw, server.getX509Certificate()?.raw);
+    assert.equal((server as TLSSocket & { servername: string }).servername, 'localhost');
+    assert.deepEqual(client.getPeerFinished(), server.getFinished());
+    const material = client.exportKeyingMaterial(32, 'test', Buffer.alloc(0));
+    assert.deepEqual(material, server.exportKeyingMaterial(32, 'test', Buffer.alloc(0)));
+  });
+
+  it('has the control that node withholds', async () => {
+    const { port, next } = await dropInServer();
+    const arrival = next();
+    const client = await connected(tls.connect(toServer(port)));
+    await within(Promise.resolve(sslOf(client)?.keyUpdate()), 'the key update');
+    assert.equal(await echoed(client, 'under new keys'), 'under new keys');
+    assert.equal(sslOf(await arrival)?.version, 'TLSv1.3');
+  });
+
+  it('leaves sockets of node:tls to node, beside its own', async () => {
+    const { cert, key, certFile } = certificates().server;
+    const server = nodeTls.createServer({ cert, key }, socket => void socket.pipe(socket));
+    const port = await listening(server);
+    const client = await connected(nodeTls.connect(toServer(port)));
+    assert.equal(sslOf(client), null);
+    assert.equal(await echoed(client, certFile), certFile);
+    assert.ok(client.getPeerX509Certificate()?.subject);
+  });
+
+  it('a client certificate: authorized, or refused and told', async () => {
+    const { ca, client: identity } = certificates();
+    const { server, port, next } = await dropInServer({ ca: ca.cert, requestCert: true });
+    const arrival = next();
+    await connected(tls.connect({ ...toServer(port), cert: identity.cert, key: identity.key }));
+    const socket = await arrival;
+    assert.equal(socket.authorized, true);
+    assert.ok(socket.getPeerCertificate(true).issuerCertificate);
+
+    const failed = once(server, 'tlsClientError');
+    const none = tls.connect({ ...toServer(port), maxVersion: 'TLSv1.2' });
+    const error = await errorOf(none);
+    assert.ok(error instanceof Error);
+    const [told] = (await within(failed, 'tlsClientError')) as [NodeJS.ErrnoException];
+    assert.equal(told.code, 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE');
+  });
+
+  it('a server that is not trusted: nothing that was written before reaches it', async () => {
+    let received = 0;
+    const { server, port } = await dropInServer();
+    server.on('secureConnection', (socket: TLSSocket) => {
+      socket.on('data', (data: Buffer) => {
+        received += data.length;
+      });
+    });
+    const { ca: _, ...untrusted } = toServer(port);
+    const unknown = tls.connect({ ...untrusted, ca: certificates().otherCa.cert });
+    unknown.write('a secret');
+    assert.match(String((await errorOf(unknown)).code), /UNABLE_TO_|SELF_SIGNED/);
+    const misnamed = tls.connect({ ...toServer(port), servername: 'elsewhere.example' });
+    misnamed.write('a secret');
+    assert.equal((await errorOf(misnamed)).code, 'ERR_TLS_CERT_ALTNAME_INVALID');
+    assert.equal(received, 0);
+  });
+
+  it('garbage, and a peer that goes: tlsClientError, ECONNRESET, and the server lives on', async () => {
+    const { server, port } = await dropInServer();
+    const failed = once(server, 'tlsClientError');
+    const raw = net.connect(port, '127.0.0.1', () => raw.write('GET / HTTP/1.0\r\n\r\n'));
+    raw.on('error', () => {});
+    const [error] = (await within(failed, 'tlsClientError')) as [NodeJS.ErrnoException];
+    assert.match(String(error.code), /^ERR_SSL_(HTTP_REQUEST|WRONG_VERSION_NUMBER)$/);
+    const silent = net.createServer(socket => socket.end());
+    const reset = tls.connect(toServer(await listening(silent)));
+    const { code, message } = await errorOf(reset);
+    assert.equal(code, 'ECONNRESET');
+    assert.match(message, /before secure TLS connection was established/);
+    assert.equal(await echoed(await connected(tls.connect(toServer(port))), 'alive'), 'alive');
+  });
+
+  it('SNICallback, and contexts of addContext()', async () => {
+    const { wrongHost: other } = certificates();
+    const asked: string[] = [];
+    const { port } = await dropInServer({
+      SNICallback: (name, done) => {
+        asked.push(name);
+        setImmediate(
+          done,
+          null,
+          name === 'localhost' ? undefined : tls.createSecureContext({ cert: other.cert, key: other.key }),
+        );
+      },
+    });
+    const client = await connected(
+      tls.connect({ ...toServer(port), servername: 'b.example', rejectUnauthorized: false }),
+    );
+    assert.deepEqual(asked, ['b.example']);
+    assert.equal(
+      String(client.getPeerX509Certificate()),
+      String(other.cert).match(/-----BEGIN[^]*?-----END CERTIFICATE-----\n/)?.[0],
+    );
+
+    const { server, port: second, next } = await dropInServer();
+    server.addContext('*.example', { cert: other.cert, key: other.key });
+    const arrival = next();
+    await connected(tls.connect({ ...toServer(second), servername: 'c.example', rejectUnauthorized: false }));
+    assert.equal(sslOf(await arrival)?.servername, 'c.example');
+  });
+
+  it('ALPNCallback chooses, and what was not offered is refused', async () => {
+    const { port, server } = await dropInServer({
+      ALPNCallback: ({ servername, protocols }) => (servername === 'localhost' ? protocols.at(-1) : 'made-up'),
+    });
+    const client = await connected(tls.connect({ ...toServer(port), ALPNProtocols: ['x', 'y'] }));
+    assert.equal(client.alpnProtocol, 'y');
+    const failed = once(server, 'tlsClientError');
+    const refused = tls.connect({ ...toServer(port), servername: 'other.example', ALPNProtocols: ['x'] });
+    await errorOf(refused);
+    const [{ code }] = (await within(failed, 'tlsClientError')) as [NodeJS.ErrnoException];
+    assert.equal(code, 'ERR_TLS_ALPN_CALLBACK_INVALID_RESULT');
+  });
+
+  it('pre-shared keys, in the functions of node', async () => {
+    const key = randomBytes(32);
+    const options = { ciphers: 'PSK', maxVersion: 'TLSv1.2' as const };
+    const { port } = await dropInServer({
+      ...options,
+      cert: undefined,
+      key: undefined,
+      pskCallback: (_socket, identity) => (identity === 'one' ? key : null),
+    });
+    const connect = (identity: string) =>
+      tls.connect({
+        ...toServer(port),
+        ...options,
+        checkServerIdentity: () => undefined,
+        pskCallback: () => ({ psk: key, identity }),
+      });
+    const client = await connected(connect('one'));
+    assert.match(client.getCipher().name, /PSK/);
+    assert.ok((await errorOf(connect('other'))) instanceof Error);
+  });
+
+  it('sessions are resumed, on TLS 1.2 and 1.3', async () => {
+    const { port } = await dropInServer();
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const first = tls.connect({ ...toServer(port), maxVersion });
+      const told = once(first, 'session');
+      await connected(first);
+      await echoed(first, 'x');
+      const [session] = (await within(told, 'session')) as [Buffer];
+      const second = await connected(tls.connect({ ...toServer(port), maxVersion, session }));
+      assert.equal(second.isSessionReused(), true);
+      assert.equal(second.authorized, true);
+    }
+  });
+
+  it('the upgrade of a socket that has read the first bytes', async () => {
+    const { cert, key } = certificates().server;
+    const secureContext = tls.createSecureContext({ cert, key });
+    const server = net.createServer(socket => {
+      socket.once('data', data => {
+        assert.equal(String(data), 'STARTTLS\n');
+        // The ClientHello is on its way while nothing reads.
+        socket.pause();
+        socket.write('GO\n');
+        setTimeout(() => {
+          const secure = new tls.TLSSocket(socket, { isServer: true, secureContext });
+          secure.on('error', () => {}).on('data', chunk => secure.write(chunk));
+        }, 50);
+      });
+    });
+    const port = await listening(server);
+    const raw = net.connect(port, '127.0.0.1', () => raw.write('STARTTLS\n'));
+    await within(once(raw, 'data'), 'GO');
+    const client = await connected(tls.connect({ ...toServer(port), socket: raw }));
+    assert.equal(isOurs(client), true);
+    assert.equal(await echoed(client, 'upgraded'), 'upgraded');
+  });
+
+  it('over a Duplex, and TLS in TLS', async () => {
+    const { port } = await dropInServer();
+    const raw = net.connect(port, '127.0.0.1');
+    const duplex = new Duplex({
+      read: () => void raw.resume(),
+      write: (chunk, encoding, done) => void raw.write(chunk, encoding, done),
+      final: done => void raw.end(done),
+      destroy: (error, done) => {
+        raw.destroy();
+        done(error);
+      },
+    });
+    raw.on('data', data => duplex.push(data) || raw.pause()).on('end', () => duplex.push(null));
+    const client = await connected(tls.connect({ ...toServer(port), socket: duplex }));
+    assert.equal(await echoed(client, 'through a stream'), 'through a stream');
+
+    const { cert, key } = certificates().server;
+    const tunnel = tls.createServer({ cert, key }, outer => {
+      const inner = net.connect(port, '127.0.0.1');
+      outer.pipe(inner).pipe(outer);
+      for (const socket of [outer, inner]) socket.on('error', () => {});
+    });
+    const outer = await connected(tls.connect(toServer(await listening(tunnel))));
+    const inner = await connected(tls.connect({ ...toServer(port), socket: outer }));
+    assert.equal(await echoed(inner, 'twice'), 'twice');
+  });
+
+  it('a wrong option is the error of node, with its text', () => {
+    for (const options of [
+      { cert: 7 },
+      { minVersion: 'TLSv9' },
+      { secureProtocol: 'x', minVersion: 'TLSv1.2' },
+      { ciphers: 1 },
+    ]) {
+      const thrown = (make: () => unknown): Error => {
+        try {
+          make();
+        } catch (error) {
+          return error as Error;
+        }
+        return assert.fail('nothing was thrown');
+      };
+      const [mine, nodes] = [tls, nodeTls].map(each => thrown(() => each.createSecureContext(options as never)));
+      assert.equal(mine?.message, nodes?.message);
+    }
+  });
+
+  it('openssl s_client is served', async function () {
+    needsProgram(this, 'openssl');
+    const { port } = await dropInServer();
+    const client = opensslClient(port);
+    await client.printed(/Verify return code: 0 \(ok\)/);
+    await client.stop();
+  });
+});
