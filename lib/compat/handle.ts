@@ -27,6 +27,7 @@ import { errnoOf, nodeError, systemError, wrongVersion } from './node-errors.ts'
 import { NodeHandle } from './node-handle.ts';
 import type { AnySocket } from './node-tls.ts';
 import type { Context } from './secure-context.ts';
+import { sharedPool } from './shared-pool.ts';
 
 /** A handle of node's own: TCP, Pipe, or what stands for a stream of JavaScript. */
 export interface ParentHandle {
@@ -137,13 +138,15 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
   }
 
   #make(): void {
-    const ssl = makeSsl(this.context.ssl, this);
+    const fd = this.#descriptor();
+    const ssl = makeSsl(this.context.ssl, this, fd === undefined ? undefined : sharedPool());
     this.ssl = ssl;
     const { server, requireCert } = this.settings;
     const connection = connectionOf(ssl);
     this.#connection = connection;
     connection.native.setStrictEnd(false);
-    this.#attach(ssl, connection);
+    if (fd === undefined) this.#useStream(ssl);
+    else this.#useDescriptor(connection, fd);
     connection.flow = this;
     connection.pin();
     if (server && requireCert) requireCertificate(connection);
@@ -165,20 +168,23 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     this.ssl?.on('renegotiate', () => this.onhandshakedone?.());
   }
 
-  /** A duplicate of the descriptor: node's own handle stays, with its addresses and options, and reads nothing any more. */
-  #attach(ssl: Ssl, connection: Connection): void {
+  /** Undefined: the transport is a stream of JavaScript, a part of it has been read, or it carries another one's records. */
+  #descriptor(): number | undefined {
     const { _parent: parent, _parentWrap: wrap } = this;
-    const { fd } = parent;
     const early = wrap === null ? 0 : this.#giveBack(wrap);
-    // TLS in TLS: the descriptor beneath carries the other one's records.
-    const direct = !(parent instanceof Handle) && typeof fd === 'number' && fd >= 0;
-    if (direct && early === 0) {
-      if (parent.reading) parent.readStop?.();
-      connection.setFd(fd, false, true);
-      return;
-    }
-    if (wrap === null) throw new Error('the socket is not connected');
-    const bio = Bio.duplex(wrap as unknown as Duplex);
+    const { fd } = parent;
+    return !(parent instanceof Handle) && typeof fd === 'number' && fd >= 0 && early === 0 ? fd : undefined;
+  }
+
+  /** A duplicate of it: node's own handle stays, with its addresses and options, and reads nothing any more. */
+  #useDescriptor(connection: Connection, fd: number): void {
+    if (this._parent.reading) this._parent.readStop?.();
+    connection.setFd(fd, false, true);
+  }
+
+  #useStream(ssl: Ssl): void {
+    if (this._parentWrap === null) throw new Error('the socket is not connected');
+    const bio = Bio.duplex(this._parentWrap as unknown as Duplex);
     ssl.setBio(bio, bio);
   }
 

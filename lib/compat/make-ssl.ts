@@ -1,5 +1,6 @@
 // The connection under a handle, as node has told what it is to be like.
 import { isIP } from 'node:net';
+import type { IoPool } from '../connection/io-pool.ts';
 import type { SslOptions } from '../connection/options.ts';
 import { ConnectionSettings } from '../connection/settings.ts';
 import { Ssl } from '../connection/ssl.ts';
@@ -19,17 +20,23 @@ const shared = new WeakMap<SslContext, Map<string, Shared>>();
 // node's JavaScript decides about certificates, when the handshake is done.
 const undecided = { rejectUnauthorized: false } as const;
 
-function serverOptions({ requestCert, protocols }: HandleSettings): SslOptions {
-  return { side: 'server', ...undecided, requestCert, ...(protocols !== undefined && { ALPNProtocols: protocols }) };
+function serverOptions({ requestCert, protocols }: HandleSettings, io: IoPool | undefined): SslOptions {
+  return {
+    side: 'server',
+    io,
+    ...undecided,
+    requestCert,
+    ...(protocols !== undefined && { ALPNProtocols: protocols }),
+  };
 }
 
-function sharedBy(context: SslContext, settings: HandleSettings): Shared {
+function sharedBy(context: SslContext, settings: HandleSettings, io: IoPool | undefined): Shared {
   const known = shared.get(context) ?? new Map<string, Shared>();
   shared.set(context, known);
-  const key = `${settings.requestCert}/${settings.protocols?.join()}`;
+  const key = `${settings.requestCert}/${io !== undefined}/${settings.protocols?.join()}`;
   let found = known.get(key);
   if (found === undefined) {
-    const options = serverOptions(settings);
+    const options = serverOptions(settings, io);
     found = {
       options,
       settings: new ConnectionSettings(contextArgument(context, 'context'), options, undefined, true),
@@ -42,9 +49,10 @@ function sharedBy(context: SslContext, settings: HandleSettings): Shared {
 const asksNobody = ({ asksCertificate, asksSession, asksProtocol, asksPsk, keylog }: HandleSettings): boolean =>
   !(asksCertificate || asksSession || asksProtocol || asksPsk || keylog);
 
-function clientOptions({ servername, protocols, session }: HandleSettings): SslOptions {
+function clientOptions({ servername, protocols, session }: HandleSettings, io: IoPool | undefined): SslOptions {
   return {
     side: 'client',
+    io,
     ...undecided,
     host: false,
     ...(servername !== undefined && isIP(servername) === 0 && { servername }),
@@ -53,12 +61,13 @@ function clientOptions({ servername, protocols, session }: HandleSettings): SslO
   };
 }
 
-export function makeSsl(context: SslContext, handle: NodeHandle): Ssl {
+/** @param io - where it lives; default: on the loop */
+export function makeSsl(context: SslContext, handle: NodeHandle, io: IoPool | undefined): Ssl {
   const { settings } = handle;
   if (settings.server && asksNobody(settings)) {
-    const { options, settings: common } = sharedBy(context, settings);
+    const { options, settings: common } = sharedBy(context, settings, io);
     return new Ssl(context, options, common);
   }
-  const own = settings.server ? serverOptions(settings) : clientOptions(settings);
+  const own = settings.server ? serverOptions(settings, io) : clientOptions(settings, io);
   return new Ssl(context, { ...own, ...callbacksOf(handle) } as SslOptions);
 }

@@ -6,6 +6,7 @@ import { openssl } from '../library/openssl.ts';
 import './engine.ts';
 import { nodeTls } from './node-tls.ts';
 import { createSecureContext } from './secure-context.ts';
+import './shared-pool.ts';
 
 if (process.env['SYSTEM_TLS_REGISTER'] !== 'off') {
   // node's own JavaScript looks it up each time: who took connect() or Server before this gets ours too.

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type net from 'node:net';
 import type { Server, TLSSocket, TlsOptions } from 'node:tls';
+import './drop-in-threads.ts';
 import tls, { sslOf } from 'system-tls/tls';
 import { certificates } from './certificates.ts';
 import { within } from './wait.ts';

@@ -6,6 +6,7 @@ import nodeHttp2 from 'node:http2';
 import nodeHttps from 'node:https';
 import { buffer, text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
+import '../../support/drop-in-threads.ts';
 import http2 from 'system-tls/http2';
 import https from 'system-tls/https';
 import { pattern, sha256 } from '../../support/bytes.ts';

@@ -68,6 +68,25 @@ describe('system-tls/register', () => {
     ]);
   });
 
+  it('puts connections on I/O threads where SYSTEM_TLS_IO_THREADS says so, and refuses what is no number of them', async () => {
+    const threads = `
+      const { readdirSync } = await import('node:fs');
+      const names = () => readdirSync('/proc/self/task').map(task => readFileSync('/proc/self/task/' + task + '/comm', 'utf8').trim());
+      const [response] = await once(https.get({ ...there, agent: false }), 'response');
+      console.log(await text(response), names().filter(name => name.startsWith('system-tls/')).length);
+      process.exit(0);`;
+    if (process.platform === 'linux') {
+      const env = { SYSTEM_TLS_IO_THREADS: '2' };
+      assert.deepEqual(await linesOf(script(threads, flags, env)), ['ours 2']);
+      assert.deepEqual(await linesOf(script(threads, flags, { SYSTEM_TLS_IO_THREADS: '' })), ['ours 0']);
+    }
+    for (const value of ['0', '257', '-1', '1.5', 'many']) {
+      const child = script('process.exit(0);', flags, { SYSTEM_TLS_IO_THREADS: value });
+      assert.equal((await within(child.exited, 'the script')).code, 1);
+      assert.match(child.output, /SYSTEM_TLS_IO_THREADS.*must be a number of threads from 1 to 256/);
+    }
+  });
+
   it('is off where SYSTEM_TLS_REGISTER says so, and where it is not required', async () => {
     for (const [extra, env] of [
       [flags, { SYSTEM_TLS_REGISTER: 'off' }],
