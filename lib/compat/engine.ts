@@ -89,6 +89,8 @@ const ours: Record<string, (node: Any) => Any> = {
       socket?.on('close', () => this.destroy());
       const made = new Handle(this, parent, socket, secureContext, context, Boolean(options.isServer));
       made.onnegotiated = () => serveHttp2(made);
+      // A signal that was aborted before has closed the socket before it had its handle.
+      this.once('close', () => setImmediate(() => made.close()));
       return made;
     },
   _writeGeneric: () =>

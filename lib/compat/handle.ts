@@ -450,7 +450,7 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
   }
 
   getSession(): Buffer | undefined {
-    return this.live?.session?.serialize();
+    return this.toldSession ?? this.live?.session?.serialize();
   }
 
   getTLSTicket(): Buffer | undefined {

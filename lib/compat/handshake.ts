@@ -99,7 +99,9 @@ function listeners(handle: NodeHandle): SslListeners {
   return {
     ...(!server && {
       session: (session: SslSession) => {
-        if (asksSession || handle.settings.asksSession) handle.onnewsession?.(session.id, session.serialize());
+        if (!asksSession && !handle.settings.asksSession) return;
+        handle.toldSession = session.serialize();
+        handle.onnewsession?.(session.id, handle.toldSession);
       },
     }),
     ...(keylog && { keylog: (line: Buffer) => handle.onkeylog?.(line) }),

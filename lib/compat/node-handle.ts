@@ -76,6 +76,8 @@ export class NodeHandle extends AsyncResource {
   sessionLooked: (() => void) | undefined;
   ocspResponse: Buffer | undefined;
   loadedSession: Buffer | undefined;
+  /** Of several that came together, the one that node has heard of. */
+  toldSession: Buffer | undefined;
 
   constructor(socket: AnySocket, server: boolean) {
     super('SYSTEMTLSHANDLE');
