@@ -7,6 +7,8 @@ import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bio, connect, createServer, Ssl, SslContext, SslSession } from 'system-tls';
+import { questions } from './questions.mjs';
+import { sessions } from './sessions.mjs';
 
 const rounds = Number(process.argv[2]);
 const folder = mkdtempSync(join(tmpdir(), 'system-tls-memory-'));
@@ -97,7 +99,7 @@ function askingPair(client, verify = client, both = {}) {
   return { near, far, done: Promise.all([near.connect(), far.accept()]) };
 }
 
-async function questions() {
+async function verifications() {
   for (const maxVersion of /** @type {const} */ (['TLSv1.2', 'TLSv1.3'])) {
     const both = { maxVersion };
     /** @type {import('system-tls').Verify} */
@@ -169,7 +171,9 @@ for (let round = 0; round < rounds; round++) {
   await renegotiations();
   await resumption();
   await inMemory();
-  await questions();
+  await verifications();
+  await questions(identity);
+  await sessions(identity);
   await refusals();
   if (typeof globalThis.gc === 'function') globalThis.gc();
 }
