@@ -6,7 +6,9 @@ export const axes = {
   /** What is going on then. */
   at: [
     'handshake',
-    'callback',
+    'verify',
+    'onClientHello',
+    'onCertificate',
     'finished',
     'tickets',
     'idle',
@@ -46,6 +48,12 @@ export interface Case {
   readonly version: Version;
 }
 
+/** Moments in which the handshake waits for a function of ours, which has the name of the moment. */
+export const functions = ['verify', 'onClientHello', 'onCertificate'] as const;
+const waiting: ReadonlySet<Moment> = new Set(functions);
+
+export const waitsForUs = ({ at }: Pick<Case, 'at'>): boolean => waiting.has(at);
+
 export const axisNames = Object.keys(axes) as Axis[];
 
 /** Held as a stream, rather than as an Ssl. */
@@ -61,10 +69,13 @@ const conditions: ReadonlyArray<(each: Case) => boolean> = [
   ({ at, version }) => at !== 'key-update' || version !== '1.2',
   ({ at, version }) => at !== 'renegotiation' || version === '1.2',
   ({ at, side }) => at !== 'certificate' || side === 'server',
+  ({ at, side }) => at !== 'onClientHello' || side === 'server',
   // Nothing can be read before the handshake.
   ({ at, reads }) => at !== 'handshake' || reads === 'at-once',
+  // A client has not said its last word of the handshake while a server is asked about its first.
+  ({ at, side, reads }) => side === 'client' || !['onClientHello', 'onCertificate'].includes(at) || reads === 'at-once',
   // node:tls knows neither, and leaves no choice of tickets to a server.
-  ({ on, at }) => on !== 'node' || !['callback', 'key-update', 'renegotiation', 'certificate'].includes(at),
+  ({ on, at }) => on !== 'node' || !(waiting.has(at) || ['key-update', 'renegotiation', 'certificate'].includes(at)),
   ({ on, api }) => on !== 'node' || (isStream(api) && api !== 'onread'),
 ];
 

@@ -1,12 +1,11 @@
 // What must be true at the end of every case.
-import type { PeerEnd } from './axes.ts';
-import { isStream, type Moment } from './axes.ts';
+import { functions, isStream, type Moment, type PeerEnd, waitsForUs } from './axes.ts';
 import type { Play } from './play.ts';
 
 /** How reading may end where the peer did not say goodbye. */
 const cutOff = new Set(['ERR_SSL_UNEXPECTED_EOF', 'ECONNRESET', 'EPIPE', 'ERR_TLS_CLOSED']);
 /** Nothing of the user's was on its way that could have failed. */
-const quiet: ReadonlySet<Moment> = new Set(['callback', 'finished', 'tickets', 'idle', 'shutdown']);
+const quiet: ReadonlySet<Moment> = new Set([...functions, 'finished', 'tickets', 'idle', 'shutdown']);
 const takesAll: ReadonlySet<PeerEnd> = new Set(['half']);
 
 const codeOf = (error: unknown): string =>
@@ -14,13 +13,24 @@ const codeOf = (error: unknown): string =>
 
 /** Each as a text; none if all is right. */
 export function findingsOf(play: Play): string[] {
-  return [...dataFindings(play), ...endFindings(play), ...operationFindings(play), ...eventFindings(play)];
+  return [
+    ...questionFindings(play),
+    ...dataFindings(play),
+    ...endFindings(play),
+    ...operationFindings(play),
+    ...eventFindings(play),
+  ];
 }
 
 /** Whether all that the peer sent came as far as ours. Only a stream of the user's can lose some of it. */
 function allArrived({ stage, peer }: Play): boolean {
   const arrived = stage?.arrived();
   return arrived === undefined || arrived === peer?.sent;
+}
+
+/** A function that verifies is not asked on a connection that failed before; for the others the peer waits. */
+function questionFindings({ each, wasAsked }: Play): string[] {
+  return waitsForUs(each) && each.at !== 'verify' && !wasAsked ? ['our function was not asked'] : [];
 }
 
 function dataFindings(play: Play): string[] {
@@ -30,7 +40,7 @@ function dataFindings(play: Play): string[] {
     return [`what was delivered (${delivered.length} bytes) is not what was sent (${expected.length})`];
   }
   // Without an answer to our function's question there is no handshake, and no data.
-  const unanswered = play.each.at === 'callback' && play.each.peer === 'silent';
+  const unanswered = waitsForUs(play.each) && play.each.peer === 'silent';
   if (delivered.length < expected.length && !unanswered && allArrived(play)) {
     return [`${delivered.length} of ${expected.length} bytes were delivered`];
   }
@@ -48,7 +58,7 @@ function endFindings(play: Play): string[] {
       : [`close_notify arrived, yet reading ended with ${codeOf(ending)}`];
   }
   if (ending === 'end') return ['reading ended well without a close_notify'];
-  const handshake = each.at === 'handshake' || each.at === 'callback';
+  const handshake = each.at === 'handshake' || waitsForUs(each);
   return handshake || cutOff.has(codeOf(ending)) ? [] : [`reading ended with ${codeOf(ending)}: ${ending.message}`];
 }
 

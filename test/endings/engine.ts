@@ -41,7 +41,7 @@ class NodeEngine implements Engine {
         done();
       },
     });
-    this.#socket = each.side === 'server' ? nodeClient(this.#gate, each.version) : nodeServer(this.#gate, each.version);
+    this.#socket = each.side === 'server' ? nodeClient(this.#gate, each.version) : nodeServer(this.#gate, each);
     this.#socket.on('error', () => {});
     this.#socket.on('data', chunk => {
       this.received += chunk.length;
@@ -82,13 +82,18 @@ function nodeClient(socket: Duplex, version: Version): tls.TLSSocket {
   });
 }
 
+/** Else ours is not asked for one. */
+const requestsCertificate = ({ at }: Case): boolean => at === 'onCertificate';
+
 const nodeContexts = new Map<Version, tls.SecureContext>();
 
-function nodeServer(gate: Duplex, version: Version): tls.TLSSocket {
-  const { cert, key } = certificates().server;
-  const secureContext = nodeContexts.get(version) ?? tls.createSecureContext({ cert, key, ...versionsOf(version) });
+function nodeServer(gate: Duplex, each: Case): tls.TLSSocket {
+  const { version } = each;
+  const { ca, server } = certificates();
+  const identity = { ca: ca.cert, cert: server.cert, key: server.key };
+  const secureContext = nodeContexts.get(version) ?? tls.createSecureContext({ ...identity, ...versionsOf(version) });
   nodeContexts.set(version, secureContext);
-  return new tls.TLSSocket(gate, { isServer: true, secureContext });
+  return new tls.TLSSocket(gate, { isServer: true, secureContext, requestCert: requestsCertificate(each) });
 }
 
 /** For what node:tls cannot do: offer post-handshake authentication, and be a server without tickets. */
@@ -104,7 +109,7 @@ class OwnEngine implements Engine {
     this.#output = output;
     const client = each.side === 'server';
     this.#ssl = new Ssl(
-      ownContext(client, each.version),
+      ownContext(client, each.version, requestsCertificate(each)),
       client ? { side: 'client', servername: 'localhost' } : { side: 'server' },
     );
     this.#ssl.setBio(this.#in, this.#out);
@@ -151,8 +156,8 @@ class OwnEngine implements Engine {
 
 const ownContexts = new Map<string, SslContext>();
 
-function ownContext(client: boolean, version: Version): SslContext {
-  const name = `${client} ${version}`;
+function ownContext(client: boolean, version: Version, requestCert: boolean): SslContext {
+  const name = `${client} ${version} ${requestCert}`;
   const { ca, client: clientIdentity, server } = certificates();
   const versions = versionsOf(version);
   const context =
@@ -160,8 +165,10 @@ function ownContext(client: boolean, version: Version): SslContext {
     (client
       ? new SslContext({ ca: ca.cert, cert: clientIdentity.cert, key: clientIdentity.key, ...versions })
       : new SslContext({
+          ca: ca.cert,
           cert: server.cert,
           key: server.key,
+          requestCert,
           ...(version === '1.3-tickets' ? {} : { ticketCount: 0 }),
           ...versions,
         }));

@@ -2,11 +2,11 @@
 import type { IoPool } from 'system-tls';
 import { pattern } from '../support/bytes.ts';
 import { deferred, sleep, turns } from '../support/wait.ts';
-import { type Case, lineOf } from './axes.ts';
+import { type Case, lineOf, waitsForUs } from './axes.ts';
 import { Ledger } from './ledger.ts';
 import { Peer } from './peer.ts';
 import { type Random, randomFrom, seedOf } from './random.ts';
-import { openStage, type Stage } from './stage.ts';
+import { askedFunction, openStage, type Stage } from './stage.ts';
 import type { Subject } from './subject.ts';
 
 /** Clear bytes that the peer sends last: none, a few, several records, more than a stream's own buffer. */
@@ -27,11 +27,13 @@ export class Play {
   peer: Peer | undefined;
   stage: Stage | undefined;
   subject: Subject | undefined;
+  /** Whether our function was called. */
+  wasAsked = false;
   readonly #pool: IoPool;
   readonly #random: Random;
   readonly #ownPeer: boolean;
   readonly #asked = deferred<void>();
-  readonly #answer = deferred<boolean>();
+  readonly #answer = deferred<void>();
   readonly #last: Buffer;
 
   /** @param ownPeer - see makeEngine() */
@@ -46,16 +48,12 @@ export class Play {
 
   async run(): Promise<void> {
     const { each, ledger } = this;
-    const verify = () => {
+    const ask = () => {
+      this.wasAsked = true;
       this.#asked.resolve();
       return this.#answer.promise;
     };
-    const stage = await openStage({
-      each,
-      ledger,
-      pool: this.#pool,
-      verify: each.at === 'callback' ? verify : undefined,
-    });
+    const stage = await openStage({ each, ledger, pool: this.#pool, asked: askedFunction(each, ask) });
     this.stage = stage;
     const peer = new Peer(each, stage.wire, this.#ownPeer);
     this.peer = peer;
@@ -72,7 +70,7 @@ export class Play {
 
   /** Ends what a case left that did not end by itself. */
   giveUp(): void {
-    this.#answer.resolve(true);
+    this.#answer.resolve();
     this.stage?.abandon();
     this.subject?.close();
     this.peer?.destroy();
@@ -95,8 +93,11 @@ export class Play {
     switch (this.each.at) {
       case 'handshake':
         return this.#inHandshake(peer);
-      case 'callback':
-        return this.#inCallback(stage, peer);
+      case 'verify':
+        return this.#whileVerifying(stage, peer);
+      case 'onClientHello':
+      case 'onCertificate':
+        return this.#whileChoosing(stage, peer);
       case 'finished':
         return this.#withFinished(peer);
       case 'tickets':
@@ -127,7 +128,7 @@ export class Play {
   }
 
   /** While our function ponders on the peer's certificate. A client has sent all it has to say by then. */
-  async #inCallback(stage: Stage, peer: Peer): Promise<void> {
+  async #whileVerifying(stage: Stage, peer: Peer): Promise<void> {
     const { side, version } = this.each;
     if (side === 'server' && version !== '1.2') {
       await this.#withFinished(peer);
@@ -136,14 +137,26 @@ export class Play {
       await this.#question(stage);
       await peer.breakOff(false);
     }
+    return this.#answerLater();
+  }
+
+  /** While our function ponders on the peer's hello, or on our own certificate: the peer waits for our flight. */
+  async #whileChoosing(stage: Stage, peer: Peer): Promise<void> {
+    const plain = this.#random(2) === 0;
+    await this.#question(stage);
+    await peer.breakOff(plain && this.each.side === 'server');
+    return this.#answerLater();
+  }
+
+  async #answerLater(): Promise<void> {
     if (this.each.peer === 'silent') return;
     await sleep(hearsay);
-    this.#answer.resolve(true);
+    this.#answer.resolve();
   }
 
   /** It is never asked on a connection that failed before. */
   async #question(stage: Stage): Promise<void> {
-    this.waitsFor = 'the question about the certificate';
+    this.waitsFor = 'the question';
     await Promise.race([this.#asked.promise, stage.opened.catch(() => {})]);
   }
 
@@ -204,7 +217,7 @@ export class Play {
 
   async #toOurs(stage: Stage): Promise<void> {
     const { each, ledger } = this;
-    if (each.peer === 'silent' && (each.at === 'handshake' || each.at === 'callback')) return this.#abandon(stage);
+    if (each.peer === 'silent' && (each.at === 'handshake' || waitsForUs(each))) return this.#abandon(stage);
     if (each.at === 'handshake' && each.side === 'server') return this.#unlessNeverSeen(stage);
     let subject: Subject;
     try {
@@ -249,7 +262,7 @@ export class Play {
     // The peer's flight may have been all that was missing.
     if (!(opened instanceof Error)) opened.close();
     await this.ledger.settled();
-    this.#answer.resolve(true);
+    this.#answer.resolve();
   }
 
   /** Who resets a connection that waits to be accepted was never there: no event tells of it. */

@@ -2,7 +2,7 @@
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import { Bio, connect, createServer, type IoPool, Ssl, SslContext, TlsSocket, type Verify } from 'system-tls';
+import { Bio, connect, createServer, type IoPool, Ssl, SslContext, type SslOptions, TlsSocket } from 'system-tls';
 import { certificates } from '../support/certificates.ts';
 import { deferred } from '../support/wait.ts';
 import { type Case, isStream } from './axes.ts';
@@ -29,14 +29,25 @@ export interface Setting {
   readonly each: Case;
   readonly ledger: Ledger;
   readonly pool: IoPool;
-  /** Decides about the peer's certificate; absent: OpenSSL does. */
-  readonly verify: Verify | undefined;
+  /** The function that the handshake waits for, if the case is about one. */
+  readonly asked: AskedFunction;
+}
+
+export type AskedFunction = Pick<SslOptions, 'verify' | 'onClientHello' | 'onCertificate'>;
+
+/** With an answer by which the handshake goes on, once `ask` is resolved. */
+export function askedFunction({ at, side }: Case, ask: () => Promise<void>): AskedFunction {
+  const { cert, key } = certificates()[side];
+  if (at === 'verify') return { verify: () => ask().then(() => true) };
+  if (at === 'onClientHello') return { onClientHello: () => ask().then(() => null) };
+  if (at === 'onCertificate') return { onCertificate: () => ask().then(() => ({ cert, key })) };
+  return {};
 }
 
 const contexts = new Map<string, SslContext>();
 
 function contextOf({ each }: Setting): SslContext {
-  const name = `${each.side} ${each.version} ${each.at === 'callback'}`;
+  const name = `${each.side} ${each.version} ${each.at === 'verify'}`;
   const made = contexts.get(name) ?? makeContext(each);
   contexts.set(name, made);
   return made;
@@ -50,7 +61,7 @@ function makeContext({ side, version, at }: Case): SslContext {
     ca: ca.cert,
     cert: server.cert,
     key: server.key,
-    requestCert: at === 'callback',
+    requestCert: at === 'verify',
     ...(version === '1.3-tickets' ? {} : { ticketCount: 0 }),
     ...versionsOf(version),
   });
@@ -79,7 +90,7 @@ export function openStage(setting: Setting): Promise<Stage> {
 
 /** createServer(): it has one connection in its life. */
 async function serverStage(setting: Setting): Promise<Stage> {
-  const { each, ledger, verify } = setting;
+  const { each, ledger, asked } = setting;
   const { promise: opened, resolve, reject } = outcome<Subject>();
   const server = createServer(
     {
@@ -88,8 +99,8 @@ async function serverStage(setting: Setting): Promise<Stage> {
       // The timer of handshakes keeps a server in memory for as long as it runs, though nothing is left to time.
       handshakeTimeout: Number.POSITIVE_INFINITY,
       ...(each.on === 'io-loop' && { data: 'loop' }),
-      ...(each.at === 'callback' && { requestCert: true }),
-      ...(verify && { verify }),
+      ...(each.at === 'verify' && { requestCert: true }),
+      ...asked,
       ...socketOptions(each, ledger),
     },
     socket => resolve(streamOf(socket, setting)),
@@ -116,7 +127,7 @@ async function serverStage(setting: Setting): Promise<Stage> {
 }
 
 async function clientStage(setting: Setting): Promise<Stage> {
-  const { each, ledger, verify } = setting;
+  const { each, ledger, asked } = setting;
   const listener = await tcpListener();
   const aborter = new AbortController();
   const connecting = connect({
@@ -126,7 +137,7 @@ async function clientStage(setting: Setting): Promise<Stage> {
     secureContext: contextOf(setting),
     io: poolOf(setting),
     signal: aborter.signal,
-    ...(verify && { verify }),
+    ...asked,
     ...socketOptions(each, ledger),
   });
   const opened = connecting.then(socket => streamOf(socket, setting));
@@ -181,15 +192,14 @@ function overDuplex(near: net.Socket, wire: Wire): Transport {
 }
 
 async function sslStage(setting: Setting): Promise<Stage> {
-  const { each, ledger, verify } = setting;
+  const { each, ledger, asked } = setting;
   const transport = await transportOf(each);
   const io = poolOf(setting);
-  const own = verify ? { verify } : {};
   const context = contextOf(setting);
   const ssl =
     each.side === 'client'
-      ? new Ssl(context, { side: 'client', servername: 'localhost', io, ...own })
-      : new Ssl(context, { side: 'server', io, ...own });
+      ? new Ssl(context, { side: 'client', servername: 'localhost', io, ...asked })
+      : new Ssl(context, { side: 'server', io, ...asked });
   transport.attach(ssl);
   const subject = isStream(each.api)
     ? streamOf(new TlsSocket(ssl, socketOptions(each, ledger)), setting)
