@@ -3,6 +3,7 @@ import type { NativePresharedKey, NativePskRequest } from '../../types/binding.d
 import { invalidArgType, invalidArgValue, invalidReturnValue, invalidSecret } from '../base/coded-error.ts';
 import { asBytes, validateOneOf } from '../base/validate.ts';
 import { answerFrom, functionFailed } from './answer.ts';
+import { assertJobs } from './async-jobs.ts';
 import type { CallbackRequest } from './request.ts';
 
 export interface PresharedKey {
@@ -67,6 +68,16 @@ export function presharedKeys(value: unknown): readonly NativePresharedKey[] | u
   if (!Array.isArray(value)) return [nativeKey(value, 'options.psk')];
   const keys = value.map((each, index) => nativeKey(each, `options.psk[${index}]`));
   return keys.length === 0 ? undefined : keys;
+}
+
+/**
+ * A server of TLS 1.3 is asked at the ClientHello, by a retry. Before that version the identity comes later, where there is none.
+ *
+ * @param older - versions before TLS 1.3 may be negotiated
+ */
+export function assertPskCanWait(server: boolean, onPsk: unknown, older: boolean): void {
+  if (!server || !older || onPsk === undefined || onPsk === null) return;
+  assertJobs('onPsk', `give the keys by "options.psk", or take TLS 1.3 alone by "options.minVersion": 'TLSv1.3'`);
 }
 
 /**

@@ -1,9 +1,9 @@
 // How a connection verifies its peer: in node:tls's words (requestCert, rejectUnauthorized) or in OpenSSL's (verifyMode).
 
-import { invalidArgValue, tlsError } from '../base/coded-error.ts';
+import { invalidArgValue } from '../base/coded-error.ts';
 import { optionalBoolean, validateOneOf } from '../base/validate.ts';
-import { openssl } from '../library/openssl.ts';
 import { VerifyMode } from '../native/constants.ts';
+import { assertJobs } from './async-jobs.ts';
 import type { VerifierOptions } from './verification.ts';
 import { type Verifier, verifierOption } from './verifier.ts';
 
@@ -125,11 +125,7 @@ export function verifyMode(server: boolean, { rejectUnauthorized, requestCert, m
 
 /** A client's handshake can be retried when there is an answer; a server's waits in a job of OpenSSL's. */
 export function assertCanWait(server: boolean, { verifier }: Pick<VerifyPolicy, 'verifier'>): void {
-  if (!server || verifier === null || openssl.features.async) return;
-  throw tlsError(
-    'ERR_TLS_ASYNC_UNAVAILABLE',
-    `a server cannot wait for "options.${verifier.name}" here: OpenSSL has no ASYNC jobs on this platform (openssl.features.async); omit the option`,
-  );
+  if (server && verifier !== null) assertJobs(verifier.name, 'omit the option');
 }
 
 /** A server that asks without insisting hears the verdict after the handshake; a client's mode says it all. */

@@ -3,7 +3,7 @@ import type { NativeClientHello, NativeHelloSettings } from '../../types/binding
 import { invalidArgValue, invalidReturnValue, tlsError } from '../base/coded-error.ts';
 import { answerFrom, functionFailed } from '../callbacks/answer.ts';
 import { parseClientHello } from '../callbacks/client-hello.ts';
-import type { OnClientHello } from '../callbacks/options.ts';
+import { noCallbacks, type OnClientHello } from '../callbacks/options.ts';
 import type { CallbackRequest } from '../callbacks/request.ts';
 import { givenPolicy, type VerifyPolicy } from '../callbacks/verify-mode.ts';
 import { alpnWire } from '../context/alpn.ts';
@@ -81,8 +81,9 @@ function settingsOf(answer: ClientHelloSettings, { internals, choices, dtls }: B
   const choice = answer.context == null ? undefined : choices().of(answer.context, 'answer.context');
   const policy = givenPolicy(answer);
   const verifies = Object.keys(policy).length > 0;
+  // Of verification alone: what else the connection asks is settled.
   const verification = verifies
-    ? new ConnectionSettings(internals, { side: 'server', ...policy }, {}, true)
+    ? new ConnectionSettings({ ...internals, callbacks: noCallbacks }, { side: 'server', ...policy }, {}, true)
     : undefined;
   const native: NativeHelloSettings = defined({
     context: choice?.native,

@@ -3,6 +3,7 @@ import type { NativeContextChoice, NativeServerNames, NativeSharedOptions } from
 import { invalidArgValue, invalidReturnValue } from '../base/coded-error.ts';
 import { PersistentMap } from '../base/persistent-map.ts';
 import { answerFrom, functionFailed } from '../callbacks/answer.ts';
+import { noCallbacks } from '../callbacks/options.ts';
 import type { CallbackRequest } from '../callbacks/request.ts';
 import type { VerifyPolicy } from '../callbacks/verify-mode.ts';
 import { type ContextInternals, type ContextNames, contextArgument, SslContext } from '../context/context.ts';
@@ -64,7 +65,8 @@ export class Choices {
     }
     const native = { context: internals.native, tag: ++lastTag };
     if (!this.#verifies || !speaks) return { context, verify: undefined, native };
-    const settings = new ConnectionSettings(internals, { side: 'server' }, {}, true);
+    // Its functions are not the connection's.
+    const settings = new ConnectionSettings({ ...internals, callbacks: noCallbacks }, { side: 'server' }, {}, true);
     return {
       context,
       verify: settings.verify,

@@ -17,7 +17,7 @@ import {
   noCallbacks,
   requestsStatus,
 } from '../callbacks/options.ts';
-import { presharedKeys } from '../callbacks/psk.ts';
+import { assertPskCanWait, presharedKeys } from '../callbacks/psk.ts';
 import type { Verifier } from '../callbacks/verifier.ts';
 import {
   assertCanWait,
@@ -32,6 +32,7 @@ import type { ContextInternals, HandshakeCallbacks } from '../context/context.ts
 import { defined, nativeCredentials } from '../context/credentials.ts';
 import { assertMethodCarries, assertMethodSide } from '../context/methods.ts';
 import { type ContextPolicy, ticketCount } from '../context/options.ts';
+import { hasOlder } from '../context/versions.ts';
 import { QuestionKind } from '../native/constants.ts';
 import { binding } from '../native/load-binding.ts';
 import { type ExpectedOrigin, originUnder } from '../session/policy.ts';
@@ -83,6 +84,7 @@ export class ConnectionSettings {
     assertCanWait(this.server, this.verify);
     const given = givenCallbacks(options);
     this.callbacks = given === noCallbacks ? callbacks : { ...callbacks, ...given };
+    assertPskCanWait(this.server, this.callbacks.onPsk, hasOlder(policy.versions, policy.method));
     assertOneWayToProtocol(options);
     const depth = optionalInteger(options.verifyDepth, 'options.verifyDepth', 0, 1000);
     const native = { ...nativeOptions(this, { servername, verifyDepth: depth }, policy, options), ...internal };

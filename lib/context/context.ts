@@ -3,6 +3,7 @@ import type { NativeContext } from '../../types/binding.d.ts';
 import { invalidArgType, invalidThis } from '../base/coded-error.ts';
 import { validateObject } from '../base/validate.ts';
 import { assertOneWayToProtocol, type CallbackOptions, givenCallbacks } from '../callbacks/options.ts';
+import { assertPskCanWait } from '../callbacks/psk.ts';
 import type { CallbackRequest } from '../callbacks/request.ts';
 import type { VerifyOptions } from '../callbacks/verify-mode.ts';
 import { binding } from '../native/load-binding.ts';
@@ -15,7 +16,7 @@ import { askAhead, passphraseOption } from './passphrase.ts';
 import { inheritable, type Names, namesOf, ownOptions } from './server-names.ts';
 import { isRing, type TicketKeyRing } from './ticket-key-ring.ts';
 import { nativeTicketKeys } from './ticket-keys.ts';
-import type { TlsVersion } from './versions.ts';
+import { hasOlder, type TlsVersion } from './versions.ts';
 
 let internals: (context: unknown, argument?: string) => ContextInternals;
 
@@ -114,6 +115,8 @@ export class SslContext {
    */
   constructor(options: SslContextOptions = {}) {
     const policy = contextPolicy(options);
+    const callbacks = givenCallbacks(options);
+    assertPskCanWait(policy.method.side === 'server', callbacks.onPsk, hasOlder(policy.versions, policy.method));
     const nativeOptions = nativeContextOptions(options, policy);
     const digest = trustDigest(nativeOptions);
     const native = new binding.NativeContext({ ...nativeOptions, ...idContext(nativeOptions, digest, policy.verify) });
@@ -122,7 +125,6 @@ export class SslContext {
     );
     if (names !== undefined) assertMethodCarries(policy.method, 'stream', 'the option serverNames');
     this.#ring = isRing(options.ticketKeys) ? options.ticketKeys : undefined;
-    const callbacks = givenCallbacks(options);
     assertOneWayToProtocol(options);
     this.#internals = { native, policy, trusted: { digest, securityLevel: native.securityLevel }, callbacks, names };
   }

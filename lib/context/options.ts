@@ -27,7 +27,7 @@ import { speaksOfVerification } from './server-names.ts';
 import type { TicketKeyRing } from './ticket-key-ring.ts';
 import { optionalTicketKeys } from './ticket-keys.ts';
 import { nativeTrust, type TrustOptions } from './trust.ts';
-import { refuseSecureProtocol, type TlsVersion, versionRange } from './versions.ts';
+import { refuseSecureProtocol, type TlsVersion, type VersionRange, versionRange } from './versions.ts';
 
 /** How often a client may start a renegotiation. */
 export interface ClientRenegotiation {
@@ -136,6 +136,7 @@ export interface OwnContextOptions extends CredentialOptions, TrustOptions, Veri
 export interface ContextPolicy {
   readonly verify: VerifyPolicy;
   readonly method: Method;
+  readonly versions: VersionRange;
   /** Absent: a client may not start one. */
   readonly renegotiation: { readonly limit: number /** Milliseconds. */; readonly window: number } | undefined;
   readonly keyUpdateLimit: number | undefined;
@@ -169,9 +170,11 @@ export function contextPolicy(options: OwnContextOptions): ContextPolicy {
   const verify = verifyPolicy(options);
   const method = methodOf(options.method);
   assertCanWait(method.side === 'server', verify);
+  const { versions } = splitCiphers(options.ciphers, versionRange(options, method));
   return {
     verify,
     method,
+    versions,
     renegotiation: renegotiationPolicy(options.clientRenegotiation),
     keyUpdateLimit: optionalInteger(options.keyUpdateLimit, 'options.keyUpdateLimit', 1, maxInt32),
     namesGroups: groups(options.ecdhCurve, 'options.ecdhCurve') !== undefined,
@@ -242,7 +245,7 @@ export function nativeContextOptions(options: OwnContextOptions, policy: Context
   refuseWhatIsMissing(options as OwnContextOptions & Record<string, unknown>);
   const trust = nativeTrust(options);
   if (trust.authorities !== undefined) assertMethodCarries(policy.method, 'stream', 'the option authorities');
-  const { versions, ...ciphers } = splitCiphers(options.ciphers, versionRange(options, policy.method));
+  const { versions, ...ciphers } = splitCiphers(options.ciphers, policy.versions);
   return {
     ...(policy.method.side !== undefined && { side: policy.method.side }),
     ...(policy.method.dtls && { dtls: true }),

@@ -65,6 +65,9 @@ export interface VersionRange {
   readonly max: number;
 }
 
+/** Whether a version before TLS 1.3 is among them: DTLS 1.2, of which OpenSSL has no successor, is one too. */
+export const hasOlder = ({ min }: VersionRange, { dtls }: Method): boolean => dtls || min < tls13;
+
 /** From TLS 1.2 on, unless the options or the method say otherwise. */
 export function versionRange(options: { minVersion?: unknown; maxVersion?: unknown }, method: Method): VersionRange {
   if (method.version !== undefined) return fixedVersion(options, method.version);
