@@ -210,7 +210,7 @@ describe('nginx as the server of a client with functions', () => {
       }
     });
 
-    it(`${version}: that is gone before a function has answered is an error, once`, async () => {
+    it(`${version}: that is gone before a function has answered is an error`, async () => {
       const { file } = ocspResponse(certificates().server);
       await leftAlone<CredentialOptions>(
         await nginxServer([block(verifying())]),

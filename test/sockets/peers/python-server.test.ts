@@ -162,7 +162,7 @@ describe('a server of Python’s ssl of a client with functions', () => {
       assert.equal(await answerTo(socket, 'who'), 'commonName=client');
     });
 
-    it(`${version}: is killed before onCertificate has answered, which is an error, once`, async () => {
+    it(`${version}: is killed before onCertificate has answered, which is an error`, async () => {
       const python = new PythonServer({ version, asks: 'at-once' });
       const [asked, answer] = [deferred<void>(), deferred<CredentialOptions>()];
       const onCertificate: Choose = () => {
@@ -251,7 +251,7 @@ describe('a server of Python’s ssl of a client with functions', () => {
       assert.match((await python.met()).error ?? '', internalError);
     });
 
-    it('is killed before onCertificate has answered, which is an error, once', async () => {
+    it('is killed before onCertificate has answered, which is an error', async () => {
       const python = new PythonServer({ version: 'TLSv1_3', asks: 'later' });
       const [asked, answer] = [deferred<void>(), deferred<CredentialOptions>()];
       const onCertificate: Choose = () => {
