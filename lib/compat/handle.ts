@@ -481,6 +481,11 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     return this.live?.exportKeyingMaterial(length, label, context);
   }
 
+  /** Since node 24. */
+  hasPeerCertificate(): boolean {
+    return (this.live?.peerCertificate ?? null) !== null;
+  }
+
   /** As node: whoever has the pre-shared key, or resumes, needs no certificate. */
   verifyError(): Error | null {
     const ssl = this.live;

@@ -186,4 +186,9 @@ export class NodeHandle extends AsyncResource {
   endParser(): void {
     this.sessionLooked?.();
   }
+
+  /** The same since node 24. */
+  clientHelloDone(): void {
+    this.sessionLooked?.();
+  }
 }
