@@ -2,19 +2,10 @@
 // A newer OpenSSL needs a newer C library, so LD_LIBRARY_PATH cannot do it: copies of the programs are given the loader
 // and the libraries of that release, while their children keep the system's.
 
-import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { aptOf, complaint, Lacking, quietly } from './debian.mjs';
 import { root, Stop } from './run.mjs';
 
 /** By OpenSSL's version, the release of Debian that ships it. */
@@ -27,15 +18,11 @@ const packages = [
   'pkcs11-provider',
   ...['libp11-kit0', 'libffi8', 'libzstd1', 'zlib1g', 'libc6', 'libgcc-s1', 'libstdc++6'],
 ];
-const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const loaders = [
   'usr/lib64/ld-linux-x86-64.so.2',
   'lib64/ld-linux-x86-64.so.2',
   'usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
 ];
-
-/** What this machine lacks for it, which is no fault of the project. */
-export class Lacking extends Error {}
 
 /**
  * @param {string} message
@@ -44,45 +31,6 @@ export class Lacking extends Error {}
 function refuse(message) {
   console.error(message);
   throw new Stop(message);
-}
-
-/** @param {string} command @param {string[]} args @param {string} [cwd] */
-function quietly(command, args, cwd) {
-  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
-
-/** The lines of a sources.list for `release`, at the places from which this machine has its own. @param {string} release */
-function sourcesFor(release) {
-  const own = /^VERSION_CODENAME=(\w+)$/m.exec(quietly('cat', ['/etc/os-release']))?.[1];
-  const targets = quietly('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE)']).trim().split('\n');
-  const lines = new Set();
-  for (const target of targets) {
-    const [uri, suite] = target.split(' ');
-    if (suite === own) lines.add(`deb [signed-by=${keyring}] ${uri} ${release} main`);
-    if (suite === `${own}-security` && release !== 'sid') {
-      lines.add(`deb [signed-by=${keyring}] ${uri} ${release}-security main`);
-    }
-  }
-  if (lines.size === 0) throw new Lacking('apt has no source of Debian from which this machine was installed');
-  return [...lines].join('\n');
-}
-
-/** Downloads the packages into `folder`; apt checks their signatures. @param {string} release @param {string} folder */
-function download(release, folder) {
-  for (const name of ['state/lists/partial', 'cache/archives/partial']) {
-    mkdirSync(path.join(folder, name), { recursive: true });
-  }
-  writeFileSync(path.join(folder, 'sources.list'), `${sourcesFor(release)}\n`);
-  const settings = {
-    'Dir::State': 'state',
-    'Dir::State::status': '/dev/null',
-    'Dir::Cache': 'cache',
-    'Dir::Etc::SourceList': 'sources.list',
-    'Dir::Etc::SourceParts': '/dev/null',
-  };
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${path.resolve(folder, value)}`]);
-  quietly('apt-get', [...options, 'update'], folder);
-  quietly('apt-get', [...options, 'download', ...packages], folder);
 }
 
 /**
@@ -100,14 +48,15 @@ function fetchRelease(version) {
   const prefix = path.join(work, 'prefix');
   mkdirSync(prefix, { recursive: true });
   try {
-    download(release, work);
+    const apt = aptOf(release, work);
+    apt('update');
+    apt('download', ...packages);
     for (const file of readdirSync(work).filter(name => name.endsWith('.deb'))) {
       quietly('dpkg', ['-x', file, prefix], work);
     }
     if (!existsSync(folder)) renameSync(prefix, folder);
   } catch (error) {
-    const { stderr, message } = /** @type {Error & { stderr?: string }} */ (error);
-    throw new Lacking(`OpenSSL ${version} cannot be had from Debian's ${release}: ${stderr?.trim() || message}`);
+    throw new Lacking(`OpenSSL ${version} cannot be had from Debian's ${release}: ${complaint(error)}`);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

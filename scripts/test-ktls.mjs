@@ -7,8 +7,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { Lacking } from './debian.mjs';
 import { buildNativeTests } from './native-tests.mjs';
-import { Lacking, opensslRelease } from './openssl-release.mjs';
+import { opensslRelease } from './openssl-release.mjs';
 import { isMain, root, run, Stop, tsc } from './run.mjs';
 import { runMain, setup } from './setup.mjs';
 
