@@ -47,6 +47,12 @@ export const steps = [
     run: ['test:endings', '--', '--soak', '--connections', '20000', '--on', place],
   })),
   {
+    name: 'node-suite',
+    shows: "Node's own tests of tls, https and http2 with the connections of this package",
+    run: ['test:node-suite'],
+    figure: output => /^\d+ of the \d+ that count pass, .*$/m.exec(output)?.[0] ?? 'skipped',
+  },
+  {
     name: 'bench',
     shows: 'each job of the benchmark runs with this package and with node:tls',
     run: ['bench', '--', '--rounds', '1', '--seconds', '1', '--only', 'system-tls,node', '--no-results'],
