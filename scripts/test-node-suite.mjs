@@ -215,7 +215,12 @@ async function main(args) {
   const same = { node: `${version} ${builtin}`, sources: digestOf(folder, names) };
   const known = readCounted(args.counted, same);
   console.log(`${names.length} tests${known === undefined ? '' : `, of which ${known.size} are known to count`}`);
-  const runner = new Runner({ sources: folder, node: args.node, seconds: args.patience });
+  const runner = new Runner({
+    sources: folder,
+    node: args.node,
+    seconds: args.patience,
+    foreign: args.node !== process.execPath,
+  });
   const stop = (/** @type {NodeJS.Signals} */ signal) => {
     runner.end();
     process.kill(process.pid, signal);
