@@ -70,6 +70,12 @@ function serveHttp2(handle: Handle): void {
   socket['_handle'] = stream;
 }
 
+/** A signal that was aborted before has closed the socket before it had its handle. */
+function closeLeft(this: AnySocket): void {
+  const handle = handleOf(this);
+  if (handle !== undefined) setImmediate(() => handle.close());
+}
+
 /** Methods of node's that have another way where the handle is ours. */
 const ours: Record<string, (node: Any) => Any> = {
   _wrapHandle: node =>
@@ -89,8 +95,7 @@ const ours: Record<string, (node: Any) => Any> = {
       socket?.on('close', () => this.destroy());
       const made = new Handle(this, parent, socket, secureContext, context, Boolean(options.isServer));
       made.onnegotiated = () => serveHttp2(made);
-      // A signal that was aborted before has closed the socket before it had its handle.
-      this.once('close', () => setImmediate(() => made.close()));
+      if (this.listenerCount('close', closeLeft) === 0) this.on('close', closeLeft);
       return made;
     },
   _writeGeneric: () =>

@@ -486,13 +486,13 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     return (this.live?.peerCertificate ?? null) !== null;
   }
 
-  /** As node: whoever has the pre-shared key, or resumes, needs no certificate. */
+  /** As node since 24: whoever has the pre-shared key needs no certificate; who resumes has that of the session, or none. */
   verifyError(): Error | null {
     const ssl = this.live;
     if (ssl === undefined) return null;
     const { code, message } = ssl.verifyResult;
     if (code !== 0) return Object.assign(new Error(message), { code: codeOfVerifyResult(code) });
-    const known = ssl.peerCertificate !== null || ssl.psk || (ssl.sessionReused && ssl.version === 'TLSv1.3');
+    const known = ssl.peerCertificate !== null || ssl.psk;
     if (known) return null;
     return Object.assign(new Error('unable to get issuer certificate'), { code: 'UNABLE_TO_GET_ISSUER_CERT' });
   }

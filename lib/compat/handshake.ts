@@ -26,11 +26,12 @@ function wireForm(protocols: readonly string[]): Buffer {
 function certificateChoice(handle: NodeHandle): HandshakeCallbacks {
   return {
     onClientHello: hello =>
-      new Promise((resolve, reject) => {
+      new Promise(resolve => {
         handle.certificateChosen = () => {
           handle.certificateChosen = undefined;
           const chosen = contextOf(handle.sni_context);
-          if (chosen === undefined && handle.sni_context) reject(invalidContext());
+          // node's JavaScript ends the connection, and the client hears nothing.
+          if (chosen === undefined && handle.sni_context) handle.onerror?.(invalidContext());
           else resolve(chosen === undefined ? null : { context: chosen.ssl });
         };
         handle.helloName = hello.serverName ?? undefined;

@@ -57,6 +57,18 @@ function versions({ secureProtocol, minVersion, maxVersion }: NodeOptions): obje
   };
 }
 
+/** node's defaults of TLS 1.3. */
+const suites = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256'];
+
+/** A list that names no suite of TLS 1.3 leaves node's defaults as they are; of this package it would leave TLS 1.3 out. */
+function withSuites(ciphers: unknown): unknown {
+  if (typeof ciphers !== 'string') return ciphers;
+  const names = ciphers.split(':').filter(name => !/^[!-]TLS_/.test(name));
+  if (names.length === 0) return undefined;
+  if (names.every(name => name === '')) return ciphers;
+  return (names.some(name => name.startsWith('TLS_')) ? names : [...names, ...suites]).join(':');
+}
+
 /** Absent: the system's policy, unless the caller, or who has set `tls.DEFAULT_*`, has one. */
 function negotiated({
   ciphers = nodeTls.DEFAULT_CIPHERS,
@@ -64,7 +76,7 @@ function negotiated({
   honorCipherOrder,
 }: NodeOptions): object {
   return {
-    ...(!isNothing(ciphers) && ciphers !== nodesCiphers && { ciphers }),
+    ...(!isNothing(ciphers) && ciphers !== nodesCiphers && { ciphers: withSuites(ciphers) }),
     ...(!isNothing(ecdhCurve) && ecdhCurve !== 'auto' && { ecdhCurve }),
     honorCipherOrder: Boolean(honorCipherOrder),
   };
@@ -109,6 +121,8 @@ const plain: Readonly<Record<string, Kind>> = {
   key: isMaterial,
   pfx: isMaterial,
   ciphers: value => typeof value === 'string',
+  // node warns of short ones, and passes over what is none.
+  dhparam: value => value === 'auto',
   ecdhCurve: value => typeof value === 'string',
   sigalgs: value => typeof value === 'string' && value !== '',
   secureProtocol: () => false,
@@ -171,7 +185,9 @@ function makeContext(options: NodeOptions): SslContext {
   } catch (error) {
     // Whatever node would refuse too it words as its users know it.
     createByNode(options as SecureContextOptions);
-    throw error;
+    const { dhparam, ...others } = options;
+    if (isNothing(dhparam) || dhparam === 'auto' || !/^dhparam is /.test((error as Error).message)) throw error;
+    return makeContext(others);
   }
 }
 

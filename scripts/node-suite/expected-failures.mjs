@@ -4,8 +4,6 @@
 
 const engine =
   "it replaces the class SecureContext of Node's C++ before node:tls is loaded; the package, which is loaded first, has loaded node:tls";
-const alert =
-  'a server name that has no context: here the client gets the alert internal_error, where Node ends the connection without one';
 const ticket =
   'a resumed connection of TLS 1.3 gets a new ticket (RFC 8446, C.4: a client should not use one twice); Node goes on with the old one';
 
@@ -23,18 +21,6 @@ export const expectedFailures = {
       "Node's handshakes fail",
   },
   'test-tls-clientcertengine-unsupported.js': { kind: 'internal of Node', reason: engine },
-  'test-tls-connect-abort-controller.js': {
-    kind: 'not yet',
-    flaky: true,
-    reason:
-      'a socket whose signal was aborted before connect() closes and connects nevertheless: Node ends its TLS at the first close, so ' +
-      'that it closes again; here the handshake begins, and nobody closes the connection',
-  },
-  'test-tls-dhe.js': {
-    kind: 'not yet',
-    reason:
-      'dhparam that is no parameters is refused, where Node goes on without; and nothing warns of parameters below 2048 bits',
-  },
   'test-tls-disable-renegotiation.js': {
     kind: 'not yet',
     reason:
@@ -66,25 +52,12 @@ export const expectedFailures = {
     kind: 'not yet',
     reason: "'hello world' is refused as an OCSP response, which it is not; Node sends whatever it is given",
   },
-  'test-tls-peer-certificate.js': {
-    kind: 'not yet',
-    reason:
-      "a server does not send the root of its certificate, so the client does not know the issuer; Node's sends it, out of `ca`",
-  },
   'test-tls-session-cache.js': {
     kind: 'not yet',
     reason:
       "with a listener of 'newSession' or 'resumeSession' a server makes no tickets, so clients that know tickets come with ids, and " +
       "'resumeSession' is asked for them too",
   },
-  'test-tls-set-ciphers.js': {
-    kind: 'not yet',
-    reason:
-      "in `ciphers`, '!TLS_...' counts as a cipher of TLS 1.2, none of which is left, and a list of older ciphers leaves TLS 1.3 out; Node " +
-      'keeps its suites beside such a list',
-  },
-  'test-tls-sni-option.js': { kind: 'decision', reason: alert },
-  'test-tls-sni-servername.js': { kind: 'not yet', reason: alert },
   'test-tls-ticket-cluster.js': { kind: 'decision', reason: ticket },
   'test-tls-ticket.js': { kind: 'decision', reason: ticket },
 };

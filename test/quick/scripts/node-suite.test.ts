@@ -83,7 +83,8 @@ describe("Node's tests that are expected to fail", () => {
   it('are tests, in their order, with a reason each', () => {
     const names = Object.keys(expectedFailures);
     assert.deepEqual(names, names.toSorted());
-    for (const [name, { kind, reason }] of Object.entries(expectedFailures)) {
+    const entries: [string, { kind: string; reason: string }][] = Object.entries(expectedFailures);
+    for (const [name, { kind, reason }] of entries) {
       assert.ok(isTest(name), name);
       assert.ok(['decision', 'internal of Node', 'not yet'].includes(kind), name);
       assert.match(reason, /\w.{20}/, name);

@@ -11,7 +11,7 @@ import { needsProgram } from '../../support/capabilities.ts';
 import { certificates } from '../../support/certificates.ts';
 import { connected, dropInServer, echoed, endLater, isOurs, listening, toServer } from '../../support/drop-in.ts';
 import { opensslClient } from '../../support/peers.ts';
-import { within } from '../../support/wait.ts';
+import { until, within } from '../../support/wait.ts';
 
 const errorOf = async (socket: TLSSocket): Promise<NodeJS.ErrnoException> => {
   endLater(() => socket.destroy());
@@ -204,6 +204,48 @@ describe('system-tls/tls', () => {
       assert.equal(second.isSessionReused(), true);
       assert.equal(second.authorized, true);
     }
+  });
+
+  it('a client without a certificate is not authorized, also when it resumes', async () => {
+    const { server, port } = await dropInServer({
+      requestCert: true,
+      rejectUnauthorized: false,
+      ca: certificates().ca.cert,
+    });
+    const seen: boolean[] = [];
+    server.on('secureConnection', (socket: TLSSocket) => seen.push(socket.authorized));
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const first = tls.connect({ ...toServer(port), maxVersion });
+      const told = once(first, 'session');
+      await connected(first);
+      await echoed(first, 'x');
+      const [session] = (await within(told, 'session')) as [Buffer];
+      const second = await connected(tls.connect({ ...toServer(port), maxVersion, session }));
+      assert.equal(second.isSessionReused(), true);
+      assert.equal(await echoed(second, 'y'), 'y');
+    }
+    assert.deepEqual(seen, [false, false, false, false]);
+  });
+
+  it('ciphers of TLS 1.2 alone leave those of TLS 1.3 as they are', async () => {
+    const { port } = await dropInServer({ ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256' });
+    assert.equal((await connected(tls.connect(toServer(port)))).getProtocol(), 'TLSv1.3');
+    const old = await connected(nodeTls.connect({ ...toServer(port), maxVersion: 'TLSv1.2' }));
+    assert.match(old.getCipher().name, /^ECDHE-\w+-AES128-GCM-SHA256$/);
+    assert.throws(() => tls.createSecureContext({ ciphers: ':' }));
+  });
+
+  it('a socket whose signal was aborted before keeps no connection', async () => {
+    const { server, port } = await dropInServer();
+    const options = { ...toServer(port), signal: AbortSignal.abort() } as nodeTls.ConnectionOptions;
+    assert.equal((await errorOf(tls.connect(options))).name, 'AbortError');
+    await echoed(await connected(tls.connect(toServer(port))), 'after it');
+    let open = 0;
+    const count = () =>
+      server.getConnections((_error, connections) => {
+        open = connections;
+      });
+    await until(() => count() && open === 1, 'the other connection to end');
   });
 
   it('the upgrade of a socket that has read the first bytes', async () => {
