@@ -216,15 +216,7 @@ void Channel::retransmit() {
 }
 
 // A handle keeps its own loop running, but this may not be the loop that keeps the process running.
-void Channel::note_activity(bool on) {
-  if (on == active_ || reactor_->activity() == nullptr) return;
-  active_ = on;
-  if (on) {
-    reactor_->activity()->enter();
-  } else {
-    reactor_->activity()->leave();
-  }
-}
+void Channel::note_activity(bool on) { activity_.set(reactor_->activity(), on); }
 
 // The jobs of a thread are bounded: whoever gives one back lets the next one have it.
 void Channel::note_job() {

@@ -185,7 +185,7 @@ class Channel : public engine::Events,
   bool pumping_ = false;
   std::atomic<std::uint64_t> moved_at_ = 0;
   bool user_ref_ = true;
-  bool active_ = false;
+  ActivityMark activity_;
   bool waits_for_delivery_ = false;
   bool deferred_ = false;
   bool tickets_due_ = false;  // they are not held back, or no longer

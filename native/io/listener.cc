@@ -61,18 +61,8 @@ void Listener::set_ref(bool on) {
   referenced_ = on;
   if (poll_) poll_.set_ref(on);
   if (pause_) pause_.set_ref(on);
-  note_activity(on && fd_);
-}
-
-// A thread's loop keeps no process running: whoever does is told.
-void Listener::note_activity(bool on) {
-  if (on == active_ || reactor_->activity() == nullptr) return;
-  active_ = on;
-  if (on) {
-    reactor_->activity()->enter();
-  } else {
-    reactor_->activity()->leave();
-  }
+  // A thread's loop keeps no process running: whoever does is told.
+  activity_.set(reactor_->activity(), on && fd_);
 }
 
 void Listener::close() {
@@ -83,7 +73,7 @@ void Listener::close() {
   pause_.reset();
   if (fd_ && !path_.empty()) ::unlink(path_.c_str());
   fd_.reset();
-  note_activity(false);
+  activity_.set(reactor_->activity(), false);
 }
 
 void Listener::on_poll(uv_poll_t* poll, int status, int) {

@@ -30,7 +30,6 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   void offer(Accepted accepted);
   void failed(int error, const char* call);
   void pause(std::uint64_t milliseconds);
-  void note_activity(bool on);
 
   std::shared_ptr<Reactor> reactor_;
   const std::int32_t id_;
@@ -39,7 +38,7 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   UvHandle<uv_timer_t> pause_;
   std::string path_;  // a Unix socket that this listener made
   bool referenced_ = true;
-  bool active_ = false;          // the reactor's activity was told
+  ActivityMark activity_;
   int accepts_ = 1;              // in this turn, at the most
   std::uint64_t last_turn_ = 0;  // uv_hrtime()
   int told_ = 0;                 // the error that has been told since accept(2) last gave a connection

@@ -25,4 +25,22 @@ class Activity {
   std::atomic<int> count_{0};
 };
 
+// What one of those who are counted has said: changes alone are told.
+class ActivityMark {
+ public:
+  // `activity`: null: nobody counts here.
+  void set(Activity* activity, bool on) {
+    if (on == on_ || activity == nullptr) return;
+    on_ = on;
+    if (on) {
+      activity->enter();
+    } else {
+      activity->leave();
+    }
+  }
+
+ private:
+  bool on_ = false;
+};
+
 }  // namespace system_tls::io
