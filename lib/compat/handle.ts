@@ -246,9 +246,9 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     this.#userBuffer = buffer;
   }
 
+  /** Also of the socket beneath, which is its `_parent`. */
   touch(): void {
     (this.socket['_unrefTimer'] as () => void).call(this.socket);
-    (this._parentWrap?.['_unrefTimer'] as (() => void) | undefined)?.call(this._parentWrap);
   }
 
   [onData](bytes: Uint8Array, offset: number, length: number): void {
