@@ -104,6 +104,8 @@ const ours: Record<string, (node: Any) => Any> = {
       if (handle === undefined || this.connecting) {
         return (netSocketPrototype['_writeGeneric'] as Any).call(this, writev, data, encoding, callback);
       }
+      // As node's own: what waited for the connection is counted as written from now on.
+      Object.assign(this, { _pendingData: null, _pendingEncoding: '' });
       handle.touch();
       const chunks = writev ? (data as { chunk: unknown; encoding: unknown }[]) : [{ chunk: data, encoding }];
       handle.write(chunks.map(bytesOf), callback as WriteCallback);

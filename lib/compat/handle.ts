@@ -184,7 +184,7 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
 
   #useStream(ssl: Ssl): void {
     if (this._parentWrap === null) throw new Error('the socket is not connected');
-    const bio = Bio.duplex(this._parentWrap as unknown as Duplex);
+    const bio = Bio.duplex(this._parentWrap as unknown as Duplex, { close: true });
     ssl.setBio(bio, bio);
   }
 
@@ -391,7 +391,8 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
       setImmediate(done);
     } else {
       wrap.once('close', done);
-      wrap.destroy();
+      // A stream of JavaScript has time to send what was written last, and is destroyed then.
+      if (this.#connection === undefined || this.#connection.duplexes.length === 0) wrap.destroy();
     }
   }
 

@@ -42,6 +42,10 @@ describe('system-tls/tls', () => {
     const arrival = next();
     const client = await connected(tls.connect({ ...toServer(port), ALPNProtocols: ['a', 'b'] }));
     const server = await arrival;
+    const early = tls.connect(toServer(port));
+    early.write('early');
+    assert.equal(await echoed(await connected(early), ' and late'), 'early and late'.slice(0, 14));
+    assert.equal(early.bytesWritten, 14);
     for (const socket of [client, server]) {
       assert.ok(socket instanceof tls.TLSSocket && socket instanceof nodeTls.TLSSocket && socket instanceof net.Socket);
       assert.equal(socket.encrypted, true);
@@ -55,6 +59,8 @@ describe('system-tls/tls', () => {
     assert.equal((server as TLSSocket & { servername: string }).servername, 'localhost');
     assert.deepEqual(client.getPeerFinished(), server.getFinished());
     // On an I/O thread a promise.
+    await echoed(client, 'counted');
+    assert.deepEqual([client.bytesWritten, client.bytesRead], [7, 7]);
     const material = await client.exportKeyingMaterial(32, 'test', Buffer.alloc(0));
     assert.equal(material.length, 32);
     assert.deepEqual(material, await server.exportKeyingMaterial(32, 'test', Buffer.alloc(0)));
@@ -269,6 +275,44 @@ describe('system-tls/tls', () => {
     const client = await connected(tls.connect({ ...toServer(port), socket: raw }));
     assert.equal(isOurs(client), true);
     assert.equal(await echoed(client, 'upgraded'), 'upgraded');
+  });
+
+  it('over a Duplex: all of what was written last arrives, however slow that is', async () => {
+    const pair = (): [Duplex, Duplex] => {
+      const ends: Duplex[] = [];
+      const make = (other: () => Duplex | undefined): Duplex =>
+        new Duplex({
+          read() {},
+          write: (chunk, _encoding, done) =>
+            void setImmediate(() => {
+              other()?.push(chunk);
+              done();
+            }),
+          final: done => {
+            other()?.push(null);
+            done();
+          },
+        });
+      ends.push(
+        make(() => ends[1]),
+        make(() => ends[0]),
+      );
+      return ends as [Duplex, Duplex];
+    };
+    const [near, far] = pair();
+    const { cert, key } = certificates().server;
+    const server = new tls.TLSSocket(far, { isServer: true, secureContext: tls.createSecureContext({ cert, key }) });
+    server.on('error', () => {}).pipe(server);
+    const { servername, ca } = toServer(0);
+    const client = tls.connect({ servername, ca, socket: near });
+    endLater(() => client.destroy());
+    let received = 0;
+    client.on('data', data => {
+      received += data.length;
+    });
+    client.end(Buffer.alloc(8 << 20));
+    await within(once(client, 'close'), 'close');
+    assert.equal(received, 8 << 20);
   });
 
   it('over a Duplex, and TLS in TLS', async () => {
