@@ -154,7 +154,7 @@ describe('system-tls/tls', () => {
     assert.deepEqual(asked, ['b.example']);
     assert.equal(
       String(client.getPeerX509Certificate()),
-      String(other.cert).match(/-----BEGIN[^]*?-----END CERTIFICATE-----\n/)?.[0],
+      String(other.cert).match(/-----BEGIN[\s\S]*?-----END CERTIFICATE-----\n/)?.[0],
     );
 
     const { server, port: second, next } = await dropInServer();
