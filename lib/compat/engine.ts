@@ -17,8 +17,8 @@ type Any = (this: AnySocket, ...args: unknown[]) => unknown;
 type HandleClass = new (type: number) => ParentHandle;
 
 /** The handle of ours under a socket; undefined: it has node's, or none. */
-export function handleOf(socket: object): Handle | undefined {
-  return handleUnder((socket as AnySocket)['_handle']);
+export function handleOf(socket: object | null): Handle | undefined {
+  return handleUnder((socket as AnySocket | null)?.['_handle']);
 }
 
 /** node's classes TCP and Pipe, and the symbol by which a handle of theirs finds its socket. */

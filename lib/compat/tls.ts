@@ -17,7 +17,7 @@ export const { checkServerIdentity, getCiphers, rootCertificates, CLIENT_RENEG_L
  * The connection of this package under a socket, with all that it can do: key updates, post-handshake authentication, events.
  * Null: the socket is over, its handshake has not begun, or it is one of node's own.
  */
-export function sslOf(socket: Tls.TLSSocket): Ssl | null {
+export function sslOf(socket: Tls.TLSSocket | null): Ssl | null {
   return handleOf(socket)?.ssl ?? null;
 }
 

@@ -76,6 +76,8 @@ void Reactor::close() {
     resident->close();
     resident = next;
   }
+  // What was recorded and not delivered is dropped, and keeps no process running.
+  if (activity_ && !recording_->empty()) activity_->leave();
   check_.reset();
   idle_.reset();
   deferring_.reset();
@@ -197,6 +199,7 @@ void Reactor::run_deferred() {
 }
 
 void Reactor::record(const Event& event) {
+  if (closed_) return;
   if (activity_ && recording_->empty()) activity_->enter();
   recording_->record(event);
 }

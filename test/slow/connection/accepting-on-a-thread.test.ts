@@ -116,6 +116,37 @@ describe('accepting on an I/O thread', () => {
     await server[Symbol.asyncDispose]();
   });
 
+  it('a process ends whose pools were closed under load', async () => {
+    const { certFile, keyFile } = certificates().server;
+    const script = `
+      import { readFileSync } from 'node:fs';
+      import { spawn } from 'node:child_process';
+      import { once } from 'node:events';
+      import { createServer, IoPool } from 'system-tls';
+      const [cert, key] = process.argv.slice(1, 3).map(file => readFileSync(file));
+      let port = 0;
+      let clients;
+      for (let round = 0; round < 30; round++) {
+        const io = new IoPool({ threads: 1 });
+        const server = createServer({ cert, key, io }, socket => socket.on('error', () => {}).resume());
+        server.on('error', () => {}).on('tlsClientError', () => {});
+        await server.listen({ port, host: '127.0.0.1' });
+        port = server.address().port;
+        clients ??= spawn(process.execPath, ['-e', \`
+          const one = () => require('tls').connect({ host: '127.0.0.1', port: \${port}, rejectUnauthorized: false })
+            .on('error', () => {}).on('close', () => setTimeout(one, 1)).on('secureConnect', function () { this.end('x'); }).resume();
+          for (let i = 0; i < 48; i++) one();\`]);
+        await new Promise(resolve => setTimeout(resolve, 50 + round));
+        await Promise.all([io.close(), server.close()]);
+      }
+      clients.kill();
+      await once(clients, 'exit');
+      console.log('nothing is left');`;
+    const child = nodeScript(script, { args: [certFile, keyFile] });
+    await child.printed(/nothing is left/);
+    assert.deepEqual(await within(child.exited, 'the process to end by itself', 10_000), { code: 0, signal: null });
+  });
+
   it('ends with the worker that listens, in the middle of arrivals', async () => {
     const { certFile, keyFile } = certificates().server;
     const code = `
