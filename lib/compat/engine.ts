@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Chunk, WriteCallback } from '../stream/write-turns.ts';
 import { Handle, type ParentHandle } from './handle.ts';
+import { withKnownIssuers } from './issuers.ts';
 import {
   type AnySocket,
   netSocketPrototype,
@@ -143,23 +144,14 @@ type Legacy = ReturnType<X509Certificate['toLegacyObject']> & { issuerCertificat
 function peerChain({ ssl, context }: Handle): X509Certificate[] {
   if (ssl === undefined || ssl.closed || ssl.peerCertificate === null) return [];
   if (ssl.verifiedChain.length > 0) return [...ssl.verifiedChain];
-  const chain = [ssl.peerCertificate];
-  const known = [...ssl.peerCertificateChain, ...context.certificates];
-  for (let last = ssl.peerCertificate; !last.checkIssued(last); ) {
-    const issuer = known.find(each => last.checkIssued(each));
-    if (issuer === undefined || chain.includes(issuer)) break;
-    chain.push(issuer);
-    last = issuer;
-  }
-  return chain;
+  return withKnownIssuers(ssl.peerCertificate, [...ssl.peerCertificateChain, ...context.certificates]);
 }
 
 /** With `detailed` each has its issuer, and a root itself. */
 function legacyChain(handle: Handle, detailed: boolean): Legacy | object {
+  if (!detailed) return handle.ssl?.closed === false ? (handle.ssl.peerCertificate?.toLegacyObject() ?? {}) : {};
   const legacy = peerChain(handle).map(each => each.toLegacyObject() as Legacy);
-  if (detailed) {
-    for (const [at, each] of legacy.entries()) each.issuerCertificate = legacy[at + 1] ?? each;
-  }
+  for (const [at, each] of legacy.entries()) each.issuerCertificate = legacy[at + 1] ?? each;
   return legacy[0] ?? {};
 }
 

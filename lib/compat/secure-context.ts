@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { SslContext, type SslContextOptions } from '../context/context.ts';
 import type { CredentialOptions } from '../context/credentials.ts';
+import { withKnownIssuers } from './issuers.ts';
 import { nodeTls } from './node-tls.ts';
 
 /** node's own. */
@@ -154,13 +155,7 @@ function withIssuers(options: NodeOptions): object {
   const [own, ...others] = certificatesIn(Array.isArray(cert) ? undefined : cert);
   if (own === undefined || others.length > 0 || isNothing(ca)) return {};
   const known = [ca].flat().flatMap(each => certificatesIn(each));
-  const chain = [own];
-  for (let last = own; !last.checkIssued(last); ) {
-    const issuer = known.find(each => last.checkIssued(each) && !chain.includes(each));
-    if (issuer === undefined) break;
-    chain.push(issuer);
-    last = issuer;
-  }
+  const chain = withKnownIssuers(own, known);
   return chain.length === 1 ? {} : { cert: chain.map(String).join('\n') };
 }
 

@@ -18,6 +18,18 @@ const errorOf = async (socket: TLSSocket): Promise<NodeJS.ErrnoException> => {
   return (await within(once(socket, 'error'), 'error'))[0] as NodeJS.ErrnoException;
 };
 
+/** The second of two connections, which resumes the session of the first. */
+async function resumed(port: number, maxVersion: 'TLSv1.2' | 'TLSv1.3'): Promise<TLSSocket> {
+  const first = tls.connect({ ...toServer(port), maxVersion });
+  const told = once(first, 'session');
+  await connected(first);
+  await echoed(first, 'x');
+  const [session] = (await within(told, 'session')) as [Buffer];
+  const second = await connected(tls.connect({ ...toServer(port), maxVersion, session }));
+  assert.equal(second.isSessionReused(), true);
+  return second;
+}
+
 describe('system-tls/tls', () => {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     it(`${version}: serves node:tls, and connects to it`, async () => {
@@ -201,13 +213,7 @@ describe('system-tls/tls', () => {
   it('sessions are resumed, on TLS 1.2 and 1.3', async () => {
     const { port } = await dropInServer();
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-      const first = tls.connect({ ...toServer(port), maxVersion });
-      const told = once(first, 'session');
-      await connected(first);
-      await echoed(first, 'x');
-      const [session] = (await within(told, 'session')) as [Buffer];
-      const second = await connected(tls.connect({ ...toServer(port), maxVersion, session }));
-      assert.equal(second.isSessionReused(), true);
+      const second = await resumed(port, maxVersion);
       assert.equal(second.authorized, true);
     }
   });
@@ -221,13 +227,7 @@ describe('system-tls/tls', () => {
     const seen: boolean[] = [];
     server.on('secureConnection', (socket: TLSSocket) => seen.push(socket.authorized));
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-      const first = tls.connect({ ...toServer(port), maxVersion });
-      const told = once(first, 'session');
-      await connected(first);
-      await echoed(first, 'x');
-      const [session] = (await within(told, 'session')) as [Buffer];
-      const second = await connected(tls.connect({ ...toServer(port), maxVersion, session }));
-      assert.equal(second.isSessionReused(), true);
+      const second = await resumed(port, maxVersion);
       assert.equal(await echoed(second, 'y'), 'y');
     }
     assert.deepEqual(seen, [false, false, false, false]);
