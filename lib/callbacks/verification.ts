@@ -49,8 +49,8 @@ export type VerifyCallback = (
  * own certificate is sent (SSL_set_retry_verify(3), OpenSSL 3.0), on a server by an ASYNC job
  * (ASYNC_start_job(3)). A resumed handshake asks nobody.
  *
- * Beside `verifyMode: 'NONE'` (SSL_VERIFY_NONE) a client of OpenSSL calls the function and ignores what it answers; here
- * that is refused (`ERR_INVALID_ARG_VALUE`). A function that only wants to hear returns true.
+ * Beside `verifyMode: 'NONE'` (SSL_VERIFY_NONE) a client calls the function, and the handshake waits for it, but no answer
+ * refuses the server: the answer is `ssl.verifyResult`. A server asks for no certificate then, so nobody is called.
  */
 export interface VerifierOptions {
   /** Called once for each handshake in which the peer sends a certificate. Null: nobody, whatever the context says. */

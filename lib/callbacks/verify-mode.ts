@@ -104,17 +104,6 @@ function modePolicy(options: VerifyOptions, otherwise: ModePolicy): ModePolicy {
   };
 }
 
-/**
- * A server may still ask for a certificate later. A client of OpenSSL calls the function and ignores the answer: who
- * writes one that refuses would refuse nobody.
- */
-export function assertDecides(server: boolean, policy: VerifyPolicy): void {
-  if (server || policy.verifier === null || verifyMode(server, policy) !== VerifyMode.None) return;
-  const { name } = policy.verifier;
-  const why = `must have 'PEER' for "${name}" to decide; a function that only wants to hear returns true`;
-  throw invalidArgValue('options.verifyMode', why, 'NONE');
-}
-
 /** SSL_VERIFY_... for a side: what rejectUnauthorized means to a client, and requestCert to a server. */
 export function verifyMode(server: boolean, { rejectUnauthorized, requestCert, mode }: VerifyPolicy): number {
   if (mode !== undefined) return mode;

@@ -21,7 +21,6 @@ import { assertPskCanWait, presharedKeys } from '../callbacks/psk.ts';
 import type { Verifier } from '../callbacks/verifier.ts';
 import {
   assertCanWait,
-  assertDecides,
   type VerifyPolicy,
   verifyContinue,
   verifyMode,
@@ -80,7 +79,6 @@ export class ConnectionSettings {
     assertMethodSide(policy.method, options.side);
     this.host = options.host === false ? undefined : (expectedHost(options.host) ?? servername);
     this.verify = verifyPolicy(options, policy.verify);
-    assertDecides(this.server, this.verify);
     assertCanWait(this.server, this.verify);
     const given = givenCallbacks(options);
     this.callbacks = given === noCallbacks ? callbacks : { ...callbacks, ...given };

@@ -8,7 +8,6 @@ import { listenersChanged } from '../base/watch-listeners.ts';
 import { keepsSessions } from '../callbacks/options.ts';
 import {
   assertCanWait,
-  assertDecides,
   givenPolicy,
   type VerifyOptions,
   type VerifyPolicy,
@@ -552,7 +551,6 @@ export class Ssl extends SslState implements Sink {
     const policy = verifyPolicy(options, this.#broughtVerify ?? this.#verify);
     const { server, native } = connection;
     const resumes = !native.established || native.sessionReused;
-    assertDecides(server, policy);
     assertCanWait(server, policy);
     const { host, trusted } = this.#origins.current;
     const origin = originUnder(policy, host, trusted);

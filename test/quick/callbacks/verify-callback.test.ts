@@ -15,7 +15,7 @@ import {
   versions,
 } from '../../support/memory-pair.ts';
 import { handshakeType, trace } from '../../support/trace.ts';
-import { deferred, sleep, turns, watch } from '../../support/wait.ts';
+import { deferred, sleep, turn, turns, watch } from '../../support/wait.ts';
 
 const identity = ({ cert, key }: Identity) => ({ cert, key });
 const subjects = (chain: readonly X509Certificate[]) => chain.map(({ subject }) => subject);
@@ -388,9 +388,83 @@ describe('the verify callback', () => {
       () => new Ssl(clientContext({ verify }), { side: 'client', rejectUnauthorized: false }),
       'ERR_INVALID_ARG_VALUE',
     );
-    const refused = () => new Ssl(clientContext({ verify }), { side: 'client', verifyMode: 'NONE' });
-    assert.match(thrown(refused, 'ERR_INVALID_ARG_VALUE').message, /only wants to hear returns true/);
     // A server that asks for no certificate now may ask for it later.
     new Ssl(serverContext({ verify }), { side: 'server', verifyMode: 'NONE' }).close();
+  });
+
+  describe("beside verifyMode 'NONE' on a client", () => {
+    for (const [version, both] of versions) {
+      const without = (verify: Verify, server = certificates().server): PairOptions => ({
+        both,
+        server: identity(server),
+        client: { verify, verifyMode: 'NONE' },
+      });
+
+      it(`${version}: is called and waited for, and its answer refuses nobody`, async () => {
+        for (const answer of [false, 'CERT_REVOKED', 'INVALID_CA'] as const) {
+          const answers = [() => answer, () => turn().then(() => answer)];
+          for (const verify of answers) {
+            const { client, server } = await connectedPair(without(verify));
+            assert.equal(client.verifyResult.name, answer === false ? 'APPLICATION_VERIFICATION' : answer);
+            assert.equal(client.peerCertificate?.subject, 'CN=localhost');
+            assert.equal(server.established, true);
+          }
+        }
+      });
+
+      it(`${version}: what it says is the result, also where it is content with a stranger`, async () => {
+        const heard: string[] = [];
+        const verify: Verify = ({ verifyResult }) => heard.push(verifyResult.name) > 0;
+        const { client } = await connectedPair(without(verify, certificates().selfSigned));
+        assert.deepEqual(heard, ['DEPTH_ZERO_SELF_SIGNED_CERT']);
+        assert.equal(client.verifyResult.name, 'OK');
+      });
+
+      it(`${version}: one that throws, or answers with rubbish, fails the handshake`, async () => {
+        for (const [verify, code] of [
+          [() => Promise.reject(new Error('no store')), 'ERR_TLS_VERIFY_CALLBACK'],
+          [() => 'NO_SUCH_NAME', 'ERR_INVALID_RETURN_VALUE'],
+        ] as const) {
+          const { client } = await bothFail(makePair(without(verify)));
+          assert.equal((client as Error & { code: string }).code, code);
+        }
+      });
+
+      it(`${version}: no session of it passes for that of a verified peer`, async () => {
+        const verify = () => true;
+        const { client } = await connectedPair(without(verify));
+        const { session } = client;
+        assert.ok(session);
+        const strict = clientContext({ verify });
+        const resume = () => new Ssl(strict, { side: 'client', servername: 'localhost', session });
+        thrown(resume, 'ERR_TLS_SESSION_NOT_VERIFIED');
+      });
+    }
+
+    it('by setVerify(), before the handshake', async () => {
+      const pair = makePair({ server: identity(certificates().server), clientSsl: { verify: () => false } });
+      pair.client.setVerify({ verifyMode: 'NONE' });
+      await pair.handshake();
+      assert.equal(pair.client.verifyResult.name, 'APPLICATION_VERIFICATION');
+    });
+
+    it('by setVerify(), after which PEER decides again', async () => {
+      const pair = makePair({
+        server: identity(certificates().server),
+        clientSsl: { verify: () => false, verifyMode: 'NONE' },
+      });
+      pair.client.setVerify({ verifyMode: 'PEER' });
+      const { client } = await bothFail(pair);
+      assert.equal((client as Error & { code: string }).code, 'APPLICATION_VERIFICATION');
+    });
+
+    it('a server, which asks for no certificate, calls nobody', async () => {
+      const verify = () => assert.fail('called');
+      const { server } = await connectedPair({
+        client: identity(certificates().client),
+        server: { verify, verifyMode: 'NONE', ca: certificates().ca.cert },
+      });
+      assert.equal(server.peerCertificate, null);
+    });
   });
 });

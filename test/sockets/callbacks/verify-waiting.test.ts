@@ -412,6 +412,23 @@ describe('the verify callback with foreign peers', () => {
     });
   }
 
+  for (const [version, both] of versions) {
+    it(`${version}: beside verifyMode 'NONE' no answer refuses openssl s_server, and a failure does`, async () => {
+      const { port } = await opensslServer(['-rev']);
+      const connectBy = (verify: Verify) => connectTo(port, { ...both, verify, verifyMode: 'NONE' });
+      const socket = await connectBy(() => sleep(20, 'CERT_UNTRUSTED'));
+      assert.deepEqual([socket.authorized, socket.authorizationError], [false, 'CERT_UNTRUSTED']);
+      const answer = once(socket, 'data');
+      socket.write('hello\n');
+      assert.equal(String((await within(answer, 'data'))[0]), 'olleh\n');
+      socket.destroy();
+      await rejected(
+        connectBy(() => Promise.reject(new Error('no store'))),
+        'ERR_TLS_VERIFY_CALLBACK',
+      );
+    });
+  }
+
   it('openssl s_client answers a post-handshake request that waits', async () => {
     const { client } = certificates();
     const running = await startServer({
