@@ -34,7 +34,7 @@ export function checkOnRead(options: OnReadOptions | undefined): void {
  */
 const maxChunk = 32 * 1024;
 
-type Pusher = Pick<Readable, 'push'>;
+type Pusher = Pick<Readable, 'push' | 'readableLength' | 'listenerCount' | 'destroyed' | 'emit'>;
 
 /**
  * Copies: the memory is used again for the next batch, and a chunk may live for long.
@@ -50,8 +50,17 @@ export function pushCopies(stream: Pusher, bytes: Uint8Array, offset: number, le
   return goOn;
 }
 
+/**
+ * A handler of 'readable' that calls read() once takes one chunk (since node 26), and what was pushed in the same tick has
+ * told of itself by the same event. net.Socket pushes once in a tick, so there is an event for each chunk.
+ */
+function tellAgain(stream: Pusher): void {
+  if (stream.readableLength > 0 && !stream.destroyed) stream.emit('readable');
+}
+
 /** A listener that throws at one piece must not lose the next. */
 function pushSafely(stream: Pusher, chunk: Buffer): boolean {
+  if (stream.readableLength > 0 && stream.listenerCount('readable') > 0) process.nextTick(tellAgain, stream);
   try {
     return stream.push(chunk);
   } catch (error) {

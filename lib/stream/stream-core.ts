@@ -35,7 +35,15 @@ export interface StreamCoreOptions {
 export type CoreStream = WriterOwner['stream'] &
   Pick<
     Duplex,
-    'push' | 'read' | 'end' | 'emit' | 'readableEnded' | 'readableLength' | 'writableFinished' | 'writableLength'
+    | 'push'
+    | 'read'
+    | 'end'
+    | 'emit'
+    | 'listenerCount'
+    | 'readableEnded'
+    | 'readableLength'
+    | 'writableFinished'
+    | 'writableLength'
   >;
 
 /** Milliseconds that {@link StreamCore.dispose} gives the transport to take our close_notify. */

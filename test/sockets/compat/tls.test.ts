@@ -49,6 +49,21 @@ describe('system-tls/tls', () => {
     });
   }
 
+  it('a handler of readable that reads once for each event gets all', async () => {
+    const { port } = await dropInServer({});
+    const client = await connected(tls.connect(toServer(port)));
+    const sent = randomBytes(300_000);
+    const got: Buffer[] = [];
+    client.on('readable', () => {
+      const chunk = client.read() as Buffer | null;
+      if (chunk !== null) got.push(chunk);
+    });
+    client.write(sent);
+    await until(() => got.reduce((sum, { length }) => sum + length, 0) === sent.length, 'all of it');
+    assert.ok(Buffer.concat(got).equals(sent));
+    client.destroy();
+  });
+
   it('its sockets are TLSSockets and net.Sockets, and tell what node tells', async () => {
     const { port, next } = await dropInServer({ ALPNProtocols: ['b', 'a'] });
     const arrival = next();

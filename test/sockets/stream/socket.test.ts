@@ -227,6 +227,34 @@ describe('TlsSocket', () => {
     server.destroy();
   });
 
+  it('readable: a handler that reads once for each event gets all, and the end', async () => {
+    const { client, server } = await socketPair();
+    const sent = pattern(300_000);
+    const got: Buffer[] = [];
+    client.on('readable', () => {
+      const chunk = client.read() as Buffer | null;
+      if (chunk !== null) got.push(chunk);
+    });
+    server.end(sent);
+    await within(once(client, 'end'), 'end');
+    assert.ok(Buffer.concat(got).equals(sent));
+  });
+
+  it('readable: a handler that takes nothing is told of what is there, and not for ever', async () => {
+    const { client, server } = await socketPair();
+    let told = 0;
+    client.on('readable', () => told++);
+    server.write(pattern(300_000));
+    await until(() => client.readableLength > 0, 'data');
+    await sleep(50);
+    const before = told;
+    assert.ok(before > 0 && before < 50, `told ${before} times`);
+    await sleep(50);
+    assert.equal(told, before);
+    client.destroy();
+    server.destroy();
+  });
+
   it('onread: data comes in the caller’s memory', async () => {
     const memory = Buffer.alloc(16 * 1024);
     const hash = createHash('sha256');
