@@ -1,6 +1,6 @@
 // Puts handles of ours under node's own TLS sockets, for those whose SecureContext is ours.
 import type { X509Certificate } from 'node:crypto';
-import type { Chunk, WriteCallback } from '../stream/write-turns.ts';
+import type { WriteCallback } from '../stream/write-turns.ts';
 import { Handle, type ParentHandle } from './handle.ts';
 import { withKnownIssuers } from './issuers.ts';
 import {
@@ -11,6 +11,7 @@ import {
   serverPrototype,
   socketPrototype,
 } from './node-tls.ts';
+import { chunksOf, type Piece } from './pieces.ts';
 import { contextOf, createByNode, withOurContexts } from './secure-context.ts';
 import { handleUnder, streamOver } from './stream-handle.ts';
 
@@ -107,9 +108,8 @@ const ours: Record<string, (node: Any) => Any> = {
       }
       // As node's own: what waited for the connection is counted as written from now on.
       Object.assign(this, { _pendingData: null, _pendingEncoding: '' });
-      handle.touch();
-      const chunks = writev ? (data as { chunk: unknown; encoding: unknown }[]) : [{ chunk: data, encoding }];
-      handle.write(chunks.map(bytesOf), callback as WriteCallback);
+      const pieces = writev ? (data as readonly Piece[]) : [{ chunk: data, encoding } as Piece];
+      handle.write(chunksOf(pieces), callback as WriteCallback);
       return undefined;
     },
   getPeerCertificate: node =>
@@ -133,10 +133,6 @@ const ours: Record<string, (node: Any) => Any> = {
       return handle === undefined ? node.call(this) : (handle.ssl?.certificate ?? undefined);
     },
 };
-
-function bytesOf({ chunk, encoding }: { chunk: unknown; encoding: unknown }): Chunk {
-  return { chunk: typeof chunk === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : (chunk as Buffer) };
-}
 
 type Legacy = ReturnType<X509Certificate['toLegacyObject']> & { issuerCertificate?: Legacy };
 

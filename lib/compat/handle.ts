@@ -71,11 +71,12 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
   #unrefed = false;
   #userBuffer: Uint8Array | undefined;
   #waiting: Waiting[] = [];
+  /** Clear bytes, whether or not they were taken. */
+  #handedOver = 0;
   readonly #received: Buffer[] = [];
   #ending: ShutdownRequest | undefined;
   bytesRead = 0;
   /** Bytes that the connection has not taken. */
-  writeQueueSize = 0;
   /** A stream of C++'s that gets the data; see stream-handle.ts. */
   consumer: { readBuffer(data: Uint8Array): void; emitEOF(): void } | undefined;
   /** Called when the protocol is known, and nobody has been told yet. */
@@ -289,13 +290,8 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     this.socket.read(0);
   }
 
-  write(chunks: readonly Chunk[], told: WriteCallback): void {
-    const length = chunks.reduce((sum, { chunk }) => sum + chunk.length, 0);
-    this.writeQueueSize += length;
-    const callback: WriteCallback = error => {
-      this.writeQueueSize -= length;
-      told(error);
-    };
+  write(chunks: readonly Chunk[], callback: WriteCallback): void {
+    for (const { chunk } of chunks) this.#handedOver += chunk.length;
     if (this.#open) {
       this.#send(chunks, callback);
       return;
@@ -308,6 +304,10 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     const [first] = chunks;
     if (chunks.length === 1 && first !== undefined) this.#writer.write(first.chunk, callback);
     else this.#writer.writev(chunks, callback);
+  }
+
+  get writeQueueSize(): number {
+    return this.#handedOver - this.#writer.bytesWritten;
   }
 
   get bytesWritten(): number {

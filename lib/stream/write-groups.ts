@@ -4,24 +4,34 @@ const groupSize = 256 * 1024;
 /** From here on gathering saves nothing. */
 const aloneSize = 64 * 1024;
 
+/** What native code takes at a time. */
+export type Group = Buffer | readonly Buffer[];
+
 /** In order; each is either one chunk, to be written by itself, or several small ones. Empty chunks are left out. */
-export function* groupsOf(chunks: readonly { readonly chunk: Buffer }[]): Generator<readonly Buffer[], undefined> {
-  let group: Buffer[] = [];
+export function groupsOf(chunks: readonly { readonly chunk: Buffer }[]): Group[] {
+  const groups: Group[] = [];
+  let open: Buffer[] = [];
   let size = 0;
   for (const { chunk } of chunks) {
     if (chunk.length === 0) continue;
     const alone = chunk.length >= aloneSize;
-    if (group.length > 0 && (alone || size + chunk.length > groupSize)) {
-      yield group;
-      group = [];
+    if (alone || size + chunk.length > groupSize) {
+      open = [];
       size = 0;
     }
     if (alone) {
-      yield [chunk];
-    } else {
-      group.push(chunk);
-      size += chunk.length;
+      groups.push(chunk);
+      continue;
     }
+    if (open.push(chunk) === 1) groups.push(open);
+    size += chunk.length;
   }
-  if (group.length > 0) yield group;
+  return groups;
+}
+
+export function lengthOf(group: Group): number {
+  if (group instanceof Uint8Array) return group.length;
+  let length = 0;
+  for (const chunk of group) length += chunk.length;
+  return length;
 }

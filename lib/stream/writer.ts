@@ -8,7 +8,7 @@ import { Deadline } from '../base/deadline.ts';
 import type { SendFileOptions } from '../connection/options.ts';
 import { checkFilePart, type FilePart, openFile, sendFilePart } from '../connection/send-file.ts';
 import type { Connection, Pending } from '../transport/native-connection.ts';
-import { groupsOf } from './write-groups.ts';
+import { type Group, groupsOf, lengthOf } from './write-groups.ts';
 import { type Chunk, type WriteCallback, WriteTurns } from './write-turns.ts';
 
 /** What it needs of the stream, and of those who watch over it. */
@@ -43,34 +43,36 @@ export class Writer {
     return this.#bytesWritten;
   }
 
-  /** The common case, an answer that is taken at once, costs no allocation here. */
   write(chunk: Buffer, callback: WriteCallback): void {
     // SSL_write takes a length of 0 for an error; and it may mark a place in the order of writes.
-    if (chunk.length === 0) {
-      this.writev([{ chunk }], callback);
-      return;
-    }
+    if (chunk.length === 0) this.writev([{ chunk }], callback);
+    else this.#sendGroup(chunk, callback);
+  }
+
+  /** The common case, an answer that is taken at once, costs no allocation here. */
+  #sendGroup(group: Group, callback: WriteCallback): void {
     const { connection } = this.#owner;
+    const { native } = connection;
     const op = connection.nextOp();
     let done: boolean;
     try {
       connection.assertAlive();
-      done = connection.started(connection.native.write(op, chunk));
+      done = connection.started(group instanceof Uint8Array ? native.write(op, group) : native.writev(op, group));
     } catch (error) {
       this.#owner.writeFailed(error as Error, callback);
       return;
     }
-    if (done) this.#written(chunk.length, callback);
-    else this.#expectWrite(op, chunk, callback);
+    if (done) this.#written(lengthOf(group), callback);
+    else this.#expectWrite(op, group, callback);
   }
 
-  /** The pending operation holds `chunk`, which native code reads from. */
-  #expectWrite(op: number, chunk: Buffer, callback: WriteCallback): void {
+  /** The pending operation holds `group`, which native code reads from. */
+  #expectWrite(op: number, group: Group, callback: WriteCallback): void {
     const owner = this.#owner;
     owner.touch();
     const scope = new WriteScope();
     owner.connection.expect(op, {
-      done: () => scope.runInAsyncScope(this.#written, this, chunk.length, callback),
+      done: () => scope.runInAsyncScope(this.#written, this, lengthOf(group), callback),
       failed: error => scope.runInAsyncScope(owner.writeFailed, owner, error, callback),
     });
   }
@@ -122,10 +124,17 @@ export class Writer {
     }
   }
 
-  /** One group after the other: what native code gathers is a copy, and a backlog may be large. */
   #send(chunks: readonly Chunk[], callback: WriteCallback): void {
-    this.#owner.touch();
     const groups = groupsOf(chunks);
+    const [first] = groups;
+    if (first === undefined) callback();
+    else if (groups.length === 1) this.#sendGroup(first, callback);
+    else this.#sendGroups(groups, callback);
+  }
+
+  /** One after the other: what native code gathers is a copy, and a backlog may be large. */
+  #sendGroups(groups: readonly Group[], callback: WriteCallback): void {
+    let at = 0;
     // Most groups are taken at once: a loop, where callbacks that each start the next group would nest without bound.
     let looping = false;
     let goOn = false;
@@ -138,34 +147,13 @@ export class Writer {
       looping = true;
       do {
         goOn = false;
-        const { value: group } = groups.next();
-        if (group === undefined) {
-          this.#noteWritten(chunks.reduce((sum, { chunk }) => sum + chunk.length, 0));
-          callback();
-        } else {
-          this.#sendGroup(group, taken);
-        }
+        const group = groups[at++];
+        if (group === undefined) callback();
+        else this.#sendGroup(group, taken);
       } while (goOn);
       looping = false;
     };
     loop();
-  }
-
-  #sendGroup(group: readonly Buffer[], callback: WriteCallback): void {
-    const owner = this.#owner;
-    const { native } = owner.connection;
-    const [first] = group;
-    this.#run(
-      error => {
-        if (error === null) {
-          owner.touch();
-          callback();
-        } else {
-          owner.writeFailed(error, callback);
-        }
-      },
-      op => (first !== undefined && group.length === 1 ? native.write(op, first) : native.writev(op, group)),
-    );
   }
 
   /** Says goodbye. */
