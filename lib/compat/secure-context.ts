@@ -102,9 +102,9 @@ function readExtra(file: string | undefined): string | undefined {
   }
 }
 
-/** The system's, with those of the environment, unless the caller has some. */
+/** The system's, with those of the environment, unless the caller has a list, which may be empty: then nobody is trusted. */
 function trust(options: NodeOptions): object {
-  if (!isNothing(options['ca'])) return { ca: authorities(options['ca']) };
+  if (options['ca']) return { ca: authorities(options['ca']), systemCa: false };
   return { systemCa: true, ...(extraAuthorities !== undefined && { ca: extraAuthorities }) };
 }
 

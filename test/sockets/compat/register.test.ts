@@ -97,6 +97,24 @@ describe('system-tls/register', () => {
     }
   });
 
+  it('trusts the certificates of NODE_EXTRA_CA_CERTS, and nobody where `ca` is an empty list or holds no certificate', async () => {
+    const attempts = `
+      for (const ca of [undefined, '', [], ['-----BEGIN PRIVATE KEY-----']]) {
+        const socket = tls.connect({ ...there, ca });
+        const [event] = await Promise.race([
+          once(socket, 'secureConnect').then(() => ['authorized']),
+          once(socket, 'error').then(([{ code }]) => [code]),
+        ]).catch(({ code }) => [code]);
+        console.log(event);
+        socket.destroy();
+      }
+      process.exit(0);`;
+    const env = { NODE_EXTRA_CA_CERTS: certificates().ca.certFile };
+    const unknown = ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'];
+    assert.deepEqual(await linesOf(script(attempts, flags, env)), ['authorized', 'authorized', ...unknown]);
+    assert.deepEqual(await linesOf(script(attempts, flags)), [...unknown, ...unknown]);
+  });
+
   it('says that it is on, and over which OpenSSL, where NODE_DEBUG asks', async () => {
     const child = script('process.exit(0);', flags, { NODE_DEBUG: 'system-tls' });
     await within(child.exited, 'the script');
