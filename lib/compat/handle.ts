@@ -377,10 +377,17 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     this.#closed = true;
     this.socket['ssl'] = null;
     const failed = this.socket['errored'] as Error | null;
-    for (const { callback } of this.#waiting.splice(0)) callback(systemError('ECANCELED', 'write'));
     this.#connection?.close();
     for (const duplex of this.#connection?.duplexes ?? []) duplex.close(failed === null);
-    this.#closeParent(() => done?.());
+    this.#closeParent(() => {
+      this.#cancelWaiting();
+      done?.();
+    });
+  }
+
+  /** As node, behind the error that says why: who writes would otherwise tell of this one. */
+  #cancelWaiting(): void {
+    for (const { callback } of this.#waiting.splice(0)) callback(systemError('ECANCELED', 'write'));
   }
 
   #closeParent(done: () => void): void {

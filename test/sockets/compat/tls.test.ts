@@ -147,6 +147,18 @@ describe('system-tls/tls', () => {
     assert.equal(received, 0);
   });
 
+  it('a server that is not trusted: who waits to write hears of it after the error that says why', async () => {
+    const { port } = await dropInServer();
+    for (const side of [nodeTls, tls]) {
+      const order: unknown[] = [];
+      const socket = side.connect({ ...toServer(port), ca: certificates().otherCa.cert });
+      socket.write('a secret', () => void order.push('written'));
+      socket.on('error', () => void order.push('error'));
+      await within(new Promise(resolve => socket.on('close', resolve)), 'close');
+      assert.deepEqual(order, ['error', 'written']);
+    }
+  });
+
   it('garbage, and a peer that goes: tlsClientError, ECONNRESET, and the server lives on', async () => {
     const { server, port } = await dropInServer();
     const failed = once(server, 'tlsClientError');
