@@ -53,6 +53,11 @@ export const steps = [
     figure: output => /^\d+ of the \d+ that count pass, .*$/m.exec(output)?.[0] ?? 'skipped',
   },
   {
+    name: 'libraries',
+    shows: 'libraries of npm with real servers, unchanged, over the flag and over the import',
+    run: ['test:libraries'],
+  },
+  {
     name: 'bench',
     shows: 'each job of the benchmark runs with this package and with node:tls',
     run: ['bench', '--', '--rounds', '1', '--seconds', '1', '--only', 'system-tls,node', '--no-results'],
