@@ -180,6 +180,8 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
   /** A duplicate of it: node's own handle stays, with its addresses and options, and reads nothing any more. */
   #useDescriptor(connection: Connection, fd: number): void {
     if (this._parent.reading) this._parent.readStop?.();
+    // Whatever its socket does next, such as the first read of one that has just connected, begins no reading there.
+    this._parent.reading = true;
     connection.setFd(fd, false, true);
   }
 

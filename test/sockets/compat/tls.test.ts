@@ -304,6 +304,23 @@ describe('system-tls/tls', () => {
     assert.equal(await echoed(client, 'upgraded'), 'upgraded');
   });
 
+  it('a socket that connects, or is read from, while it is ours: no byte goes to it', async () => {
+    const { port } = await dropInServer();
+    for (let round = 0; round < 30; round++) {
+      const raw = net.connect(port, '127.0.0.1');
+      let stolen = 0;
+      raw.on('readable', () => {
+        stolen += (raw.read() as Buffer | null)?.length ?? 0;
+      });
+      const client = tls.connect({ ...toServer(port), socket: raw });
+      client.once('secureConnect', () => raw.resume());
+      await connected(client);
+      assert.equal(await echoed(client, 'all of it'.repeat(1000)), 'all of it'.repeat(1000));
+      assert.equal(stolen, 0);
+      client.destroy();
+    }
+  });
+
   it('over a Duplex: all of what was written last arrives, however slow that is', async () => {
     const pair = (): [Duplex, Duplex] => {
       const ends: Duplex[] = [];
