@@ -1,7 +1,9 @@
 // Puts handles of ours under node's own TLS sockets, for those whose SecureContext is ours.
 import type { X509Certificate } from 'node:crypto';
 import type { WriteCallback } from '../stream/write-turns.ts';
+import { handleOf } from './control.ts';
 import { Handle, type ParentHandle } from './handle.ts';
+import { checkedIo, keepIo } from './io.ts';
 import { withKnownIssuers } from './issuers.ts';
 import {
   type AnySocket,
@@ -13,15 +15,10 @@ import {
 } from './node-tls.ts';
 import { chunksOf, type Piece } from './pieces.ts';
 import { contextOf, createByNode, withOurContexts } from './secure-context.ts';
-import { handleUnder, streamOver } from './stream-handle.ts';
+import { streamOver } from './stream-handle.ts';
 
 type Any = (this: AnySocket, ...args: unknown[]) => unknown;
 type HandleClass = new (type: number) => ParentHandle;
-
-/** The handle of ours under a socket; undefined: it has node's, or none. */
-export function handleOf(socket: object | null): Handle | undefined {
-  return handleUnder((socket as AnySocket | null)?.['_handle']);
-}
 
 /** node's classes TCP and Pipe, and the symbol by which a handle of theirs finds its socket. */
 interface NodeHandles {
@@ -62,6 +59,7 @@ interface TlsOptions {
   readonly pipe?: boolean;
   readonly secureContext?: Handle['_secureContext'];
   readonly credentials?: Handle['_secureContext'];
+  readonly io?: unknown;
 }
 
 function serveHttp2(handle: Handle): void {
@@ -92,6 +90,7 @@ const ours: Record<string, (node: Any) => Any> = {
         Object.assign(options, { secureContext });
         return node.call(this, wrap, handle, ...rest);
       }
+      checkedIo(options);
       const socket = wrap as AnySocket | null;
       const parent = (handle as ParentHandle | null | undefined) ?? parentOf(this, Boolean(options.pipe));
       socket?.on('close', () => this.destroy());
@@ -167,7 +166,10 @@ const makers: Record<string, (node: Any) => Any> = Object.fromEntries(
     (node: Any) =>
       function (this: AnySocket, ...args: unknown[]) {
         const make = () => node.apply(this, args);
-        return contextOf(this['_sharedCreds']) === undefined ? make() : withOurContexts(make);
+        const made = contextOf(this['_sharedCreds']) === undefined ? make() : withOurContexts(make);
+        const [options] = args;
+        if (typeof options === 'object' && options !== null && contextOf(this['_sharedCreds'])) keepIo(this, options);
+        return made;
       },
   ]),
 );

@@ -22,12 +22,12 @@ import {
   onFailed,
   onSendingFailed,
 } from '../transport/native-connection.ts';
+import { poolOf } from './io.ts';
 import { makeSsl } from './make-ssl.ts';
 import { errnoOf, nodeError, systemError, wrongVersion } from './node-errors.ts';
 import { NodeHandle } from './node-handle.ts';
 import type { AnySocket } from './node-tls.ts';
 import type { Context } from './secure-context.ts';
-import { sharedPool } from './shared-pool.ts';
 
 /** A handle of node's own: TCP, Pipe, or what stands for a stream of JavaScript. */
 export interface ParentHandle {
@@ -140,7 +140,7 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
 
   #make(): void {
     const fd = this.#descriptor();
-    const ssl = makeSsl(this.context.ssl, this, fd === undefined ? undefined : sharedPool());
+    const ssl = makeSsl(this.context.ssl, this, fd === undefined ? undefined : poolOf(this.socket));
     this.ssl = ssl;
     const { server, requireCert } = this.settings;
     const connection = connectionOf(ssl);

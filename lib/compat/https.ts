@@ -1,25 +1,77 @@
 // system-tls/https: node:https over the system's OpenSSL.
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import https from 'node:https';
+import { checkedIo, nameOfIo, type WithIo } from './io.ts';
 import { constructedOver, over } from './over.ts';
 import { withOurContexts } from './secure-context.ts';
+import type { EmitsOurs } from './tls.ts';
+
+export type * from 'node:https';
+
+type Requests = typeof IncomingMessage;
+type Responses<R extends Requests> = typeof ServerResponse<InstanceType<R>>;
+
+export interface ServerOptions<R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse>
+  extends https.ServerOptions<R, S>,
+    WithIo {}
+export interface RequestOptions extends https.RequestOptions, WithIo {}
+export interface AgentOptions extends https.AgentOptions, WithIo {}
+export type Server<R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse> = EmitsOurs &
+  https.Server<R, S>;
 
 type Any = (this: unknown, ...args: unknown[]) => unknown;
-type Options = https.RequestOptions & { createConnection?: unknown };
+type Options = RequestOptions & { createConnection?: unknown };
 type Callback = (response: IncomingMessage) => void;
 
 /** Connections are made when one is needed, which may be long after the request. */
 export class Agent extends https.Agent {
+  declare options: AgentOptions;
+
+  /** @throws TypeError `ERR_INVALID_ARG_TYPE` for an `io` that is none */
+  constructor(options: AgentOptions = {}) {
+    checkedIo(options ?? {});
+    super(options);
+  }
+
   override createConnection(...args: unknown[]): never {
     const { createConnection } = https.Agent.prototype as unknown as { createConnection: Any };
     return withOurContexts(() => createConnection.apply(this, args)) as never;
+  }
+
+  /** Requests of different `io` share no socket. */
+  override getName(options?: RequestOptions): string {
+    return super.getName(options) + nameOfIo(options);
   }
 }
 
 export const globalAgent = new Agent({ keepAlive: true, timeout: 5000 });
 
-export const Server: typeof https.Server = constructedOver(https.Server);
-export const createServer: typeof https.createServer = over(https.createServer);
+interface ServerClass extends Omit<typeof https.Server, 'prototype'> {
+  readonly prototype: https.Server;
+  new <R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse>(
+    listener?: RequestListener<R, S>,
+  ): Server<R, S>;
+  new <R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse>(
+    options: ServerOptions<R, S>,
+    listener?: RequestListener<R, S>,
+  ): Server<R, S>;
+}
+interface CreateServer {
+  <R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse>(
+    listener?: RequestListener<R, S>,
+  ): Server<R, S>;
+  <R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse>(
+    options: ServerOptions<R, S>,
+    listener?: RequestListener<R, S>,
+  ): Server<R, S>;
+}
+interface Request {
+  (options: RequestOptions | string | URL, callback?: Callback): ClientRequest;
+  (url: string | URL, options: RequestOptions, callback?: Callback): ClientRequest;
+}
+
+export const Server = constructedOver(https.Server) as unknown as ServerClass;
+export const createServer = over(https.createServer) as unknown as CreateServer;
 
 const isCallback = (value: unknown): value is Callback => typeof value === 'function';
 
@@ -38,13 +90,38 @@ function withAgent(args: readonly unknown[]): unknown[] {
   ];
 }
 
-export const request = ((...args: unknown[]): ClientRequest =>
-  Reflect.apply(https.request as Any, https, withAgent(args)) as ClientRequest) as typeof https.request;
+export const request: Request = (...args: unknown[]): ClientRequest =>
+  Reflect.apply(https.request as Any, https, withAgent(args)) as ClientRequest;
 
-export const get = ((...args: unknown[]): ClientRequest => {
+export const get: Request = (...args: unknown[]): ClientRequest => {
   const made = Reflect.apply(request as Any, undefined, args) as ClientRequest;
   made.end();
   return made;
-}) as typeof https.get;
+};
 
-export default { Agent, globalAgent, Server, createServer, request, get };
+const replaced = { Agent, globalAgent, Server, createServer, request, get };
+
+/** All that node:https has, whatever the version. */
+const all = { ...https, ...replaced };
+
+type OwnAgent = Agent;
+type OwnAgentOptions = AgentOptions;
+type OwnRequestOptions = RequestOptions;
+type OwnServer<R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse> = Server<R, S>;
+type OwnServerOptions<R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse> = ServerOptions<
+  R,
+  S
+>;
+/** So that `https.Agent` is a type too, as with node's. */
+declare namespace all {
+  type Agent = OwnAgent;
+  type AgentOptions = OwnAgentOptions;
+  type RequestOptions = OwnRequestOptions;
+  type Server<R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse> = OwnServer<R, S>;
+  type ServerOptions<R extends Requests = Requests, S extends Responses<R> = typeof ServerResponse> = OwnServerOptions<
+    R,
+    S
+  >;
+}
+
+export default all;

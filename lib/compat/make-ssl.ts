@@ -14,8 +14,11 @@ interface Shared {
   readonly settings: ConnectionSettings;
 }
 
-/** What the connections of a server have in common that ask nobody: by context, and by what node tells of each. */
-const shared = new WeakMap<SslContext, Map<string, Shared>>();
+type ByPlace = WeakMap<object, Map<string, Shared>>;
+
+/** What the connections of a server have in common that ask nobody: by context, place, and what node tells of each. */
+const shared = new WeakMap<SslContext, ByPlace>();
+const loop = {};
 
 // node's JavaScript decides about certificates, when the handshake is done.
 const undecided = { rejectUnauthorized: false } as const;
@@ -31,9 +34,11 @@ function serverOptions({ requestCert, protocols }: HandleSettings, io: IoPool | 
 }
 
 function sharedBy(context: SslContext, settings: HandleSettings, io: IoPool | undefined): Shared {
-  const known = shared.get(context) ?? new Map<string, Shared>();
-  shared.set(context, known);
-  const key = `${settings.requestCert}/${io !== undefined}/${settings.protocols?.join()}`;
+  const places: ByPlace = shared.get(context) ?? new WeakMap();
+  shared.set(context, places);
+  const known = places.get(io ?? loop) ?? new Map<string, Shared>();
+  places.set(io ?? loop, known);
+  const key = `${settings.requestCert}/${settings.protocols?.join()}`;
   let found = known.get(key);
   if (found === undefined) {
     const options = serverOptions(settings, io);

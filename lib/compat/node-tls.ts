@@ -46,8 +46,12 @@ function assertNodeKnown(): void {
 
 assertNodeKnown();
 
-/** The own property of `object` whose key is node's private symbol of that description. */
+/** A private symbol of node's, which is the key of an own property of `object`. */
+export function symbolNamed(object: object, description: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(object).find(each => each.description === description);
+}
+
 export function privateOf(object: object, description: string): unknown {
-  const symbol = Object.getOwnPropertySymbols(object).find(each => each.description === description);
+  const symbol = symbolNamed(object, description);
   return symbol === undefined ? undefined : (object as Record<symbol, unknown>)[symbol];
 }

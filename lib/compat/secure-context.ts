@@ -1,16 +1,17 @@
 // tls.SecureContext over a context of this package: node's class, so that whoever asks by instanceof is content.
-import { randomBytes, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { constants, randomBytes, X509Certificate } from 'node:crypto';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { SslContext, type SslContextOptions } from '../context/context.ts';
 import type { CredentialOptions } from '../context/credentials.ts';
+import { checkedIo } from './io.ts';
 import { withKnownIssuers } from './issuers.ts';
 import { nodeTls } from './node-tls.ts';
+import { defaultTrust } from './trust.ts';
 
 /** node's own. */
 export const createByNode = nodeTls.createSecureContext;
-/** As node compiled it in: the policy of node's OpenSSL, and not of the system's. */
-const nodesCiphers = nodeTls.DEFAULT_CIPHERS;
+/** As node compiled it in, whatever `--tls-cipher-list` says: the policy of node's OpenSSL, and not of the system's. */
+const nodesCiphers = (constants as { readonly defaultCoreCipherList?: string }).defaultCoreCipherList;
 
 /** Options that mean here what they mean in node. */
 const sameNames = [
@@ -90,22 +91,9 @@ function authorities(ca: unknown): unknown {
   return [ca].flat().filter(holds);
 }
 
-/** Read once, as node does, which warns of a file that cannot be read. */
-const extraAuthorities = readExtra(process.env['NODE_EXTRA_CA_CERTS']);
-
-function readExtra(file: string | undefined): string | undefined {
-  if (file === undefined || file === '') return undefined;
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-/** The system's, with those of the environment, unless the caller has a list, which may be empty: then nobody is trusted. */
+/** An empty list trusts nobody. */
 function trust(options: NodeOptions): object {
-  if (options['ca']) return { ca: authorities(options['ca']), systemCa: false };
-  return { systemCa: true, ...(extraAuthorities !== undefined && { ca: extraAuthorities }) };
+  return options['ca'] ? { ca: authorities(options['ca']), systemCa: false } : defaultTrust();
 }
 
 type Kind = (value: unknown) => boolean;
@@ -196,6 +184,7 @@ export class Context {
 
   constructor(options: NodeOptions) {
     this.#options = options;
+    checkedIo(options);
     if (options['ticketKeys'] instanceof Uint8Array) this.#ticketKeys = options['ticketKeys'];
     validateByNode(options);
     this.#ssl = makeContext(options);

@@ -1,9 +1,9 @@
 // Servers and clients of system-tls/tls that end with their test.
 import { once } from 'node:events';
 import type net from 'node:net';
-import type { Server, TLSSocket, TlsOptions } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import './drop-in-threads.ts';
-import tls, { sslOf } from 'system-tls/tls';
+import tls, { type Server, sslOf, type TlsOptions } from 'system-tls/tls';
 import { certificates } from './certificates.ts';
 import { within } from './wait.ts';
 
@@ -12,7 +12,8 @@ const ending: (() => unknown)[] = [];
 export const endLater = (end: () => unknown): void => void ending.push(end);
 
 afterEach('ends what drop-ins began', async () => {
-  for (const end of ending.splice(0)) await end();
+  // What was begun last stands on what was begun before it.
+  for (const end of ending.splice(0).reverse()) await end();
 });
 
 export async function listening(server: net.Server): Promise<number> {

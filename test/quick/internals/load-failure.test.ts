@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LoadError } from 'system-tls';
 import { describeLoadFailure } from '#dist/native/load-failure.js';
-import { packageFolder } from '../../support/child.ts';
+import { Child, packageFolder } from '../../support/child.ts';
 import { evaluate } from '../../support/nodes.ts';
 
 interface Outcome {
@@ -103,6 +103,20 @@ describe('a load that fails', () => {
       assert.equal(code, 'ERR_SYSTEM_TLS_LOAD');
       assert.ok(message.includes(`no binary for ${process.platform}-${process.arch}`), message);
       assert.match(message, /cure: {2}\S/);
+    });
+
+    it('without any binary register ends the process with cause and cure, unless it is off', async () => {
+      const register = join(folder, 'dist/compat/register.js');
+      const run = (env: NodeJS.ProcessEnv) =>
+        new Child(process.execPath, ['--require', register, '--eval', 'console.log("the application")'], { env });
+      const on = run({});
+      assert.deepEqual(await on.exited, { code: 1, signal: null }, on.output);
+      assert.match(on.output, /ERR_SYSTEM_TLS_LOAD/);
+      assert.match(on.output, /cause: \S[\s\S]*cure: {2}\S/);
+      assert.doesNotMatch(on.output, /the application/);
+      const off = run({ SYSTEM_TLS_REGISTER: 'off' });
+      assert.deepEqual(await off.exited, { code: 0, signal: null }, off.output);
+      assert.equal(off.output, 'the application\n');
     });
 
     it('takes the file for the OpenSSL that is there, whatever else lies beside it', async () => {
