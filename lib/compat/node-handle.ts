@@ -1,5 +1,6 @@
 // What node's own JavaScript tells a handle, assigns to it and asks of it, as it does of its TLSWrap.
 import { AsyncResource } from 'node:async_hooks';
+import { type InspectOptions, inspect } from 'node:util';
 import type { Ssl } from '../connection/ssl.ts';
 import { hintRefused } from './node-errors.ts';
 import type { AnySocket } from './node-tls.ts';
@@ -83,6 +84,16 @@ export class NodeHandle extends AsyncResource {
     super('SYSTEMTLSHANDLE');
     this.socket = socket;
     this.settings = noSettings(server);
+  }
+
+  /** Whoever logs a socket gets no circle, and none of the secrets that a session has. */
+  toJSON(): object {
+    const { server, servername, protocols } = this.settings;
+    return { server, servername, protocols, reading: this.reading };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `${this.constructor.name} ${inspect(this.toJSON(), options)}`;
   }
 
   getAsyncId(): number {

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { Duplex } from 'node:stream';
 import nodeTls, { type TLSSocket } from 'node:tls';
+import { inspect } from 'node:util';
 import '../../support/drop-in-threads.ts';
 import tls, { sslOf } from 'system-tls/tls';
 import { needsProgram } from '../../support/capabilities.ts';
@@ -302,6 +303,23 @@ describe('system-tls/tls', () => {
     const client = await connected(tls.connect({ ...toServer(port), socket: raw }));
     assert.equal(isOurs(client), true);
     assert.equal(await echoed(client, 'upgraded'), 'upgraded');
+  });
+
+  it('a socket in a log: no circle, and nothing of a session', async () => {
+    const { port, next } = await dropInServer();
+    const arrival = next();
+    const client = tls.connect(toServer(port));
+    const told = once(client, 'session');
+    await connected(client);
+    await echoed(client, 'x');
+    await within(told, 'session');
+    const session = client.getSession() as Buffer;
+    const seen = `${JSON.stringify(client)}${inspect(client, { depth: 9, maxArrayLength: null })}`;
+    assert.ok(seen.includes('secureConnecting'));
+    for (const form of [JSON.stringify(session.toJSON().data), inspect(session)]) {
+      assert.ok(!seen.includes(form.slice(1, 60)), seen);
+    }
+    assert.ok(JSON.stringify(await arrival).includes('secureConnecting'));
   });
 
   it('a socket that connects, or is read from, while it is ours: no byte goes to it', async () => {
