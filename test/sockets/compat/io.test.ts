@@ -5,6 +5,7 @@ import nodeHttps from 'node:https';
 import net from 'node:net';
 import { Duplex } from 'node:stream';
 import nodeTls, { type TLSSocket } from 'node:tls';
+import { Worker } from 'node:worker_threads';
 import '../../support/drop-in-threads.ts';
 import { IoPool } from 'system-tls';
 import http2 from 'system-tls/http2';
@@ -20,6 +21,17 @@ function makePool(): IoPool {
   endLater(() => pool.close());
   return pool;
 }
+
+type LookupCallback = (error: null, addresses: readonly { address: string; family: number }[]) => void;
+const twoAddresses = {
+  host: 'localhost',
+  autoSelectFamily: true,
+  lookup: (_name: string, _options: object, done: LookupCallback) =>
+    done(null, [
+      { address: '::1', family: 6 },
+      { address: '127.0.0.1', family: 4 },
+    ]),
+} as object;
 
 const count = ({ connections }: IoPool): number => connections.reduce((sum, each) => sum + each, 0);
 
@@ -51,6 +63,8 @@ describe('the option io of a drop-in', () => {
       () => tls.connect(port, { ...there, host, io: pool }),
       () => tls.connect({ ...there, host, secureContext, io: pool }),
       () => tls.connect({ ...there, socket: net.connect(port, host), io: pool }),
+      // The first address fails, and node makes the socket another handle for the second.
+      () => tls.connect({ ...there, ...twoAddresses, io: pool }),
     ]) {
       const before = count(pool);
       const socket = await connected(make());
@@ -239,5 +253,28 @@ describe('the option io of a drop-in', () => {
     const other = { cert, key, io };
     nodeTls.createServer(other);
     nodeHttps.createServer(other);
+  });
+
+  it('in a worker, true is a pool of its own, and a pool of another thread is none', async () => {
+    const { port } = await dropInServer();
+    const { ca, ...there } = toServer(port);
+    const source = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import('system-tls/tls').then(({ default: tls, sslOf }) => {
+        let code;
+        try { tls.connect({ ...workerData.there, io: workerData.pool }); } catch (error) { code = error.code; }
+        const socket = tls.connect({ ...workerData.there, io: true }, () => {
+          const where = sslOf(socket).exportKeyingMaterial(32, 'where', Buffer.alloc(0)) instanceof Promise;
+          socket.end('x').resume().once('close', () => parentPort.postMessage([code, where]));
+        });
+      });`;
+    const worker = new Worker(source, {
+      eval: true,
+      workerData: { there: { ...there, ca: String(ca) }, pool: { ...makePool() } },
+    });
+    endLater(() => worker.terminate());
+    const [[code, where]] = (await within(once(worker, 'message'), 'the worker')) as [[string, boolean]];
+    assert.deepEqual([code, where], ['ERR_INVALID_ARG_TYPE', true]);
+    assert.equal((await within(once(worker, 'exit'), 'its end'))[0], 0);
   });
 });
