@@ -23,26 +23,46 @@ type Any = (this: unknown, ...args: unknown[]) => unknown;
 type Options = RequestOptions & { createConnection?: unknown };
 type Callback = (response: IncomingMessage) => void;
 
-/** Connections are made when one is needed, which may be long after the request. */
-export class Agent extends https.Agent {
-  declare options: AgentOptions;
-
-  /** @throws TypeError `ERR_INVALID_ARG_TYPE` for an `io` that is none */
-  constructor(options: AgentOptions = {}) {
-    checkedIo(options ?? {});
-    super(options);
-  }
-
-  override createConnection(...args: unknown[]): never {
-    const { createConnection } = https.Agent.prototype as unknown as { createConnection: Any };
-    return withOurContexts(() => createConnection.apply(this, args)) as never;
-  }
-
-  /** Requests of different `io` share no socket. */
-  override getName(options?: RequestOptions): string {
-    return super.getName(options) + nameOfIo(options);
-  }
+export interface Agent extends https.Agent {
+  options: AgentOptions;
+  getName(options?: RequestOptions): string;
 }
+interface AgentClass extends Omit<typeof https.Agent, 'prototype'> {
+  readonly prototype: Agent;
+  /** @throws TypeError `ERR_INVALID_ARG_TYPE` for an `io` that is none */
+  new (options?: AgentOptions): Agent;
+}
+
+/** As node's, it may be called without `new` and inherited from in either way. */
+function OurAgent(this: unknown, options?: AgentOptions): unknown {
+  checkedIo(options ?? {});
+  const bySubclass = new.target === undefined && this instanceof OurAgent;
+  if (bySubclass) return Reflect.apply(https.Agent as unknown as Any, this, [options]);
+  return Reflect.construct(https.Agent, [options], new.target ?? OurAgent);
+}
+
+type Methods = Record<'createConnection' | 'getName', Any>;
+const nodes = https.Agent.prototype as unknown as Methods;
+
+/** Connections are made when one is needed, which may be long after the request. */
+const methods: Methods = {
+  createConnection(...args) {
+    return withOurContexts(() => nodes.createConnection.apply(this, args));
+  },
+  /** Requests of different `io` share no socket. */
+  getName(options) {
+    return `${nodes.getName.call(this, options)}${nameOfIo(options as object | undefined)}`;
+  },
+};
+
+OurAgent.prototype = Object.create(nodes, {
+  ...Object.getOwnPropertyDescriptors(methods),
+  constructor: { value: OurAgent, configurable: true, writable: true },
+}) as object;
+Object.setPrototypeOf(OurAgent, https.Agent);
+Object.defineProperty(OurAgent, 'name', { value: 'Agent' });
+
+export const Agent = OurAgent as unknown as AgentClass;
 
 export const globalAgent = new Agent({ keepAlive: true, timeout: 5000 });
 

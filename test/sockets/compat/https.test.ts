@@ -6,6 +6,7 @@ import nodeHttp2 from 'node:http2';
 import nodeHttps from 'node:https';
 import { buffer, text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
+import { inherits } from 'node:util';
 import '../../support/drop-in-threads.ts';
 import http2 from 'system-tls/http2';
 import https from 'system-tls/https';
@@ -54,6 +55,32 @@ describe('system-tls/https', () => {
       up.end(large);
       assert.equal(await text(await responseOf(up)), sha256(large));
     }
+  });
+
+  it('an Agent is made, and inherited from, in each way of node', async () => {
+    const port = await listening(https.createServer(identity(), answer));
+    const call = https.Agent as unknown as (this: unknown, options: object) => nodeHttps.Agent;
+    function Old(this: unknown) {
+      call.call(this, { keepAlive: true });
+    }
+    inherits(Old, https.Agent);
+    class New extends https.Agent {}
+    for (const agent of [
+      new https.Agent({ keepAlive: true }),
+      call.call(undefined, { keepAlive: true }),
+      new (Old as unknown as new () => nodeHttps.Agent)(),
+      new New({ keepAlive: true }),
+    ]) {
+      endLater(() => agent.destroy());
+      assert.ok(agent instanceof https.Agent && agent instanceof nodeHttps.Agent);
+      assert.equal((agent as unknown as { keepAlive: boolean }).keepAlive, true);
+      const request = nodeHttps.get({ ...toServer(port), agent });
+      const socket = once(request, 'socket');
+      assert.equal(await text(await responseOf(request)), '1.1 true');
+      assert.equal(isOurs((await socket)[0] as TLSSocket), true);
+    }
+    assert.equal(https.Agent.name, 'Agent');
+    assert.ok(!(new nodeHttps.Agent() instanceof https.Agent));
   });
 
   it('request() and get() take all forms, with the agent of the caller, none, or its own', async () => {
