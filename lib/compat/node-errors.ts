@@ -1,6 +1,6 @@
 // Errors as node:tls tells them.
 import { getSystemErrorMap } from 'node:util';
-import { OpenSslError } from '../errors/errors.ts';
+import { errorNumber, OpenSslError } from '../errors/errors.ts';
 
 const numbers = new Map([...getSystemErrorMap()].map(([errno, [name]]) => [name, errno]));
 
@@ -14,12 +14,26 @@ export function systemError(code: string, syscall: string, cause?: Error): Error
   return Object.assign(error, { errno: numbers.get(code), code, syscall });
 }
 
-/** As the queue of errors prints it: ERR_error_string_n(3). */
+const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number);
+/** How the OpenSSL of this node calls alerts that SSL 3.0 had too; OpenSSL 3.2 has renamed them. node's codes are made of it. */
+const oldAlerts = major > 3 || (major === 3 && minor >= 2) ? 'ssl/tls alert' : 'sslv3 alert';
+const anyOldAlert = /^(?:sslv3|ssl\/tls) alert/;
+
+/** The reason and the code as node's own OpenSSL would have them. */
+function inNodesWords({ reason, code }: OpenSslError): { readonly reason: string; readonly code: string } {
+  if (!anyOldAlert.test(reason)) return { reason, code };
+  const renamed = reason.replace(anyOldAlert, oldAlerts);
+  return { reason: renamed, code: `ERR_SSL_${renamed.replaceAll(' ', '_').toUpperCase()}` };
+}
+
+/** As the queue of errors prints it, ERR_print_errors(3), without the number of the thread, files and lines. */
 function opensslError(error: OpenSslError): Error {
-  const { code, library, reason, alert } = error;
-  const text = `error:${library}:${error.function}:${reason}`;
-  const number = alert?.direction === 'received' ? `:SSL alert number ${alert.description}` : '';
-  return Object.assign(new Error(text + number, { cause: error }), { library, reason, code });
+  const { library, alert } = error;
+  const { reason, code } = inNodesWords(error);
+  const number = errorNumber(error).toString(16).toUpperCase().padStart(8, '0');
+  const received = alert?.direction === 'received' ? `:SSL alert number ${alert.description}` : '';
+  const text = `error:${number}:${library}:${error.function}:${reason}${received}`;
+  return Object.assign(new Error(text, { cause: error }), { library, reason, code });
 }
 
 /** What a function of node's, or of its user's, threw. */

@@ -41,11 +41,18 @@ export interface VerifyResult {
 
 interface Details {
   readonly code: string;
+  readonly number: number;
   readonly errors: readonly OpenSslErrorEntry[];
   readonly main: OpenSslErrorEntry | undefined;
   readonly alert: TlsAlert | undefined;
   readonly verifyResult: VerifyResult | undefined;
 }
+
+let numberOf: (error: OpenSslError) => number;
+
+/** Of one entry, as ERR_get_error(3) gives it: ERR_PACK of <openssl/err.h>, which knows no function any more. */
+const packed = ({ libraryCode, reasonCode }: NativeErrorEntry): number =>
+  (libraryCode & 0xff) * 2 ** 23 + (reasonCode & 0x7fffff);
 
 /**
  * A failure that OpenSSL reported.
@@ -68,6 +75,7 @@ export class OpenSslError extends Error {
   readonly errors: readonly OpenSslErrorEntry[];
   /** Set if verification of the peer is what failed. */
   readonly verifyResult: VerifyResult | undefined;
+  readonly #number: number;
 
   /** @internal */
   constructor(message: string, details: Details) {
@@ -85,9 +93,11 @@ export class OpenSslError extends Error {
     this.alert = details.alert;
     this.errors = details.errors;
     this.verifyResult = details.verifyResult;
+    this.#number = details.number;
   }
 
   static {
+    numberOf = error => error.#number;
     // As for built-in errors: on the prototype, out of the way of inspection.
     Object.defineProperty(OpenSslError.prototype, 'name', {
       value: 'OpenSslError',
@@ -96,6 +106,9 @@ export class OpenSslError extends Error {
     });
   }
 }
+
+/** @internal ERR_get_error(3)'s number of what it tells by `reason`; 0: of nothing. */
+export const errorNumber = (error: OpenSslError): number => numberOf(error);
 
 /** @internal X509_V_ERR_HOSTNAME_MISMATCH, _EMAIL_MISMATCH, _IP_ADDRESS_MISMATCH: the one thing that node:tls checks by itself. */
 export const nameMismatches: ReadonlySet<number> = new Set([62, 63, 64]);
@@ -156,7 +169,8 @@ function toOpenSslError(failure: NativeFailure, where: string): OpenSslError {
   const cause = root === native ? undefined : root?.reason;
   const message = sentence(where, [failure.message, main?.reason, cause, main?.data, verifyResult?.message], code);
   const errors = failure.errors.map(publicEntry);
-  return new OpenSslError(message, { code, errors, main, alert: alertOf(failure, native), verifyResult });
+  const number = native === undefined ? 0 : packed(native);
+  return new OpenSslError(message, { code, number, errors, main, alert: alertOf(failure, native), verifyResult });
 }
 
 function toSystemError(failure: NativeFailure, errno: number, where: string): Error {
