@@ -181,6 +181,8 @@ export declare class NativeContext {
   ticketKeys(): Buffer;
   /** As the option, for what is made and opened from now on, also by connections that there are. */
   setTicketKeys(keys: Uint8Array | NativeTicketKeyRing): void;
+  /** TLS 1.3: a client goes on with a ticket that was opened, and gets a new one only for an older key. For good. */
+  keepTickets(): void;
   /** DER of the certificate that SSL_CTX_get0_certificate(3) gives, or null. */
   certificate(): Buffer | null;
 }

@@ -464,7 +464,7 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
   }
 
   getTLSTicket(): Buffer | undefined {
-    return this.settings.server ? undefined : (this.live?.session?.ticket ?? undefined);
+    return this.settings.server ? undefined : (this.toldTicket ?? this.live?.session?.ticket ?? undefined);
   }
 
   isSessionReused(): boolean {

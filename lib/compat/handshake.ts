@@ -102,6 +102,7 @@ function listeners(handle: NodeHandle): SslListeners {
       session: (session: SslSession) => {
         if (!asksSession && !handle.settings.asksSession) return;
         handle.toldSession = session.serialize();
+        handle.toldTicket = session.ticket ?? undefined;
         handle.onnewsession?.(session.id, handle.toldSession);
       },
     }),

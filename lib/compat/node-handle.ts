@@ -79,6 +79,8 @@ export class NodeHandle extends AsyncResource {
   loadedSession: Buffer | undefined;
   /** Of several that came together, the one that node has heard of. */
   toldSession: Buffer | undefined;
+  toldTicket: Buffer | undefined;
+  #statusTold = false;
 
   constructor(socket: AnySocket, server: boolean) {
     super('SYSTEMTLSHANDLE');

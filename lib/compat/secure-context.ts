@@ -1,7 +1,7 @@
 // tls.SecureContext over a context of this package: node's class, so that whoever asks by instanceof is content.
 import { constants, randomBytes, X509Certificate } from 'node:crypto';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
-import { SslContext, type SslContextOptions } from '../context/context.ts';
+import { contextArgument, SslContext, type SslContextOptions } from '../context/context.ts';
 import type { CredentialOptions } from '../context/credentials.ts';
 import { checkedIo } from './io.ts';
 import { withKnownIssuers } from './issuers.ts';
@@ -164,7 +164,9 @@ function translated(options: NodeOptions): SslContextOptions {
 
 function makeContext(options: NodeOptions): SslContext {
   try {
-    return new SslContext(translated(options));
+    const context = new SslContext(translated(options));
+    contextArgument(context, 'context').native.keepTickets();
+    return context;
   } catch (error) {
     // Whatever node would refuse too it words as its users know it.
     createByNode(options as SecureContextOptions);

@@ -129,6 +129,11 @@ napi_value ContextHandle::set_ticket_keys(const Call& call) {
   return nullptr;
 }
 
+napi_value ContextHandle::keep_tickets(const Call& call) {
+  context_->keep_tickets();
+  return undefined(call.env);
+}
+
 napi_value ContextHandle::certificate(const Call& call) { return bytes_or_null(call.env, context_->certificate()); }
 
 bool define_context(napi_env env, napi_value exports) {
@@ -138,6 +143,7 @@ bool define_context(napi_env env, napi_value exports) {
                                          getter<&ContextHandle::security_level>("securityLevel"),
                                          method<&ContextHandle::ticket_keys>("ticketKeys"),
                                          method<&ContextHandle::set_ticket_keys>("setTicketKeys"),
+                                         method<&ContextHandle::keep_tickets>("keepTickets"),
                                          method<&ContextHandle::certificate>("certificate"),
                                      });
 }

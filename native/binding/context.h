@@ -27,6 +27,7 @@ class ContextHandle {
   napi_value security_level(const Call& call);
   napi_value ticket_keys(const Call& call);
   napi_value set_ticket_keys(const Call& call);
+  napi_value keep_tickets(const Call& call);
   napi_value certificate(const Call& call);
 
  private:

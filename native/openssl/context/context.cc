@@ -111,6 +111,8 @@ void Context::set_ticket_keys(std::shared_ptr<const TicketKeySource> source) con
   attachment_of(get())->ticket_keys->set(std::move(source));
 }
 
+void Context::keep_tickets() const { attachment_of(get())->ticket_keys->keep_tickets(); }
+
 Bytes Context::certificate() const { return to_der_bytes(SSL_CTX_get0_certificate(get())); }
 
 SslPtr Context::new_ssl(bool server) const {

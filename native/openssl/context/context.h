@@ -64,6 +64,8 @@ class Context {
   SecretBytes ticket_keys() const;
   // For every ticket that is made or opened from now on, also by connections that there are.
   void set_ticket_keys(std::shared_ptr<const TicketKeySource> source) const;
+  // See TicketKeySlot.
+  void keep_tickets() const;
   // SSL_CTX_get0_certificate(3) as DER; empty if there is none.
   Bytes certificate() const;
 

@@ -22,13 +22,12 @@ Answer seal(const TicketKeys& keys, unsigned char* name, unsigned char* vector, 
   return keys.newest().seal(name, vector, cipher, mac) ? kKnown : kFailed;
 }
 
-Answer open(const SSL* ssl, const TicketKeys& keys, const unsigned char* name, const unsigned char* vector,
+Answer open(bool renews, const TicketKeys& keys, const unsigned char* name, const unsigned char* vector,
             EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) {
   const TicketKeys::Found found = keys.find(name);
   if (found.key == nullptr) return kUnknown;
   if (!found.key->open(vector, cipher, mac)) return kFailed;
-  // In TLS 1.3 a ticket is good for one connection, and kKnown would leave the client without a new one.
-  return found.renew || SSL_version(ssl) == TLS1_3_VERSION ? kRenew : kKnown;
+  return found.renew || renews ? kRenew : kKnown;
 }
 
 // SSL_CTX_set_tlsext_ticket_key_evp_cb(3). OpenSSL takes the callback of the context that the connection began with, so
@@ -42,7 +41,10 @@ int on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* vector, EVP_CIPH
   if (attachment == nullptr || attachment->ticket_keys == nullptr) return kFailed;
   const std::shared_ptr<const TicketKeys> keys = attachment->ticket_keys->keys();
   if (keys == nullptr) return kFailed;
-  return encrypts == 1 ? seal(*keys, name, vector, cipher, mac) : open(ssl, *keys, name, vector, cipher, mac);
+  if (encrypts == 1) return seal(*keys, name, vector, cipher, mac);
+  // In TLS 1.3 a ticket is good for one connection, and kKnown would leave the client without a new one.
+  const bool renews = SSL_version(ssl) == TLS1_3_VERSION && !attachment->ticket_keys->keeps_tickets();
+  return open(renews, *keys, name, vector, cipher, mac);
 }
 
 std::shared_ptr<const TicketKeySource> own_keys(SSL_CTX* context) {

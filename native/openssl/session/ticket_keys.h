@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -92,10 +93,15 @@ class TicketKeySlot {
   void set(std::shared_ptr<const TicketKeySource> source);
   // What counts now. Null: see the error queue.
   std::shared_ptr<const TicketKeys> keys() const;
+  // In TLS 1.3 a client goes on with the ticket that was opened, and gets no new one while its key is the newest. For
+  // good.
+  void keep_tickets() noexcept { keeps_tickets_ = true; }
+  bool keeps_tickets() const noexcept { return keeps_tickets_; }
 
  private:
   mutable std::mutex mutex_;
   std::shared_ptr<const TicketKeySource> source_;
+  std::atomic<bool> keeps_tickets_ = false;
 };
 
 // Null `source`: the random keys that OpenSSL made for the context.
