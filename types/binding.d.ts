@@ -319,6 +319,10 @@ export interface NativeConnectionOptions extends NativeCredentials {
   readonly serverNames?: NativeServerNames;
   /** DTLS: the first ClientHello carries a cookie that was checked already (DTLSv1_listen(3)). */
   readonly cookieVerified?: boolean;
+  /** Servers: with externalSessions, tickets all the same, for the clients that have them. */
+  readonly ticketsToo?: boolean;
+  /** Servers: an OCSP response is stapled unread. */
+  readonly staplesAnything?: boolean;
   /** Ciphertext bytes waiting to be sent from which writes wait. */
   readonly outMark?: number;
   /** Clear bytes read ahead for an operation that waits for the peer. */

@@ -214,7 +214,7 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     this.#handshakeDone = true;
     if (this.ssl !== undefined) this.#watchRenegotiations(this.ssl);
     this.onnegotiated?.();
-    if (this.settings.requestOCSP) this.onocspresponse?.(this.ssl?.ocspResponse ?? null);
+    if (this.settings.requestOCSP) this.tellStatus(this.ssl?.ocspResponse ?? null);
     this.onhandshakedone?.();
     this.release();
   }

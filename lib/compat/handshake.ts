@@ -2,6 +2,7 @@
 import type { CallbackOptions } from '../callbacks/options.ts';
 import type { SslListeners } from '../connection/events.ts';
 import type { HandshakeCallbacks } from '../context/context.ts';
+import { openssl } from '../library/openssl.ts';
 import type { SslSession } from '../session/session.ts';
 import type { NodeHandle } from './node-handle.ts';
 import { privateOf } from './node-tls.ts';
@@ -65,6 +66,15 @@ function ownCertificate(handle: NodeHandle): HandshakeCallbacks {
   return { onCertificate: () => handle.settings.keyCert?.identity ?? null };
 }
 
+/** 'OCSPResponse', of which a listener may destroy the socket: before the handshake ends, where OpenSSL can wait. */
+function statusOption(handle: NodeHandle): HandshakeCallbacks {
+  const onStatus = (response: Buffer | null): boolean => {
+    handle.tellStatus(response);
+    return true;
+  };
+  return { requestOCSP: true, ...(openssl.features.async && { onStatus }) };
+}
+
 function protocolChoice(handle: NodeHandle): HandshakeCallbacks {
   return {
     onALPN: ({ protocols }) => {
@@ -119,7 +129,7 @@ export function callbacksOf(handle: NodeHandle): HandshakeCallbacks & { readonly
     ...(server && asksProtocol && protocolChoice(handle)),
     ...(server && (asksProtocol || asksCertificate) && ownCertificate(handle)),
     ...(asksPsk && preSharedKeys(handle)),
-    ...(!server && requestOCSP && { requestOCSP: true }),
+    ...(!server && requestOCSP && statusOption(handle)),
     on: listeners(handle),
   };
 }

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { IoPool } from '../connection/io-pool.ts';
 import type { SslOptions } from '../connection/options.ts';
-import { ConnectionSettings } from '../connection/settings.ts';
+import { ConnectionSettings, type InternalOptions } from '../connection/settings.ts';
 import { Ssl } from '../connection/ssl.ts';
 import { contextArgument, type SslContext } from '../context/context.ts';
 import { SslSession } from '../session/session.ts';
@@ -60,11 +60,23 @@ function clientOptions({ servername, protocols, session }: HandleSettings, io: I
     io,
     ...undecided,
     host: false,
-    ...(servername !== undefined && isIP(servername) === 0 && { servername }),
+    ...(servername !== undefined && isIP(servername) === 0 && !isSentRaw(servername) && { servername }),
     ...(protocols !== undefined && { ALPNProtocols: protocols }),
     ...(session !== undefined && { session: SslSession.from(session) }),
   };
 }
+
+/** Names that this package refuses, and node sends: one whose last part is a number could be read as an address. */
+const sentRaw = /^(?:[\w-]+\.)+\d{1,63}$/;
+
+/** What node does, and this package's own API does not. */
+function internalOptions({ server, servername, asksSession }: HandleSettings): InternalOptions {
+  if (server) return { staplesAnything: true, ...(asksSession && { ticketsToo: true }) };
+  return isSentRaw(servername) ? { servername } : {};
+}
+
+const isSentRaw = (name: string | undefined): name is string =>
+  name !== undefined && isIP(name) === 0 && name.length < 256 && sentRaw.test(name);
 
 /** @param io - where it lives; default: on the loop */
 export function makeSsl(context: SslContext, handle: NodeHandle, io: IoPool | undefined): Ssl {
@@ -74,5 +86,5 @@ export function makeSsl(context: SslContext, handle: NodeHandle, io: IoPool | un
     return new Ssl(context, options, common);
   }
   const own = settings.server ? serverOptions(settings, io) : clientOptions(settings, io);
-  return new Ssl(context, { ...own, ...callbacksOf(handle) } as SslOptions);
+  return new Ssl(context, { ...own, ...callbacksOf(handle) } as SslOptions, internalOptions(settings));
 }

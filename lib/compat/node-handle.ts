@@ -143,6 +143,13 @@ export class NodeHandle extends AsyncResource {
     this.settings.protocols = protocols;
   }
 
+  /** Once, in the handshake or behind it. */
+  tellStatus(response: Buffer | null): void {
+    if (this.#statusTold) return;
+    this.#statusTold = true;
+    this.onocspresponse?.(response);
+  }
+
   requestOCSP(): void {
     this.settings.requestOCSP = true;
   }

@@ -47,6 +47,12 @@ const minMtu = 228;
 /** The longest datagram of UDP over IPv4. */
 const maxMtu = 65507;
 
+/** What only this package may say of a connection. */
+export type InternalOptions = Pick<
+  NativeConnectionOptions,
+  'cookieVerified' | 'serverNames' | 'servername' | 'ticketsToo' | 'staplesAnything'
+>;
+
 /**
  * What connections have in common that are made alike: checked once, however many there are. No connection holds it: there
  * may be a private key in it.
@@ -63,13 +69,12 @@ export class ConnectionSettings {
   readonly native: NativeConnectionOptions | NativeSharedOptions;
 
   /**
-   * @param internal - what only this package may say
    * @param shared - for many connections: native code reads the options now, and not for each of them
    */
   constructor(
     { policy, trusted, callbacks }: ContextInternals,
     options: SslOptions,
-    internal: Pick<NativeConnectionOptions, 'cookieVerified' | 'serverNames'> = {},
+    internal: InternalOptions = {},
     shared = false,
   ) {
     validateObject(options, 'options');

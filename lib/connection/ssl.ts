@@ -71,7 +71,7 @@ import type {
 import { Questions } from './questions.ts';
 import { checkFilePart, openFile, sendFilePart } from './send-file.ts';
 import { type Choice, Choices, choicesOf, namesOfContext, type ServerNames } from './server-names.ts';
-import { ConnectionSettings, sessionPolicy } from './settings.ts';
+import { ConnectionSettings, type InternalOptions, sessionPolicy } from './settings.ts';
 import { connectionOf, SslState, shutdownFlags } from './state.ts';
 
 declare module '../callbacks/request.ts' {
@@ -130,15 +130,22 @@ export class Ssl extends SslState implements Sink {
   /**
    * SSL_new(3).
    *
-   * @param shared - internal: what these options come to with this context
-   * @param names - internal, with `shared`: what it may be switched to
+   * @param internal - what these options come to with this context, or options beside them
+   * @param names - internal, with what they come to: what it may be switched to
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; Error `ERR_TLS_WRONG_SIDE` if the context's method
    * is for the other side; what is wrong with an own certificate or key, as the constructor of {@link SslContext}
    */
-  constructor(context: SslContext, options: SslOptions, shared?: ConnectionSettings, names?: ServerNames) {
+  constructor(
+    context: SslContext,
+    options: SslOptions,
+    internal?: ConnectionSettings | InternalOptions,
+    names?: ServerNames,
+  ) {
     const internals = contextArgument(context, 'context');
+    const [shared, own] = internal instanceof ConnectionSettings ? [internal, undefined] : [undefined, internal];
     const known = shared === undefined ? ownNames(internals, options) : names;
-    const settings = shared ?? new ConnectionSettings(internals, options, known && { serverNames: known.native });
+    const settings =
+      shared ?? new ConnectionSettings(internals, options, known ? { ...own, serverNames: known.native } : own);
     const pool = nativePool(options.io, 'options.io');
     super(internals.native, settings, pool);
     const connection = connectionOf(this);

@@ -40,6 +40,8 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
       .read("dynamicRecordSizing", engine.dynamic_record_sizing)
       .read("mtu", engine.mtu)
       .read("cookieVerified", engine.cookie_verified)
+      .read("ticketsToo", engine.tickets_too)
+      .read("staplesAnything", engine.staples_anything)
       .read("outMark", engine.limits.out_mark)
       .read("readAhead", engine.limits.read_ahead)
       .read("keyUpdateLimit", engine.limits.key_updates)

@@ -71,6 +71,7 @@ Connection::Connection(openssl::SslPtr ssl, const ConnectionOptions& options, Ch
       server_(options.server),
       ktls_wanted_(options.ktls),
       external_sessions_(options.external_sessions),
+      staples_anything_(options.staples_anything),
       record_sizing_(options.dynamic_record_sizing ? std::make_unique<RecordSizing>() : nullptr),
       key_updates_(options.limits.key_updates),
       renegotiation_(options.limits.renegotiations, options.limits.renegotiation_window),

@@ -219,6 +219,7 @@ class Connection {
   PskState* psk() const { return psk_.get(); }
   // The application keeps a server's sessions, and OpenSSL none.
   bool external_sessions() const { return external_sessions_; }
+  bool staples_anything() const { return staples_anything_; }
   // Instead of the context's protocols: in wire format.
   void set_alpn(openssl::Bytes list) { alpn_ = std::move(list); }
   const openssl::Bytes& alpn() const { return alpn_; }
@@ -332,6 +333,7 @@ class Connection {
   const bool server_;
   const bool ktls_wanted_;
   const bool external_sessions_;
+  const bool staples_anything_;
   const std::unique_ptr<RecordSizing> record_sizing_;  // null: records are as large as they may be
 
   Phase phase_ = Phase::idle;

@@ -42,7 +42,7 @@ bool configure(SSL* ssl, const ConnectionOptions& options) {
     SSL_set_options(ssl, SSL_OP_NO_QUERY_MTU);
     if (SSL_set_mtu(ssl, static_cast<long>(options.mtu)) == 0) return false;
   }
-  if (options.external_sessions) SSL_set_options(ssl, SSL_OP_NO_TICKET);
+  if (options.external_sessions && !options.tickets_too) SSL_set_options(ssl, SSL_OP_NO_TICKET);
   if (options.request_status && SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp) != 1) return false;
   // A server selects from its own by its callback. Unlike the rest of OpenSSL, 0 is success.
   if (!options.alpn.empty() && !options.server &&

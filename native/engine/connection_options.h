@@ -40,8 +40,12 @@ struct ConnectionOptions {
   std::shared_ptr<const std::vector<PresharedKey>> psks;
   std::string psk_hint;
   bool psk_required = false;
-  // Servers: the application keeps the sessions. No tickets then.
+  // Servers: the application keeps the sessions. No tickets then, unless `tickets_too`: then those of clients that have
+  // none.
   bool external_sessions = false;
+  bool tickets_too = false;
+  // Servers: an OCSP response is stapled whatever it is.
+  bool staples_anything = false;
   // A client asks for an OCSP response: SSL_set_tlsext_status_type(3).
   bool request_status = false;
   // Instead of the context's protocols, in wire format (RFC 7301 section 3.1). Empty: the context's.

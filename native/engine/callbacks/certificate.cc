@@ -143,7 +143,7 @@ int use_answer(SSL* ssl, const openssl::Identity& identity) {
 
 // OpenSSL sends any bytes up to 3.5, and from 3.6 on none that it cannot parse: in TLS 1.2 it fails without an alert.
 int keep_response(SSL* ssl, openssl::ByteView response) {
-  if (!is_ocsp_response(response)) {
+  if (!Connection::from(ssl)->staples_anything() && !is_ocsp_response(response)) {
     Connection::from(ssl)->refuse_answer(openssl::named_failure(
         "ERR_TLS_INVALID_INPUT", "these " + std::to_string(response.size()) + " bytes are no OCSP response in DER"));
     return 0;

@@ -113,7 +113,7 @@ void Connection::prepare_hello(const ConnectionOptions& options) {
   hello_ = std::make_unique<HelloState>();
   hello_->own.verify_depth = options.verify_depth >= 0;
   hello_->own.ticket_count = options.ticket_count.has_value();
-  hello_->own.no_tickets = options.external_sessions;
+  hello_->own.no_tickets = options.external_sessions && !options.tickets_too;
   hello_->session_policy = options.session_policy;
   if (options.names != nullptr) use_names(options);
 }

@@ -21,9 +21,12 @@ openssl::ByteView first_identity(SSL* ssl) {
   return offered.size() < 4 + size ? openssl::ByteView() : offered.subspan(4, size);
 }
 
+// RFC 5077 section 3.4: the id beside a ticket is of the client's making.
 openssl::ByteView offered_session(const Connection& connection) {
   SSL* ssl = connection.ssl();
   openssl::ByteView id;
+  const bool opens_tickets = (SSL_get_options(ssl) & SSL_OP_NO_TICKET) == 0;
+  if (opens_tickets && !hello_extension(ssl, TLSEXT_TYPE_session_ticket).empty()) return id;
   if (connection.hello()->tls13) {
     id = first_identity(ssl);
   } else {
