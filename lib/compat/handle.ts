@@ -302,14 +302,25 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     this.#begin();
   }
 
-  #send(chunks: readonly Chunk[], callback: WriteCallback): void {
+  #send(chunks: readonly Chunk[], told: WriteCallback): void {
     const [first] = chunks;
+    const callback = this.#whenTaken(told);
     if (chunks.length === 1 && first !== undefined) this.#writer.write(first.chunk, callback);
     else this.#writer.writev(chunks, callback);
   }
 
   get writeQueueSize(): number {
     return this.#handedOver - this.#writer.bytesWritten;
+  }
+
+  /** A write over a stream of JavaScript is over when that stream has taken it. */
+  #whenTaken(told: WriteCallback): WriteCallback {
+    const [duplex] = this.connection.duplexes;
+    if (duplex === undefined) return told;
+    return error => {
+      if (error) told(error);
+      else setImmediate(() => duplex.onceWritten(() => setImmediate(told)));
+    };
   }
 
   get bytesWritten(): number {

@@ -19,6 +19,9 @@ export class DuplexBio {
   /** Its input failed, and did not only end. */
   #broken = false;
   #blocked = false;
+  /** Writes that the Duplex has not called back, and who waits for them. */
+  #writing = 0;
+  readonly #waiting: (() => void)[] = [];
   #released = false;
   #orderly = true;
   /** What the Duplex failed with: closer to the cause than what a connection makes of it. */
@@ -55,6 +58,7 @@ export class DuplexBio {
 
   readonly #onClose = (): void => {
     this.#end.ignore();
+    this.#tellWaiting();
     this.#onEnd();
   };
 
@@ -68,6 +72,21 @@ export class DuplexBio {
     this.#blocked = false;
     this.#send();
   };
+
+  readonly #onWritten = (): void => {
+    this.#writing--;
+    if (this.#writing === 0) this.#tellWaiting();
+  };
+
+  #tellWaiting(): void {
+    for (const callback of this.#waiting.splice(0)) callback();
+  }
+
+  /** Calls back when the Duplex has taken all that it was given so far, or is gone. */
+  onceWritten(callback: () => void): void {
+    if (this.#writing === 0 || this.#duplex.destroyed) callback();
+    else this.#waiting.push(callback);
+  }
 
   /** Towards the connection. */
   #offer(): void {
@@ -96,7 +115,8 @@ export class DuplexBio {
   /** A _write() that throws does so here, and its stream tells nobody. */
   #write(piece: Uint8Array): void {
     try {
-      this.#blocked = !this.#duplex.write(piece);
+      this.#writing++;
+      this.#blocked = !this.#duplex.write(piece, this.#onWritten);
     } catch (error) {
       // What it counts as being written never ends.
       this.#orderly = false;
