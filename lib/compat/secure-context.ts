@@ -48,10 +48,21 @@ const isNothing = (value: unknown): boolean =>
   value === '' ||
   (Array.isArray(value) && value.length === 0);
 
-function versions({ secureProtocol, minVersion, maxVersion }: NodeOptions): object {
+/** Bounds that leave no version, of which node makes a context whose handshakes fail. */
+const noVersion = (options: NodeOptions): object => ({
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.2',
+  secureOptions: (Number(options['secureOptions'] ?? 0) | constants.SSL_OP_NO_TLSv1_2) >>> 0,
+});
+
+function versions(options: NodeOptions): object {
+  const { secureProtocol, minVersion, maxVersion } = options;
   const family =
     typeof secureProtocol === 'string' ? secureProtocol.replace(/(_(server|client))?_method$/, '') : undefined;
   const bounds = methods.get(family);
+  if (bounds?.[0] === undefined && bounds !== undefined && nodeTls.DEFAULT_MIN_VERSION === 'TLSv1.3') {
+    return noVersion(options);
+  }
   if (bounds !== undefined) return { minVersion: bounds[0] ?? nodeTls.DEFAULT_MIN_VERSION, maxVersion: bounds[1] };
   return {
     minVersion: minVersion ?? nodeTls.DEFAULT_MIN_VERSION,
