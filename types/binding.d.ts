@@ -474,6 +474,10 @@ export declare class NativeConnection {
   setTicketAppData(data: Uint8Array | null): void;
   /** SSL_OP_NO_RENEGOTIATION, for good. */
   disableRenegotiation(): void;
+  /** The peer's next renegotiation ends the connection unanswered (ERR_TLS_TOO_MANY_RENEGOTIATIONS), for good. */
+  forbidRenegotiation(): void;
+  /** SSL_trace(3) to stderr from now on; nothing where libssl was built without it. */
+  trace(): void;
   /** 0: no such operation (it has ended); 1: withdrawn, nothing lost; 2: under way, the connection must be closed. */
   cancel(op: number): number;
   /**

@@ -111,6 +111,11 @@ const ours: Record<string, (node: Any) => Any> = {
       handle.write(chunksOf(pieces), callback as WriteCallback);
       return undefined;
     },
+  disableRenegotiation: node =>
+    function disableRenegotiation() {
+      handleOf(this)?.disableRenegotiation();
+      return node.call(this);
+    },
   getPeerCertificate: node =>
     function getPeerCertificate(detailed) {
       const handle = handleOf(this);

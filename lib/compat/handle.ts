@@ -152,6 +152,7 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
     connection.pin();
     if (server && requireCert) requireCertificate(connection);
     if (this.#unrefed) connection.native.unref();
+    if (this.settings.trace) connection.native.trace();
     if (this.settings.sendFragment !== undefined) ssl.setMaxSendFragment(this.settings.sendFragment);
     if (this.settings.server) this.#countHandshake();
   }
@@ -360,9 +361,17 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
   /** As node: an end is an end, a failure of the transport destroys, and one of TLS is told by `onerror`. */
   #fail(error: Error): void {
     if (this.#closed || this.socket.destroyed) return;
-    if ((error as NodeJS.ErrnoException).code === 'ERR_SSL_UNEXPECTED_EOF') this.#endOfData();
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_SSL_UNEXPECTED_EOF') this.#endOfData();
+    // node's JavaScript has counted it as it began, and told.
+    else if (code === 'ERR_TLS_TOO_MANY_RENEGOTIATIONS') this.socket.destroy();
     else if (errnoOf(error) !== undefined) this.socket.destroy(nodeError(error, 'read'));
     else this.onerror?.(nodeError(error, 'read'));
+  }
+
+  /** A client that begins one is not answered; node's JavaScript hears that it begins, and tells. */
+  disableRenegotiation(): void {
+    if (!this.#closed) this.#connection?.native.forbidRenegotiation();
   }
 
   renegotiate(): void {

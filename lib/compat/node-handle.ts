@@ -2,6 +2,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type InspectOptions, inspect } from 'node:util';
 import type { Ssl } from '../connection/ssl.ts';
+import { connectionOf } from '../connection/state.ts';
 import { hintRefused } from './node-errors.ts';
 import type { AnySocket } from './node-tls.ts';
 import { type Context, contextOf } from './secure-context.ts';
@@ -23,6 +24,7 @@ export interface HandleSettings {
   asksProtocol: boolean;
   asksPsk: boolean;
   keylog: boolean;
+  trace: boolean;
 }
 
 /** PSK_MAX_IDENTITY_LEN of <openssl/ssl.h>, 3.0. */
@@ -45,6 +47,7 @@ function noSettings(server: boolean): HandleSettings {
     asksProtocol: false,
     asksPsk: false,
     keylog: false,
+    trace: false,
   };
 }
 
@@ -180,7 +183,11 @@ export class NodeHandle extends AsyncResource {
     this.ssl?.on('keylog', line => this.onkeylog?.(line));
   }
 
-  enableTrace(): void {}
+  /** SSL_trace(3), which writes to stderr: nothing where libssl was built without. */
+  enableTrace(): void {
+    this.settings.trace = true;
+    if (this.live !== undefined) connectionOf(this.live).native.trace();
+  }
 
   setMaxSendFragment(size: number): number {
     if (size < 512 || size > 16384) return 0;

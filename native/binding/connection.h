@@ -61,6 +61,8 @@ class ConnectionHandle {
   napi_value set_max_send_fragment(const Call& call);
   napi_value set_ticket_app_data(const Call& call);
   napi_value disable_renegotiation(const Call& call);
+  napi_value forbid_renegotiation(const Call& call);
+  napi_value trace(const Call& call);
   napi_value set_session(const Call& call);
   napi_value set_verify(const Call& call);
   napi_value use_credentials(const Call& call);

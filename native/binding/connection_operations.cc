@@ -315,6 +315,8 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::set_max_send_fragment>("setMaxSendFragment"),
       method<&Self::set_ticket_app_data>("setTicketAppData"),
       method<&Self::disable_renegotiation>("disableRenegotiation"),
+      method<&Self::forbid_renegotiation>("forbidRenegotiation"),
+      method<&Self::trace>("trace"),
       method<&Self::cancel>("cancel"),
       method<&Self::answer>("answer"),
       method<&Self::close>("close"),

@@ -138,6 +138,16 @@ napi_value ConnectionHandle::disable_renegotiation(const Call& call) {
   return undefined(call.env);
 }
 
+napi_value ConnectionHandle::forbid_renegotiation(const Call& call) {
+  access_->run([](io::Channel& channel) { channel.connection()->forbid_renegotiation(); });
+  return undefined(call.env);
+}
+
+napi_value ConnectionHandle::trace(const Call& call) {
+  access_->run([](io::Channel& channel) { channel.connection()->trace(); });
+  return undefined(call.env);
+}
+
 // What is refused is thrown; what ended the connection is told as by an operation, for one error object in all.
 napi_value ConnectionHandle::set(napi_env env, const std::function<FailurePtr(engine::Connection&)>& what) {
   FailurePtr failure;

@@ -136,6 +136,10 @@ class Connection {
   void set_quiet_shutdown(bool on);
   void set_max_send_fragment(std::uint32_t size);
   void disable_renegotiation();
+  // The peer's next one ends the connection, unanswered.
+  void forbid_renegotiation() { renegotiation_.forbid(); }
+  // SSL_trace(3) to the process's stderr, from now on. False: this libssl was built without.
+  bool trace();
   // Off: a transport that ends between two records after the handshake stands for the peer's close_notify.
   void set_strict_end(bool on);
 
@@ -355,6 +359,7 @@ class Connection {
   std::optional<DtlsState> dtls_;  // none for TLS
 
   std::uint32_t observe_ = 0;
+  openssl::BioPtr trace_;  // null: no SSL_trace(3)
   std::uint32_t negotiated_version_ = 0;
 
   bool strict_end_ = true;

@@ -145,6 +145,10 @@ Connection::ReadResult Connection::read_some(std::span<std::uint8_t> target, std
   // In a job, a call that fails leaves the count of the last one that did not (ssl_read_internal() in ssl_lib.c).
   count = 0;
   const int error = SSL_get_error(ssl_.get(), result);
+  if (error == SSL_ERROR_WANT_CLIENT_HELLO_CB && renegotiation_.too_many()) {
+    failure = after_read();
+    return ReadResult::failed;
+  }
   if (suspension_ && suspension_->leave(Suspension::Call::read, error)) return ReadResult::none;
   switch (error) {
     case SSL_ERROR_WANT_READ:

@@ -31,7 +31,10 @@ std::optional<int> verify(const SSL* ssl, X509_STORE_CTX* store) {
 
 int client_hello(SSL* ssl, int* alert, void*) {
   Connection* connection = Connection::from(ssl);
-  if (connection == nullptr || connection->hello() == nullptr) return SSL_CLIENT_HELLO_SUCCESS;
+  if (connection == nullptr) return SSL_CLIENT_HELLO_SUCCESS;
+  // Left unanswered: with an answer in the air the client would write to a connection that is gone, and be reset.
+  if (connection->renegotiation().too_many()) return SSL_CLIENT_HELLO_RETRY;
+  if (connection->hello() == nullptr) return SSL_CLIENT_HELLO_SUCCESS;
   return answer_hello(*connection, alert);
 }
 

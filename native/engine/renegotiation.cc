@@ -25,6 +25,7 @@ void Renegotiation::client_hello(bool sent, Clock::time_point now) {
 }
 
 void Renegotiation::count_peers(Clock::time_point now) {
+  refused_ |= forbidden_;
   if (too_many()) return;
   if (peer_count_ == 0 || now - window_start_ > window_) {
     window_start_ = now;

@@ -37,8 +37,10 @@ class Renegotiation {
   bool by_peer() const { return by_peer_; }
   // HelloRequests that no ClientHello has answered. A client may answer an old one late.
   bool requested() const { return requests_open_ != 0; }
+  // The peer's next one is too many.
+  void forbid() { forbidden_ = true; }
   // For good.
-  bool too_many() const { return peer_count_ > limit_; }
+  bool too_many() const { return refused_ || peer_count_ > limit_; }
 
  private:
   enum class Own : std::uint8_t { none, scheduled, driven };
@@ -56,6 +58,8 @@ class Renegotiation {
   bool finished_sent_ = false;
   bool finished_received_ = false;
   bool by_peer_ = false;
+  bool forbidden_ = false;
+  bool refused_ = false;
 };
 
 }  // namespace system_tls::engine

@@ -81,6 +81,19 @@ const Register kLimit("renegotiation: starts count, complete or not, in a window
   return true;
 });
 
+const Register kForbidden("renegotiation: once forbidden, the peer's next one is too many, and an own one is not", [] {
+  Renegotiation forbidden(3, kWindow);
+  forbidden.client_hello(false, kStart);
+  forbidden.forbid();
+  CHECK(!forbidden.too_many());
+  forbidden.hello_request_sent(false);
+  forbidden.client_hello(false, kStart);
+  CHECK(!forbidden.too_many());
+  forbidden.client_hello(false, kStart + kWindow * 2);
+  CHECK(forbidden.too_many());
+  return true;
+});
+
 const Register kCrossed("renegotiation: the peer's leaves ours scheduled, and another ClientHello begins anew", [] {
   Renegotiation crossed(3, kWindow);
   crossed.client_hello(false, kStart);
