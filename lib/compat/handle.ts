@@ -50,6 +50,9 @@ interface Waiting {
   readonly callback: WriteCallback;
 }
 
+/** In getEphemeralKeyInfo(). */
+const namesHybrids = Number.parseInt(process.versions.node, 10) >= 24;
+
 /** SSL_CB_HANDSHAKE_START of <openssl/ssl.h>. */
 const handshakeStart = 0x10;
 
@@ -500,7 +503,11 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
   }
 
   getEphemeralKeyInfo(): object | null {
-    return this.settings.server ? null : (this.live?.ephemeralKey ?? {});
+    if (this.settings.server) return null;
+    const { ephemeralKey, version, group } = this.live ?? {};
+    if (ephemeralKey) return ephemeralKey;
+    // A hybrid group, whose key has no size.
+    return namesHybrids && version === 'TLSv1.3' && group ? { type: 'TLSGroup', name: group } : {};
   }
 
   getSharedSigalgs(): readonly string[] {

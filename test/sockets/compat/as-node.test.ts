@@ -7,6 +7,7 @@ import net from 'node:net';
 import { Duplex } from 'node:stream';
 import nodeTls, { type TLSSocket, type TlsOptions } from 'node:tls';
 import '../../support/drop-in-threads.ts';
+import { openssl } from 'system-tls';
 import tls, { sslOf } from 'system-tls/tls';
 import { needs, needsProgram } from '../../support/capabilities.ts';
 import { certificates } from '../../support/certificates.ts';
@@ -134,7 +135,7 @@ describe('system-tls/tls, as node:tls', () => {
     assert.equal(await twice({ secureOptions: constants.SSL_OP_NO_TICKET }), false);
   });
 
-  it('a server name whose last part is a number is sent, and no address is', async () => {
+  it('a server name whose last part is a number is sent, and an empty one is not', async () => {
     const { port, next } = await dropInServer();
     const nameOf = async (servername: string): Promise<unknown> => {
       const arrival = next();
@@ -143,7 +144,7 @@ describe('system-tls/tls, as node:tls', () => {
     };
     assert.equal(await nameOf('sni.0'), 'sni.0');
     assert.equal(await nameOf('a_b.c-d.127'), 'a_b.c-d.127');
-    assert.equal(await nameOf('127.0.0.1'), false);
+    assert.equal(await nameOf(''), false);
     const long = `${'a.'.repeat(130)}1`;
     const refused = tls.connect({ ...toServer(port), servername: long, rejectUnauthorized: false });
     assert.equal((await failureOf(refused, 'error')).code, 'ERR_INVALID_ARG_VALUE');
@@ -233,6 +234,18 @@ describe('system-tls/tls, as node:tls', () => {
     await until(() => waiting.length > 0, 'the write of the Duplex');
     client.destroy();
     await within(once(client, 'close'), 'close');
+  });
+
+  it('getEphemeralKeyInfo() names a hybrid group where node does, and has the size of others', async function () {
+    const { port } = await dropInServer({ ecdhCurve: 'P-384' });
+    const plain = await connected(tls.connect({ ...toServer(port), ecdhCurve: 'P-384' }));
+    assert.deepEqual(plain.getEphemeralKeyInfo(), { type: 'ECDH', name: 'secp384r1', size: 384 });
+    needs(this, openssl.features.mlkem, 'this OpenSSL has no ML-KEM');
+    const hybrid = { ecdhCurve: 'X25519MLKEM768' };
+    const client = await connected(tls.connect({ ...toServer((await dropInServer(hybrid)).port), ...hybrid }));
+    const named = { type: 'TLSGroup', name: 'X25519MLKEM768' };
+    const node = Number.parseInt(process.versions.node, 10);
+    assert.deepEqual(client.getEphemeralKeyInfo(), node >= 24 ? named : {});
   });
 
   it('enableTrace() writes the messages of this connection to stderr', async function () {
