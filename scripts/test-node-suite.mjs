@@ -17,8 +17,8 @@ import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { Lacking } from './debian.mjs';
-import { expectedFailures } from './node-suite/expected-failures.mjs';
-import { counts, howOften, named, shuffled, verdictOf, wantsMore } from './node-suite/judgement.mjs';
+import { expectedOn } from './node-suite/expected-failures.mjs';
+import { counts, howOften, named, shuffled, verdictOf, versionsFrom, wantsMore } from './node-suite/judgement.mjs';
 import { Runner } from './node-suite/processes.mjs';
 import { digestOf, fetchSources, testsIn } from './node-suite/sources.mjs';
 import { root, Stop } from './run.mjs';
@@ -26,11 +26,14 @@ import { runMain, setup } from './setup.mjs';
 
 /** @typedef {import('./node-suite/processes.mjs').Outcome} Outcome */
 /** @typedef {import('./node-suite/judgement.mjs').Verdict} Verdict */
-/** @typedef {{ name: string, builtin?: Outcome, throwing?: Outcome, counted: boolean, ours: Outcome[] }} Tested */
+/** @typedef {import('./node-suite/judgement.mjs').Expected} Expected */
+/**
+ * @typedef {{ name: string, expected: Expected | undefined, builtin?: Outcome, throwing?: Outcome, counted: boolean, ours: Outcome[] }} Tested
+ */
 /** @typedef {{ node: string, sources: string, names: string[] }} Counted */
 
 const longest = 4000;
-const kinds = /** @type {const} */ (['decision', 'internal of Node', 'not yet']);
+const kinds = /** @type {const} */ (['decision', 'internal of Node', 'another OpenSSL', 'not yet']);
 
 /** @param {string} message @returns {never} */
 function refuse(message) {
@@ -90,12 +93,12 @@ function readCounted(file, { node, sources }) {
 /**
  * Whether it counts, and what it does on this package.
  * @param {Runner} runner @param {string} name
- * @param {{ known: Set<string> | undefined, always: boolean }} how
+ * @param {{ expected: Expected | undefined, known: Set<string> | undefined, always: boolean }} how
  * @returns {Promise<Tested>}
  */
-async function test(runner, name, { known, always }) {
+async function test(runner, name, { expected, known, always }) {
   /** @type {Tested} */
-  const tested = { name, counted: known?.has(name) ?? false, ours: [] };
+  const tested = { name, expected, counted: known?.has(name) ?? false, ours: [] };
   if (known === undefined) {
     // A machine under load must not make a test that counts one that does not.
     tested.builtin = await runner.run(name, 'builtin');
@@ -106,7 +109,7 @@ async function test(runner, name, { known, always }) {
     }
   }
   if (!tested.counted && !always) return tested;
-  while (wantsMore(tested.ours, expectedFailures[name])) tested.ours.push(await runner.run(name, 'ours'));
+  while (wantsMore(tested.ours, expected)) tested.ours.push(await runner.run(name, 'ours'));
   return tested;
 }
 
@@ -114,8 +117,8 @@ async function test(runner, name, { known, always }) {
 const shortened = output => (output.length > longest ? `(cut here)\n${output.slice(-longest)}` : output).trimEnd();
 
 /** @param {Tested} tested @param {boolean} alone */
-function report({ name, builtin, throwing, counted, ours }, alone) {
-  const verdict = verdictOf(ours, expectedFailures[name]);
+function report({ name, expected, builtin, throwing, counted, ours }, alone) {
+  const verdict = verdictOf(ours, expected);
   const bad = ours.find(({ result }) => result === 'crashed') ?? ours.find(({ result }) => result !== 'passed');
   if (alone) {
     for (const [side, outcome] of Object.entries({ builtin, throwing })) {
@@ -135,9 +138,10 @@ function report({ name, builtin, throwing, counted, ours }, alone) {
 
 /**
  * All of them, several at a time, as long as there is time.
- * @param {Runner} runner @param {readonly string[]} names @param {Set<string> | undefined} known @param {Arguments} args
+ * @param {Runner} runner @param {readonly string[]} names @param {Set<string> | undefined} known
+ * @param {(name: string) => Expected | undefined} expectedOf @param {Arguments} args
  */
-async function testAll(runner, names, known, { only, seconds = Number.POSITIVE_INFINITY, jobs }) {
+async function testAll(runner, names, known, expectedOf, { only, seconds = Number.POSITIVE_INFINITY, jobs }) {
   const alone = only !== undefined;
   const end = performance.now() + seconds * 1000;
   const waiting = [...names];
@@ -146,7 +150,7 @@ async function testAll(runner, names, known, { only, seconds = Number.POSITIVE_I
   const work = async () => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       if (performance.now() >= end) return;
-      const tested = await test(runner, name, { known, always: alone });
+      const tested = await test(runner, name, { expected: expectedOf(name), known, always: alone });
       done.push(tested);
       if (tested.ours.length > 0) report(tested, alone);
     }
@@ -157,16 +161,13 @@ async function testAll(runner, names, known, { only, seconds = Number.POSITIVE_I
 
 /** @param {Tested[]} done @param {string} kind @param {Verdict[]} verdicts */
 const ofKind = (done, kind, verdicts) =>
-  done.filter(({ name, ours }) => {
-    const expected = expectedFailures[name];
-    return expected?.kind === kind && verdicts.includes(verdictOf(ours, expected));
-  });
+  done.filter(({ expected, ours }) => expected?.kind === kind && verdicts.includes(verdictOf(ours, expected)));
 
 /** @param {Tested[]} done @param {boolean} derived */
 function summary(done, derived) {
   const ours = done.filter(({ counted }) => counted);
   /** @param {Verdict} wanted */
-  const of = wanted => ours.filter(({ name, ours }) => verdictOf(ours, expectedFailures[name]) === wanted);
+  const of = wanted => ours.filter(({ expected, ours }) => verdictOf(ours, expected) === wanted);
   const passed = of('passed').length;
   if (derived) {
     const builtin = done.filter(({ builtin }) => builtin?.result === 'passed').length;
@@ -178,10 +179,10 @@ function summary(done, derived) {
   console.log(`${passed} of the ${ours.length} that count pass, ${failing} fail as expected`);
   for (const { kind, failing } of expected) {
     console.log(`${kind}: ${failing.length}`);
-    for (const { name } of failing) console.log(`  ${name}: ${expectedFailures[name]?.reason}`);
+    for (const { name, expected } of failing) console.log(`  ${name}: ${expected?.reason}`);
   }
   for (const { name, ours } of of('flaky')) console.log(`flaky: ${name} ${howOften(ours)}`);
-  const idle = done.filter(({ name, counted }) => !counted && expectedFailures[name] !== undefined);
+  const idle = done.filter(({ expected, counted }) => !counted && expected !== undefined);
   if (idle.length > 0) console.log(`expected to fail, and does not count: ${idle.map(({ name }) => name).join(' ')}`);
   const bad = /** @type {const} */ (['unexpected', 'unexpectedly passing', 'crashed']).map(verdict => {
     const names = of(verdict).map(({ name }) => name);
@@ -215,6 +216,8 @@ async function main(args) {
   const same = { node: `${version} ${builtin}`, sources: digestOf(folder, names) };
   const known = readCounted(args.counted, same);
   console.log(`${names.length} tests${known === undefined ? '' : `, of which ${known.size} are known to count`}`);
+  const versions = versionsFrom({ node: version, builtin, system: ours });
+  const expectedOf = (/** @type {string} */ name) => expectedOn(name, versions);
   const runner = new Runner({
     sources: folder,
     node: args.node,
@@ -227,7 +230,9 @@ async function main(args) {
   };
   process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
   try {
-    const done = (await testAll(runner, tests, known, args)).sort((one, other) => (one.name < other.name ? -1 : 1));
+    const done = (await testAll(runner, tests, known, expectedOf, args)).sort((one, other) =>
+      one.name < other.name ? -1 : 1,
+    );
     if (args.counted !== undefined && known === undefined && done.length === names.length) {
       const counted = done.filter(({ counted }) => counted).map(({ name }) => name);
       writeFileSync(args.counted, `${JSON.stringify({ ...same, names: counted.sort() }, null, 2)}\n`);

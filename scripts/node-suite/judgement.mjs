@@ -7,9 +7,20 @@ import { createHash } from 'node:crypto';
 
 /**
  * `decision`: this package does something else, on purpose. `internal of Node`: the test looks at what only Node's own C++ has.
- * `not yet`: it is to pass. `flaky`: it passes at times.
- * @typedef {{ kind: 'decision' | 'internal of Node' | 'not yet', reason: string, flaky?: boolean }} Expected
+ * `another OpenSSL`: it expects what the one in Node does. `not yet`: it is to pass. `flaky`: it passes at times. `when`: not on all
+ * versions.
+ * @typedef {{ kind: Kind, reason: string, flaky?: boolean, when?: (versions: Versions) => boolean }} Expected
+ * @typedef {'decision' | 'internal of Node' | 'another OpenSSL' | 'not yet'} Kind
  */
+
+/** `node`: 22. `builtin`, `system`: of OpenSSL, as 3.5. @typedef {{ node: number, builtin: number, system: number }} Versions */
+
+/** As numbers, of which a minor version above 9 would be none. @param {Record<keyof Versions, string>} texts @returns {Versions} */
+export const versionsFrom = ({ node, builtin, system }) => ({
+  node: Number.parseInt(node.replace(/^v/, ''), 10),
+  builtin: Number.parseFloat(builtin),
+  system: Number.parseFloat(system),
+});
 
 /** How often what comes unexpectedly is run. */
 export const attempts = 3;

@@ -3,8 +3,16 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { expectedFailures } from '#scripts/node-suite/expected-failures.mjs';
-import { counts, howOften, named, shuffled, verdictOf, wantsMore } from '#scripts/node-suite/judgement.mjs';
+import { expectedFailures, expectedOn } from '#scripts/node-suite/expected-failures.mjs';
+import {
+  counts,
+  howOften,
+  named,
+  shuffled,
+  verdictOf,
+  versionsFrom,
+  wantsMore,
+} from '#scripts/node-suite/judgement.mjs';
 import { flagsOf, type Outcome, outcomeOf, type Result, Runner } from '#scripts/node-suite/processes.mjs';
 import { isTest } from '#scripts/node-suite/sources.mjs';
 
@@ -86,9 +94,26 @@ describe("Node's tests that are expected to fail", () => {
     const entries: [string, { kind: string; reason: string }][] = Object.entries(expectedFailures);
     for (const [name, { kind, reason }] of entries) {
       assert.ok(isTest(name), name);
-      assert.ok(['decision', 'internal of Node', 'not yet'].includes(kind), name);
+      assert.ok(['decision', 'internal of Node', 'another OpenSSL', 'not yet'].includes(kind), name);
       assert.match(reason, /\w.{20}/, name);
     }
+  });
+
+  it('may be so on some versions alone', () => {
+    const on = (node: string, builtin: string, system: string) => versionsFrom({ node, builtin, system });
+    const [old, alike, later] = [
+      on('v20.20.2', '3.0.19', '3.5.9'),
+      on('v20.20.2', '3.0.19', '3.0.19'),
+      on('v26.12.1', '3.5.9', '3.0.19'),
+    ];
+    const expects = (name: string) =>
+      [old, alike, later].map(versions => expectedOn(`test-tls-${name}.js`, versions) !== undefined);
+    assert.deepEqual(expects('getprotocol'), [true, false, false]);
+    assert.deepEqual(expects('psk-circuit'), [true, false, true]);
+    assert.deepEqual(expects('empty-sni-context'), [true, true, false]);
+    assert.deepEqual(expects('client-destroy-soon'), [false, false, true]);
+    assert.deepEqual(expects('external-accessor'), [true, true, true]);
+    assert.deepEqual(expects('no-such-test'), [false, false, false]);
   });
 });
 
