@@ -339,8 +339,9 @@ describe('renegotiation', () => {
   });
 
   describe('the limit of a server', () => {
-    it('ends a client that renegotiates too often in a period', async () => {
+    it('ends a client that renegotiates too often in a period, without an answer', async () => {
       const pair = await connectedPair({ both: tls12, server: { clientRenegotiation: { limit: 2 } } });
+      const [client, server] = [trace(pair.client), trace(pair.server)];
       const waiting = watch(pair.server.read());
       await pair.during(pair.client.renegotiate());
       await pair.during(pair.client.renegotiate());
@@ -348,6 +349,11 @@ describe('renegotiation', () => {
       await rejected(pair.during(waiting.promise), codes.tooManyRenegotiations);
       assert.equal(pair.server.renegotiations, 2);
       await rejected(pair.during(third.promise), /^ERR_/);
+      assert.equal(server.count(false, handshakeType.clientHello), 3);
+      assert.deepEqual(
+        [server.count(true, handshakeType.serverHello), client.count(false, handshakeType.serverHello)],
+        [2, 2],
+      );
     });
 
     it('counts anew in the next period', async () => {
