@@ -76,6 +76,8 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
   #waiting: Waiting[] = [];
   /** Clear bytes, whether or not they were taken. */
   #handedOver = 0;
+  /** Clear bytes whose records the stream beneath has not taken. */
+  #inStream = 0;
   readonly #received: Buffer[] = [];
   #ending: ShutdownRequest | undefined;
   bytesRead = 0;
@@ -308,22 +310,30 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
 
   #send(chunks: readonly Chunk[], told: WriteCallback): void {
     const [first] = chunks;
-    const callback = this.#whenTaken(told);
+    const callback = this.connection.duplexes.length === 0 ? told : this.#whenTaken(chunks, told);
     if (chunks.length === 1 && first !== undefined) this.#writer.write(first.chunk, callback);
     else this.#writer.writev(chunks, callback);
   }
 
   get writeQueueSize(): number {
-    return this.#handedOver - this.#writer.bytesWritten;
+    return this.#handedOver - this.#writer.bytesWritten + this.#inStream;
   }
 
   /** A write over a stream of JavaScript is over when that stream has taken it. */
-  #whenTaken(told: WriteCallback): WriteCallback {
+  #whenTaken(chunks: readonly Chunk[], told: WriteCallback): WriteCallback {
     const [duplex] = this.connection.duplexes;
-    if (duplex === undefined) return told;
     return error => {
-      if (error) told(error);
-      else setImmediate(() => duplex.onceWritten(() => setImmediate(told)));
+      if (error || duplex === undefined) {
+        told(error);
+        return;
+      }
+      for (const { chunk } of chunks) this.#inStream += chunk.length;
+      const tell = (): void => {
+        // A Writable has one write under way.
+        this.#inStream = 0;
+        told();
+      };
+      setImmediate(() => duplex.onceWritten(() => setImmediate(tell)));
     };
   }
 
