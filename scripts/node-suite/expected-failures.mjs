@@ -31,12 +31,6 @@ export const expectedFailures = {
   'test-tls-cli-min-version-1.1.js': newer(3.1, level0),
   'test-tls-cli-min-version-1.2.js': newer(3.1, level0),
   'test-tls-cli-min-version-1.3.js': newer(3.1, level0),
-  'test-tls-client-destroy-soon.js': {
-    kind: 'not yet',
-    reason:
-      "from Node 26 on a 'readable' handler that calls read() once gets one piece of what came together, and no other event",
-    when: ({ node }) => node >= 26,
-  },
   'test-tls-clientcertengine-unsupported.js': { kind: 'internal of Node', reason: engine },
   'test-tls-empty-sni-context.js': {
     kind: 'decision',
