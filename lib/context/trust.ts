@@ -16,7 +16,10 @@ import {
 
 /** The options of a context that say whom it trusts. */
 export interface TrustOptions {
-  /** Certificates to trust, instead of the system's; a server also names them when it asks for a certificate. */
+  /**
+   * Certificates to trust, instead of the system's; an empty list trusts nobody. A server also names them when it asks for a
+   * certificate.
+   */
   readonly ca?: CertificateOption | undefined;
   /** A file of certificates to trust, read by OpenSSL: SSL_CTX_load_verify_locations(3). */
   readonly caFile?: string | undefined;
@@ -117,8 +120,11 @@ function crlCheckOf(value: unknown): 'leaf' | 'chain' | undefined {
   return value;
 }
 
+/** An empty list names nobody, which is not the same as no list. */
+const nobodyOf = (list: unknown): [] | undefined => (Array.isArray(list) && list.length === 0 ? [] : undefined);
+
 export function nativeTrust(options: TrustOptions): Trust {
-  const ca = certificateList(options.ca, 'ca');
+  const ca = certificateList(options.ca, 'ca') ?? nobodyOf(options.ca);
   const caFile = caFileOf(options.caFile);
   const caPath = caPathOf(options.caPath);
   const named = ca !== undefined || caFile !== undefined || caPath !== undefined;
@@ -127,7 +133,6 @@ export function nativeTrust(options: TrustOptions): Trust {
     fileList(options.clientCaFile, 'clientCaFile'),
   );
   const partialChain = optionalBoolean(options.allowPartialTrustChain, 'options.allowPartialTrustChain', false);
-  const nobody = Array.isArray(options.clientCa) && options.clientCa.length === 0 ? [] : undefined;
   return {
     ...defined({
       ca,
@@ -135,7 +140,7 @@ export function nativeTrust(options: TrustOptions): Trust {
       caPath,
       crl: joined(certificateList(options.crl, 'crl'), fileList(options.crlFile, 'crlFile')),
       crlCheck: crlCheckOf(options.crlCheck),
-      clientCa: clientCa ?? nobody,
+      clientCa: clientCa ?? nobodyOf(options.clientCa),
       authorities: certificateList(options.authorities, 'authorities'),
     }),
     ...(partialChain && { partialChain }),
