@@ -21,6 +21,7 @@
 #include "engine/ending.h"
 #include "engine/events.h"
 #include "engine/key_updates.h"
+#include "engine/message_trace.h"
 #include "engine/operations/queue.h"
 #include "engine/question.h"
 #include "engine/reader.h"
@@ -359,7 +360,7 @@ class Connection {
   std::optional<DtlsState> dtls_;  // none for TLS
 
   std::uint32_t observe_ = 0;
-  openssl::BioPtr trace_;  // null: no SSL_trace(3)
+  std::unique_ptr<MessageTrace> trace_;  // null: nobody wants SSL_trace(3)
   std::uint32_t negotiated_version_ = 0;
 
   bool strict_end_ = true;

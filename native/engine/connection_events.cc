@@ -1,9 +1,7 @@
 // What OpenSSL tells while it works. Everything is recorded here and delivered later, off OpenSSL's stack.
-#include <openssl/bio.h>
 #include <openssl/ssl3.h>
 #include <openssl/tls1.h>
 
-#include <cstdio>
 #include <utility>
 
 #include "engine/callbacks/certificate.h"
@@ -11,7 +9,6 @@
 #include "engine/callbacks/psk.h"
 #include "engine/connection.h"
 #include "openssl/context/context.h"
-#include "openssl/library/init.h"
 
 namespace system_tls::engine {
 
@@ -20,20 +17,6 @@ namespace {
 // What OpenSSL does for a peer, in units of about a microsecond, apart from the bytes, which the transport bounds.
 constexpr std::uint32_t kRecordWork = 1;
 constexpr std::uint32_t kHandshakeMessageWork = 8;
-
-// Declared and exported only where libssl was built without no-ssl-trace.
-using Trace = void(int, int, int, const void*, size_t, SSL*, void*);
-
-Trace* ssl_trace() {
-  static Trace* const found = openssl::find_function<Trace>("SSL_trace");
-  return found;
-}
-
-// What cannot be written to stderr is lost, and no failure of the connection's.
-void trace_message(int sent, int version, int content_type, std::span<const std::uint8_t> message, SSL* ssl, BIO* out) {
-  const openssl::ErrorScope scope;
-  ssl_trace()(sent, version, content_type, message.data(), message.size(), ssl, out);
-}
 
 }  // namespace
 
@@ -57,12 +40,11 @@ void Connection::on_message(int sent, int version, int content_type, const void*
   if ((connection.observe_ & kObserveMessage) != 0) {
     connection.events_.message(sent != 0, version, content_type, message);
   }
-  if (connection.trace_) trace_message(sent, version, content_type, message, connection.ssl(), connection.trace_.get());
+  if (connection.trace_) connection.trace_->message(sent, version, content_type, message, connection.ssl());
 }
 
 bool Connection::trace() {
-  if (ssl_trace() == nullptr) return false;
-  if (!trace_) trace_.reset(BIO_new_fp(stderr, BIO_NOCLOSE | BIO_FP_TEXT));
+  if (!trace_) trace_ = MessageTrace::create();
   return trace_ != nullptr;
 }
 

@@ -111,7 +111,6 @@ describe("Node's tests that are expected to fail", () => {
     assert.deepEqual(expects('getprotocol'), [true, false, false]);
     assert.deepEqual(expects('psk-circuit'), [true, false, true]);
     assert.deepEqual(expects('empty-sni-context'), [true, true, false]);
-    assert.deepEqual(expects('client-destroy-soon'), [false, false, true]);
     assert.deepEqual(expects('external-accessor'), [true, true, true]);
     assert.deepEqual(expects('no-such-test'), [false, false, false]);
   });
