@@ -70,6 +70,8 @@ function serveHttp2(handle: Handle): void {
   socket['_handle'] = stream;
 }
 
+Handle.onnegotiated = serveHttp2;
+
 /** A signal that was aborted before has closed the socket before it had its handle. */
 function closeLeft(this: AnySocket): void {
   const handle = handleOf(this);
@@ -95,7 +97,6 @@ const ours: Record<string, (node: Any) => Any> = {
       const parent = (handle as ParentHandle | null | undefined) ?? parentOf(this, Boolean(options.pipe));
       socket?.on('close', () => this.destroy());
       const made = new Handle(this, parent, socket, secureContext, context, Boolean(options.isServer));
-      made.onnegotiated = () => serveHttp2(made);
       if (this.listenerCount('close', closeLeft) === 0) this.on('close', closeLeft);
       return made;
     },
