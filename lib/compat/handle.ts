@@ -7,7 +7,6 @@ import { copyBytes } from '../base/copy-bytes.ts';
 import { sessionPolicy } from '../connection/settings.ts';
 import type { Ssl } from '../connection/ssl.ts';
 import { connectionOf } from '../connection/state.ts';
-import { codeOfVerifyResult } from '../errors/errors.ts';
 import { VerifyMode } from '../native/constants.ts';
 import { pushCopies } from '../stream/receiver.ts';
 import type { Chunk, WriteCallback } from '../stream/write-turns.ts';
@@ -22,10 +21,10 @@ import {
   onFailed,
   onSendingFailed,
 } from '../transport/native-connection.ts';
+import { HandleFacts } from './facts.ts';
 import { poolOf } from './io.ts';
 import { makeSsl } from './make-ssl.ts';
 import { errnoOf, nodeError, systemError, wrongVersion } from './node-errors.ts';
-import { NodeHandle } from './node-handle.ts';
 import type { AnySocket } from './node-tls.ts';
 import type { Context } from './secure-context.ts';
 
@@ -50,13 +49,10 @@ interface Waiting {
   readonly callback: WriteCallback;
 }
 
-/** In getEphemeralKeyInfo(). */
-const namesHybrids = Number.parseInt(process.versions.node, 10) >= 24;
-
 /** SSL_CB_HANDSHAKE_START of <openssl/ssl.h>. */
 const handshakeStart = 0x10;
 
-export class Handle extends NodeHandle implements Flow, WriterOwner {
+export class Handle extends HandleFacts implements Flow, WriterOwner {
   readonly stream: AnySocket & WriterOwner['stream'];
   /** node's own name. */
   readonly _parent: ParentHandle;
@@ -476,81 +472,6 @@ export class Handle extends NodeHandle implements Flow, WriterOwner {
 
   get fd(): number {
     return this._parent.fd ?? -1;
-  }
-
-  // -------------------------------------------------------------------------------------------------------------------
-  // What it is like
-
-  getServername(): string | false {
-    const { server, servername } = this.settings;
-    return (server ? (this.live?.servername ?? this.helloName) : servername) ?? false;
-  }
-
-  getALPNNegotiatedProtocol(): string | false {
-    return this.live?.alpnProtocol ?? false;
-  }
-
-  getCipher(): object | undefined {
-    const cipher = this.live?.cipher;
-    if (cipher === null || cipher === undefined) return undefined;
-    const { name, standardName, version } = cipher;
-    return { name, standardName, version };
-  }
-
-  getProtocol(): string | null {
-    return this.live?.version ?? null;
-  }
-
-  getSession(): Buffer | undefined {
-    return this.toldSession ?? this.live?.session?.serialize();
-  }
-
-  getTLSTicket(): Buffer | undefined {
-    return this.settings.server ? undefined : (this.toldTicket ?? this.live?.session?.ticket ?? undefined);
-  }
-
-  isSessionReused(): boolean {
-    return this.live?.sessionReused ?? false;
-  }
-
-  getFinished(): Buffer | undefined {
-    return this.live?.finished() ?? undefined;
-  }
-
-  getPeerFinished(): Buffer | undefined {
-    return this.live?.peerFinished() ?? undefined;
-  }
-
-  getEphemeralKeyInfo(): object | null {
-    if (this.settings.server) return null;
-    const { ephemeralKey, version, group } = this.live ?? {};
-    if (ephemeralKey) return ephemeralKey;
-    // A hybrid group, whose key has no size.
-    return namesHybrids && version === 'TLSv1.3' && group ? { type: 'TLSGroup', name: group } : {};
-  }
-
-  getSharedSigalgs(): readonly string[] {
-    return this.live?.sharedSigalgs ?? [];
-  }
-
-  exportKeyingMaterial(length: number, label: string, context?: Buffer): unknown {
-    return this.live?.exportKeyingMaterial(length, label, context);
-  }
-
-  /** Since node 24. */
-  hasPeerCertificate(): boolean {
-    return (this.live?.peerCertificate ?? null) !== null;
-  }
-
-  /** As node since 24: whoever has the pre-shared key needs no certificate; who resumes has that of the session, or none. */
-  verifyError(): Error | null {
-    const ssl = this.live;
-    if (ssl === undefined) return null;
-    const { code, message } = ssl.verifyResult;
-    if (code !== 0) return Object.assign(new Error(message), { code: codeOfVerifyResult(code) });
-    const known = ssl.peerCertificate !== null || ssl.psk;
-    if (known) return null;
-    return Object.assign(new Error('unable to get issuer certificate'), { code: 'UNABLE_TO_GET_ISSUER_CERT' });
   }
 }
 

@@ -3,6 +3,7 @@
 // comes from.
 import { Duplex } from 'node:stream';
 import type { WriteCallback } from '../stream/write-turns.ts';
+import { HandleFacts } from './facts.ts';
 import { Handle, type ShutdownRequest } from './handle.ts';
 import { NodeHandle } from './node-handle.ts';
 import { type AnySocket, nodeTls } from './node-tls.ts';
@@ -58,9 +59,9 @@ let prototype: object | undefined;
 function streamPrototype(): object {
   if (prototype !== undefined) return prototype;
   const made = Object.create(jsStreamClass().prototype as object) as object;
-  const named = [NodeHandle.prototype, Handle.prototype].flatMap(each =>
-    Object.entries(Object.getOwnPropertyDescriptors(each)),
-  );
+  const named = [NodeHandle, HandleFacts, Handle]
+    .map(({ prototype }) => prototype)
+    .flatMap(each => Object.entries(Object.getOwnPropertyDescriptors(each)));
   for (const [name, { value }] of named) {
     if (itsOwn.has(name) || typeof value !== 'function') continue;
     Object.defineProperty(made, name, {

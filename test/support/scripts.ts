@@ -23,6 +23,40 @@ export async function endsWith(child: Child, code: number, what: string): Promis
   assert.deepEqual(exit, { code, signal: null }, `${what}:\n${child.output}`);
 }
 
+/**
+ * What becomes of one connection after the other to a server with `identity`, where the system trusts what `env` says: true, or
+ * the error's code.
+ *
+ * @param trusts - the options of each, as they stand in a script
+ */
+export async function connectionsTrusting(
+  trusts: string,
+  { certFile, keyFile }: { readonly certFile: string; readonly keyFile: string },
+  env: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const program = `
+    import { connect, createServer } from 'system-tls';
+    const [certFile, keyFile] = process.argv.slice(1);
+    const server = createServer({ certFile, keyFile }, socket => socket.on('error', () => {}));
+    await server.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = server.address();
+    for (const trust of ${trusts}) {
+      try {
+        const socket = await connect({ port, host: '127.0.0.1', servername: 'localhost', ...trust });
+        console.log(socket.authorized);
+        socket.destroy();
+      } catch ({ code }) {
+        console.log(code);
+      }
+    }
+    server.closeAllConnections();
+    await server.close();
+  `;
+  const child = nodeScript(program, { args: [certFile, keyFile], env });
+  await endsWith(child, 0, 'the script');
+  return child.output.trim().split('\n');
+}
+
 /** A step of a life that is told in code. */
 export type Step = readonly [name: string, code: string];
 

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import * as tls from 'node:tls';
 import { SslContext, type SslContextOptions } from 'system-tls';
 import { certificates, type Identity, openssl } from '../../support/certificates.ts';
-import { nodeScript } from '../../support/child.ts';
 import { codes } from '../../support/codes.ts';
 import { rejected, thrown } from '../../support/errors.ts';
 import { connectedPair, makePair, type PairOptions, versions } from '../../support/memory-pair.ts';
 import { opensslServer } from '../../support/peers.ts';
+import { connectionsTrusting } from '../../support/scripts.ts';
 import { connectTo } from '../../support/sockets.ts';
 import { watch, within } from '../../support/wait.ts';
 
@@ -113,34 +113,12 @@ describe('allowPartialTrustChain', () => {
   });
 
   it('with the system’s store is for one context, although that store is shared', async () => {
-    const program = `
-      import { connect, createServer } from 'system-tls';
-      const [certFile, keyFile] = process.argv.slice(1);
-      const server = createServer({ certFile, keyFile }, socket => socket.on('error', () => {}));
-      await server.listen({ port: 0, host: '127.0.0.1' });
-      const { port } = server.address();
-      for (const allowPartialTrustChain of [true, undefined, true, false]) {
-        try {
-          const socket = await connect({ port, host: '127.0.0.1', servername: 'localhost', allowPartialTrustChain });
-          console.log(socket.authorized);
-          socket.destroy();
-        } catch ({ code }) {
-          console.log(code);
-        }
-      }
-      server.closeAllConnections();
-      await server.close();
-    `;
+    const trusts = '[true, undefined, true, false].map(allowPartialTrustChain => ({ allowPartialTrustChain }))';
     const env = { SSL_CERT_FILE: intermediate.certFile, SSL_CERT_DIR: certificates().folder };
-    const child = nodeScript(program, { args: [deepServer.certFile, deepServer.keyFile], env });
-    await within(child.exited, 'the end of the child');
+    const outcomes = await connectionsTrusting(trusts, deepServer, env);
     assert.deepEqual(
-      child.output
-        .trim()
-        .split('\n')
-        .map(line => (noIssuer.test(line) ? 'refused' : line)),
+      outcomes.map(line => (noIssuer.test(line) ? 'refused' : line)),
       ['true', 'refused', 'true', 'refused'],
-      child.output,
     );
   });
 
