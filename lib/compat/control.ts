@@ -38,6 +38,8 @@ function controlled(socket: AnySocket, what: string): { readonly handle: Handle;
 
 /** As node's own JavaScript does at the end of a server's handshake. */
 function judge(socket: AnySocket, handle: Handle): void {
+  // Another call has refused the peer meanwhile, or it has left: what was said of it last holds.
+  if (socket.destroyed || handle.ssl?.closed !== false) throw closedError('the socket');
   const error = handle.verifyError() as NodeJS.ErrnoException | null;
   Object.assign(socket, { authorized: error === null, authorizationError: error?.code ?? null });
   if (error === null || !handle.hasPeerCertificate() || socket['_rejectUnauthorized'] !== true) return;

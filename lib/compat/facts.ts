@@ -1,4 +1,5 @@
 // What a connection is like, in the names and forms of node's TLSWrap.
+import { closedError } from '../base/coded-error.ts';
 import { codeOfVerifyResult } from '../errors/errors.ts';
 import { NodeHandle } from './node-handle.ts';
 
@@ -70,7 +71,8 @@ export class HandleFacts extends NodeHandle {
   /** As node since 24: whoever has the pre-shared key needs no certificate; who resumes has that of the session, or none. */
   verifyError(): Error | null {
     const ssl = this.live;
-    if (ssl === undefined) return null;
+    // Whoever asks too late must not take silence for consent.
+    if (ssl === undefined) return closedError('the socket');
     const { code, message } = ssl.verifyResult;
     if (code !== 0) return Object.assign(new Error(message), { code: codeOfVerifyResult(code) });
     const known = ssl.peerCertificate !== null || ssl.psk;

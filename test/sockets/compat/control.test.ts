@@ -139,6 +139,19 @@ describe('requestClientCertificate() of a drop-in’s socket', () => {
       await within(closed, 'close');
     });
 
+    it(`${version}: one that is not trusted is refused to each who asks at once`, async () => {
+      const { client, server } = await both({}, certificates().stranger, version);
+      client.on('error', () => {}).on('data', () => {});
+      server.on('error', () => {});
+      const asked = [server.requestClientCertificate(), server.requestClientCertificate()];
+      const outcomes = await within(Promise.allSettled(asked), 'both answers');
+      assert.deepEqual(
+        outcomes.map(({ status }) => status),
+        ['rejected', 'rejected'],
+      );
+      assert.deepEqual([server.authorized, server.destroyed], [false, true]);
+    });
+
     it(`${version}: unless the server has rejectUnauthorized: false`, async () => {
       const { client, server } = await both({ rejectUnauthorized: false }, certificates().stranger, version);
       client.on('data', () => {});
