@@ -163,12 +163,13 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
   }
 
   /** node counts renegotiations as they begin, and ends the connection at tls.CLIENT_RENEG_LIMIT. */
-  #watchRenegotiations({ version }: Ssl): void {
-    if (!this.settings.server || version === 'TLSv1.3') return;
-    this.ssl?.on('info', ({ where }) => {
+  #watchRenegotiations(ssl: Ssl): void {
+    if (ssl.version === 'TLSv1.3') return;
+    ssl.on('renegotiate', () => this.onhandshakedone?.());
+    if (!this.settings.server) return;
+    ssl.on('info', ({ where }) => {
       if ((where & handshakeStart) !== 0) this.#countHandshake();
     });
-    this.ssl?.on('renegotiate', () => this.onhandshakedone?.());
   }
 
   /** Undefined: the transport is a stream of JavaScript, a part of it has been read, or it carries another one's records. */
@@ -333,17 +334,19 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
         return;
       }
       for (const { chunk } of chunks) this.#inStream += chunk.length;
-      const tell = (): void => {
+      const tell = (lost: boolean): void => {
         // A Writable has one write under way.
         this.#inStream = 0;
-        told();
+        told(lost ? systemError(duplex.error === null ? 'ECANCELED' : 'EPIPE', 'write') : null);
       };
-      setImmediate(() => duplex.onceWritten(() => setImmediate(tell)));
+      // Behind the events of the same turn, and behind what the stream does with what it has taken, as Node's own stream.
+      setImmediate(() => duplex.onceWritten(lost => setImmediate(tell, lost)));
     };
   }
 
+  /** As node, which counts what is under way. */
   get bytesWritten(): number {
-    return this.#writer.bytesWritten;
+    return this.#handedOver;
   }
 
   writeFailed(error: Error, callback: WriteCallback): void {
@@ -381,10 +384,15 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
     if (this.#closed || this.socket.destroyed) return;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ERR_SSL_UNEXPECTED_EOF') this.#endOfData();
-    // node's JavaScript has counted it as it began, and told.
-    else if (code === 'ERR_TLS_TOO_MANY_RENEGOTIATIONS') this.socket.destroy();
+    // node's JavaScript has told: it has counted a renegotiation as it began, and listens to the stream beneath.
+    else if (code === 'ERR_TLS_TOO_MANY_RENEGOTIATIONS' || this.#isOfStream(error)) this.socket.destroy();
     else if (errnoOf(error) !== undefined) this.socket.destroy(nodeError(error, 'read'));
     else this.onerror?.(nodeError(error, 'read'));
+  }
+
+  /** Before the handshake is over node's listener keeps it to itself. */
+  #isOfStream(error: Error): boolean {
+    return error === this.#connection?.transportError && this.socket['_controlReleased'] === true;
   }
 
   /** A client that begins one is not answered; node's JavaScript hears that it begins, and tells. */
@@ -396,10 +404,7 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
     const { ssl } = this;
     if (ssl === undefined || this.#closed) return;
     if (ssl.version === 'TLSv1.3') throw wrongVersion();
-    ssl.renegotiate().then(
-      () => this.onhandshakedone?.(),
-      (error: Error) => this.#fail(error),
-    );
+    ssl.renegotiate().catch((error: Error) => this.#fail(error));
   }
 
   newSessionDone(): void {

@@ -21,7 +21,9 @@ export class DuplexBio {
   #blocked = false;
   /** Writes that the Duplex has not called back, and who waits for them. */
   #writing = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: ((lost: boolean) => void)[] = [];
+  /** A write failed. */
+  #lost = false;
   #released = false;
   #orderly = true;
   /** What the Duplex failed with: closer to the cause than what a connection makes of it. */
@@ -73,18 +75,24 @@ export class DuplexBio {
     this.#send();
   };
 
-  readonly #onWritten = (): void => {
+  readonly #onWritten = (error?: Error | null): void => {
     this.#writing--;
-    if (this.#writing === 0) this.#tellWaiting();
+    // 'error' follows, or 'close': they tell who waits.
+    if (error) this.#lost = true;
+    else if (this.#writing === 0) this.#tellWaiting();
   };
 
   #tellWaiting(): void {
-    for (const callback of this.#waiting.splice(0)) callback();
+    for (const callback of this.#waiting.splice(0)) callback(this.#hasLost);
   }
 
-  /** Calls back when the Duplex has taken all that it was given so far, or is gone. */
-  onceWritten(callback: () => void): void {
-    if (this.#writing === 0 || this.#duplex.destroyed) callback();
+  get #hasLost(): boolean {
+    return this.#lost || this.#writing > 0;
+  }
+
+  /** Calls back when the Duplex has taken all that it was given so far, or is gone, and has lost some of it. */
+  onceWritten(callback: (lost: boolean) => void): void {
+    if (this.#writing === 0 || this.#duplex.destroyed) callback(this.#hasLost);
     else this.#waiting.push(callback);
   }
 

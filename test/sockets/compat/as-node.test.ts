@@ -31,6 +31,28 @@ async function failures(mod: Tls, options: TlsOptions, clientOptions: object): P
   return Promise.all([told, failureOf(client, 'error')]);
 }
 
+/** Two ends. `spoils` says of each write whether it is taken by nobody, or what it fails with. */
+function duplexes(spoils: (stream: Duplex) => boolean | Error): [Duplex, Duplex] {
+  const ends: Duplex[] = [];
+  for (const far of [1, 0]) {
+    const end = new Duplex({
+      read() {},
+      write(chunk, _encoding, done) {
+        const spoilt = spoils(this);
+        if (spoilt instanceof Error) done(spoilt);
+        else if (!spoilt) {
+          setImmediate(() => {
+            ends[far]?.push(chunk);
+            done();
+          });
+        }
+      },
+    });
+    ends.push(end);
+  }
+  return ends as [Duplex, Duplex];
+}
+
 describe('system-tls/tls, as node:tls', () => {
   it('errors have the number, the words and the code of the OpenSSL in node', async () => {
     const suites = [{ ciphers: 'TLS_AES_128_GCM_SHA256' }, { ciphers: 'TLS_AES_256_GCM_SHA384' }] as const;
@@ -235,6 +257,64 @@ describe('system-tls/tls, as node:tls', () => {
     client.destroy();
     await within(once(client, 'close'), 'close');
   });
+
+  for (const [how, code] of [
+    ['a write of it fails', 'EPIPE'],
+    ['it is destroyed by an error', 'EPIPE'],
+    ['it goes away', 'ECANCELED'],
+  ] as const) {
+    it(`over a Duplex, ${how} while a write is under way: one error, and the write has failed`, async () => {
+      let broken = false;
+      const [near, far] = duplexes(stream => {
+        if (!broken) return false;
+        if (how === 'a write of it fails') return new Error('gone');
+        stream.destroy(how === 'it goes away' ? undefined : new Error('gone'));
+        return true;
+      });
+      const { cert, key } = certificates().server;
+      const server = new tls.TLSSocket(far, { isServer: true, secureContext: tls.createSecureContext({ cert, key }) });
+      server.on('error', () => {}).resume();
+      const client = await connected(
+        tls.connect({ socket: near, ca: certificates().ca.cert, servername: 'localhost' }),
+      );
+      await sleep(20);
+      const told: string[] = [];
+      client.on('error', ({ message }) => told.push(message));
+      const closed = new Promise(resolve => client.once('close', resolve));
+      broken = true;
+      const written = new Promise<NodeJS.ErrnoException | null | undefined>(resolve => client.write('lost', resolve));
+      assert.equal((await within(written, 'the end of the write'))?.code, code);
+      await within(closed, 'close');
+      assert.deepEqual(told, how === 'it goes away' ? [] : ['gone']);
+    });
+  }
+
+  it('bytesWritten counts what the peer has not taken yet', async () => {
+    const server = tls.createServer({ ...certificates().server }, socket => void socket.on('error', () => {}).pause());
+    const client = await connected(tls.connect(toServer(await listening(server))));
+    client.on('error', () => {}).write(Buffer.alloc(24 << 20));
+    assert.equal(client.bytesWritten, 24 << 20);
+    await sleep(20);
+    assert.equal(client.bytesWritten, 24 << 20);
+  });
+
+  for (const side of ['client', 'server'] as const) {
+    it(`a renegotiation that the ${side} begins is 'secure' once on each side`, async () => {
+      const { port, next } = await dropInServer({ maxVersion: 'TLSv1.2' });
+      const arrival = next();
+      const client = await connected(tls.connect(toServer(port)));
+      const server = await arrival;
+      assert.equal(await echoed(client, 'x'), 'x');
+      const told: string[] = [];
+      client.on('secure', () => told.push('client'));
+      server.on('secure', () => told.push('server'));
+      const socket = side === 'client' ? client : server;
+      const done = new Promise<Error | null>(resolve => socket.renegotiate({}, resolve));
+      assert.equal(await within(done, 'the renegotiation'), null);
+      assert.equal(await echoed(client, 'y'), 'y');
+      assert.deepEqual(told.sort(), ['client', 'server']);
+    });
+  }
 
   it('getEphemeralKeyInfo() names a hybrid group where node does, and has the size of others', async function () {
     const { port } = await dropInServer({ ecdhCurve: 'P-384' });
