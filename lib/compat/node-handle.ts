@@ -1,6 +1,7 @@
 // What node's own JavaScript tells a handle, assigns to it and asks of it, as it does of its TLSWrap.
 import { AsyncResource } from 'node:async_hooks';
 import { type InspectOptions, inspect } from 'node:util';
+import { invalidArgType } from '../base/coded-error.ts';
 import type { Ssl } from '../connection/ssl.ts';
 import { connectionOf } from '../connection/state.ts';
 import { hintRefused } from './node-errors.ts';
@@ -132,6 +133,7 @@ export class NodeHandle extends AsyncResource {
   }
 
   setSession(session: Buffer): void {
+    if (!ArrayBuffer.isView(session)) throw invalidArgType('session', 'a Buffer', session);
     this.settings.session = session;
   }
 

@@ -8,7 +8,8 @@ import { openssl } from '../library/openssl.ts';
 import { isHashedName } from '../library/rehash.ts';
 import { nodeTls } from './node-tls.ts';
 
-const pem = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END [^-]+-----/g;
+/** What PEM_read_bio_X509(3) takes, as node does; a TRUSTED CERTIFICATE says itself what it is trusted for. */
+const pem = /-----BEGIN (?:X509 )?CERTIFICATE-----[^-]+-----END [^-]+-----/g;
 
 export type Certificates = readonly (string | NodeJS.ArrayBufferView)[];
 export type CertificateStore = 'default' | 'system' | 'bundled' | 'extra';
@@ -32,8 +33,22 @@ const asked = {
   system: flag('use-system-ca') || flag('use-openssl-ca') || process.env['NODE_USE_SYSTEM_CA'] === '1',
 };
 
-/** Read once, as node does, which warns of a file that cannot be read. */
-const extra = readText(process.env['NODE_EXTRA_CA_CERTS']);
+/** Read once, as node does, which warns of a file that it cannot use, and takes what stands before a block that is damaged. */
+const extra = goodOf(readText(process.env['NODE_EXTRA_CA_CERTS']));
+
+function goodOf(text: string | undefined): readonly string[] {
+  const blocks = text?.match(pem) ?? [];
+  const damaged = blocks.findIndex(block => !isCertificate(block));
+  return damaged < 0 ? blocks : blocks.slice(0, damaged);
+}
+
+function isCertificate(block: string): boolean {
+  try {
+    return new X509Certificate(block).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
 
 function readText(file: string | undefined): string | undefined {
   if (file === undefined || file === '') return undefined;
@@ -87,7 +102,7 @@ function systemHasNone(): boolean {
 // Trust by default
 
 /** Of setDefaultCACertificates(). */
-let given: readonly string[] | undefined;
+let chosen: readonly string[] | undefined;
 
 interface DefaultTrust {
   readonly system: boolean;
@@ -101,9 +116,9 @@ function sources(): DefaultTrust {
 
 /** Options of a context. */
 export function defaultTrust(): { readonly systemCa: boolean; readonly ca?: readonly string[] } {
-  if (given !== undefined) return { systemCa: false, ca: given };
+  if (chosen !== undefined) return { systemCa: false, ca: chosen };
   const { system, bundled } = sources();
-  const ca = [...(bundled ? nodeTls.rootCertificates : []), ...(extra === undefined ? [] : [extra])];
+  const ca = [...(bundled ? nodeTls.rootCertificates : []), ...extra];
   return { systemCa: system, ...(ca.length > 0 && { ca }) };
 }
 
@@ -115,7 +130,7 @@ export function describeTrust(): string {
     ...(bundled
       ? [`the certificates that node brings along${asked.bundled ? '' : ', since the system has none'}`]
       : []),
-    ...(extra === undefined ? [] : [`NODE_EXTRA_CA_CERTS (${process.env['NODE_EXTRA_CA_CERTS']})`]),
+    ...(extra.length === 0 ? [] : [`NODE_EXTRA_CA_CERTS (${process.env['NODE_EXTRA_CA_CERTS']})`]),
   ];
   return parts.join(' and ');
 }
@@ -123,8 +138,8 @@ export function describeTrust(): string {
 function inStore(store: CertificateStore): readonly string[] {
   if (store === 'system') return systemCertificates();
   if (store === 'bundled') return nodeTls.rootCertificates;
-  if (store === 'extra') return extra?.match(pem) ?? [];
-  if (given !== undefined) return given;
+  if (store === 'extra') return extra;
+  if (chosen !== undefined) return chosen;
   const { system, bundled } = sources();
   const all = [...(system ? inStore('system') : []), ...(bundled ? inStore('bundled') : []), ...inStore('extra')];
   return [...new Set(all)];
@@ -143,17 +158,27 @@ function certificatesOf(each: unknown, index: number): string[] {
   const isBytes = ArrayBuffer.isView(each);
   if (typeof each !== 'string' && !isBytes) throw invalidArgType(`certs[${index}]`, 'a string or bytes', each);
   const text = isBytes ? Buffer.from(each.buffer, each.byteOffset, each.byteLength).toString('latin1') : each;
-  const found = text.match(pem) ?? [];
-  if (found.length === 0) throw invalidArgValue(`certs[${index}]`, 'must be a certificate in PEM', text);
-  return found.map(block => new X509Certificate(block).toString());
+  return (text.match(pem) ?? []).map(block => new X509Certificate(block).toString());
 }
 
 /** tls.setDefaultCACertificates(), of contexts that are made from now on; those of node's own OpenSSL get them too. */
 export function setDefaultCACertificates(certs: Certificates): void {
-  // First: what is wrong it says in its own words.
+  const list = checked(certs);
   setByNode?.call(nodeTls, certs);
-  if (!Array.isArray(certs)) throw invalidArgType('certs', 'an array', certs);
-  given = [...new Set(certs.flatMap(certificatesOf))];
+  chosen = list;
+}
+
+/** Nothing is set where something is wrong, which node says in its own words. */
+function checked(certs: unknown): readonly string[] {
+  try {
+    if (!Array.isArray(certs)) throw invalidArgType('certs', 'an array', certs);
+    const list = [...new Set(certs.flatMap(certificatesOf))];
+    if (list.length === 0 && certs.length > 0) throw invalidArgValue('certs', 'has no certificate in PEM', certs);
+    return list;
+  } catch (error) {
+    setByNode?.call(nodeTls, certs as Certificates);
+    throw error;
+  }
 }
 
 // A process has one default, whoever sets it.

@@ -12,6 +12,7 @@ import tls, { sslOf } from 'system-tls/tls';
 import { needs, needsProgram } from '../../support/capabilities.ts';
 import { certificates } from '../../support/certificates.ts';
 import { nodeScript } from '../../support/child.ts';
+import { codes } from '../../support/codes.ts';
 import { connected, dropInServer, echoed, endLater, listening, toServer } from '../../support/drop-in.ts';
 import { sleep, until, within } from '../../support/wait.ts';
 
@@ -315,6 +316,28 @@ describe('system-tls/tls, as node:tls', () => {
       assert.deepEqual(told.sort(), ['client', 'server']);
     });
   }
+
+  it('a session that cannot be read is none, and what is no session is refused at once', async () => {
+    const { port } = await dropInServer({ ALPNProtocols: ['a', 'b'] });
+    const kept = Buffer.from('what a store has damaged');
+    const client = await connected(tls.connect({ ...toServer(port), session: kept }));
+    assert.deepEqual([client.isSessionReused(), client.authorized], [false, true]);
+    assert.equal(await echoed(client, 'x'), 'x');
+    const wrong = { ...toServer(port), session: 1 as unknown as Buffer };
+    assert.throws(() => tls.connect(wrong), codes.wrongType);
+  });
+
+  it('protocols of one context are told apart, whatever is in their names', async () => {
+    const secureContext = tls.createSecureContext(certificates().server);
+    for (const [offered, chosen] of [
+      [['a,b'], 'a,b'],
+      [['a', 'b'], 'b'],
+    ] as const) {
+      const { port } = await dropInServer({ secureContext, ALPNProtocols: [...offered] } as TlsOptions);
+      const client = await connected(tls.connect({ ...toServer(port), ALPNProtocols: [chosen] }));
+      assert.equal(client.alpnProtocol, chosen);
+    }
+  });
 
   it('getEphemeralKeyInfo() names a hybrid group where node does, and has the size of others', async function () {
     const { port } = await dropInServer({ ecdhCurve: 'P-384' });

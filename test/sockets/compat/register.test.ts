@@ -1,5 +1,7 @@
 // node --require system-tls/register: an application that knows node:tls alone, over connections of ours.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { certificates } from '../../support/certificates.ts';
 import { type Child, nodeScript } from '../../support/child.ts';
 import { within } from '../../support/wait.ts';
@@ -113,6 +115,28 @@ describe('system-tls/register', () => {
     const unknown = ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'];
     assert.deepEqual(await linesOf(script(attempts, flags, env)), ['authorized', 'authorized', ...unknown]);
     assert.deepEqual(await linesOf(script(attempts, flags)), [...unknown, ...unknown]);
+  });
+
+  it('takes from NODE_EXTRA_CA_CERTS what stands before damage, and runs where there is nothing', async () => {
+    const { ca, folder } = certificates();
+    const damaged = ca.cert.replace(/\n[^\n]{24}/, `\n${'A'.repeat(24)}`);
+    const trusted = ca.cert.replaceAll(' CERTIFICATE-', ' TRUSTED CERTIFICATE-');
+    const attempt = `
+      tls.createSecureContext();
+      const socket = tls.connect({ ...there, ca: undefined });
+      console.log(await once(socket, 'secureConnect').then(() => 'authorized', ({ code }) => code));
+      process.exit(0);`;
+    for (const [text, told] of [
+      [`${ca.cert}\n${damaged}`, 'authorized'],
+      [damaged, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+      [trusted, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+      ['nothing of the kind', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ] as const) {
+      const file = join(folder, 'extra.pem');
+      writeFileSync(file, text);
+      const lines = await linesOf(script(attempt, flags, { NODE_EXTRA_CA_CERTS: file }));
+      assert.equal(lines.at(-1), told, text);
+    }
   });
 
   it('says that it is on, and over which OpenSSL, where NODE_DEBUG asks', async () => {

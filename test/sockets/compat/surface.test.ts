@@ -160,7 +160,24 @@ describe('getCACertificates() and setDefaultCACertificates() of system-tls/tls',
     for (const wrong of ['x', null, undefined, {}, [1], [null], [{}]]) {
       assert.throws(() => tls.setDefaultCACertificates(wrong as never), { code: 'ERR_INVALID_ARG_TYPE' });
     }
-    assert.throws(() => tls.setDefaultCACertificates(['not a certificate']), { code: /^ERR_/ });
+    const { cert } = certificates().ca;
+    const damaged = cert.replace(/\n[^\n]{24}/, `\n${'A'.repeat(24)}`);
+    for (const wrong of [['not a certificate'], [damaged], [cert, damaged]]) {
+      assert.throws(() => tls.setDefaultCACertificates(wrong), { code: /^ERR_/ });
+    }
     assert.deepEqual(tls.getCACertificates(), before);
+    const node = nodeTls as unknown as { getCACertificates?: () => string[] };
+    if (node.getCACertificates) assert.ok(!node.getCACertificates().map(first).includes(first(cert)));
+  });
+
+  it('beside a certificate what is none counts for nothing, as with node', () => {
+    const before = tls.getCACertificates();
+    const { cert } = certificates().ca;
+    try {
+      tls.setDefaultCACertificates([cert, 'not a certificate']);
+      assert.deepEqual(tls.getCACertificates().map(first), [first(cert)]);
+    } finally {
+      tls.setDefaultCACertificates(before);
+    }
   });
 });
