@@ -4,6 +4,7 @@ import type { SslListeners } from '../connection/events.ts';
 import type { HandshakeCallbacks } from '../context/context.ts';
 import { openssl } from '../library/openssl.ts';
 import type { SslSession } from '../session/session.ts';
+import { throwLater } from '../transport/dispatch.ts';
 import type { NodeHandle } from './node-handle.ts';
 import { privateOf } from './node-tls.ts';
 import { contextOf } from './secure-context.ts';
@@ -45,18 +46,27 @@ function certificateChoice(handle: NodeHandle): HandshakeCallbacks {
   };
 }
 
+/** What a listener of the user's throws is an uncaught exception, as in node, and no answer of a store. */
+function tellNode(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    throwLater(error);
+  }
+}
+
 /** 'newSession' and 'resumeSession'. */
 function sessionStore(handle: NodeHandle): HandshakeCallbacks {
   return {
-    onNewSession: (id, session) => handle.onnewsession?.(id, session),
+    onNewSession: (id, session) => tellNode(() => handle.onnewsession?.(id, session)),
     onResumeSession: id =>
       new Promise(resolve => {
         handle.sessionLooked = () => {
           handle.sessionLooked = undefined;
           resolve(handle.loadedSession ?? null);
         };
-        const { servername } = handle.ssl ?? {};
-        handle.onclienthello?.({ sessionId: id, servername: servername ?? undefined, tlsTicket: false });
+        const servername = handle.ssl?.servername ?? undefined;
+        tellNode(() => handle.onclienthello?.({ sessionId: id, servername, tlsTicket: false }));
       }),
   };
 }

@@ -327,6 +327,28 @@ describe('system-tls/tls, as node:tls', () => {
     assert.throws(() => tls.connect(wrong), codes.wrongType);
   });
 
+  it("what a listener of 'newSession' throws is an uncaught exception", async () => {
+    const { certFile, keyFile } = certificates().server;
+    const child = nodeScript(`
+      import { readFileSync } from 'node:fs';
+      import tls from 'system-tls/tls';
+      process.on('uncaughtException', ({ message }) => {
+        console.log('uncaught', message);
+        process.exit(3);
+      });
+      const cert = readFileSync(${JSON.stringify(certFile)});
+      const key = readFileSync(${JSON.stringify(keyFile)});
+      const server = tls.createServer({ cert, key });
+      server.on('newSession', () => {
+        throw new Error('thrown on purpose');
+      });
+      server.listen(0, '127.0.0.1', () => {
+        tls.connect({ port: server.address().port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', () => {});
+      });`);
+    assert.deepEqual(await within(child.exited, 'the end of the child'), { code: 3, signal: null }, child.output);
+    assert.match(child.output, /uncaught thrown on purpose/);
+  });
+
   it('protocols of one context are told apart, whatever is in their names', async () => {
     const secureContext = tls.createSecureContext(certificates().server);
     for (const [offered, chosen] of [
