@@ -4,7 +4,6 @@ import type { SslListeners } from '../connection/events.ts';
 import type { HandshakeCallbacks } from '../context/context.ts';
 import { openssl } from '../library/openssl.ts';
 import type { SslSession } from '../session/session.ts';
-import { throwLater } from '../transport/dispatch.ts';
 import type { NodeHandle } from './node-handle.ts';
 import { privateOf } from './node-tls.ts';
 import { contextOf } from './secure-context.ts';
@@ -46,27 +45,41 @@ function certificateChoice(handle: NodeHandle): HandshakeCallbacks {
   };
 }
 
-/** What a listener of the user's throws is an uncaught exception, as in node, and no answer of a store. */
-function tellNode(call: () => void): void {
+/** What a listener throws is of the application, and an uncaught exception as in node; the connection goes on. */
+function heard(tell: () => void, failed: () => void): void {
   try {
-    call();
+    tell();
   } catch (error) {
-    throwLater(error);
+    failed();
+    process.nextTick(() => {
+      throw error;
+    });
   }
 }
 
 /** 'newSession' and 'resumeSession'. */
 function sessionStore(handle: NodeHandle): HandshakeCallbacks {
   return {
-    onNewSession: (id, session) => tellNode(() => handle.onnewsession?.(id, session)),
+    onNewSession: (id, session) =>
+      heard(
+        () => handle.onnewsession?.(id, session),
+        () => {
+          // Of node's: it waits for the call back, which the listener no longer makes.
+          handle.socket['_newSessionPending'] = false;
+        },
+      ),
     onResumeSession: id =>
       new Promise(resolve => {
         handle.sessionLooked = () => {
           handle.sessionLooked = undefined;
           resolve(handle.loadedSession ?? null);
         };
-        const servername = handle.ssl?.servername ?? undefined;
-        tellNode(() => handle.onclienthello?.({ sessionId: id, servername, tlsTicket: false }));
+        const { servername } = handle.ssl ?? {};
+        const hello = { sessionId: id, servername: servername ?? undefined, tlsTicket: false };
+        heard(
+          () => handle.onclienthello?.(hello),
+          () => resolve(null),
+        );
       }),
   };
 }

@@ -5,7 +5,6 @@ import type { SslOptions } from '../connection/options.ts';
 import { ConnectionSettings, type InternalOptions } from '../connection/settings.ts';
 import { Ssl } from '../connection/ssl.ts';
 import { contextArgument, type SslContext } from '../context/context.ts';
-import { SslSession } from '../session/session.ts';
 import { callbacksOf } from './handshake.ts';
 import type { HandleSettings, NodeHandle } from './node-handle.ts';
 
@@ -38,7 +37,7 @@ function sharedBy(context: SslContext, settings: HandleSettings, io: IoPool | un
   shared.set(context, places);
   const known = places.get(io ?? loop) ?? new Map<string, Shared>();
   places.set(io ?? loop, known);
-  const key = `${settings.requestCert}/${JSON.stringify(settings.protocols)}`;
+  const key = JSON.stringify([settings.requestCert, settings.protocols]);
   let found = known.get(key);
   if (found === undefined) {
     const options = serverOptions(settings, io);
@@ -54,15 +53,6 @@ function sharedBy(context: SslContext, settings: HandleSettings, io: IoPool | un
 const asksNobody = ({ asksCertificate, asksSession, asksProtocol, asksPsk, keylog }: HandleSettings): boolean =>
   !(asksCertificate || asksSession || asksProtocol || asksPsk || keylog);
 
-/** As node: what a store has kept, and OpenSSL cannot read, is no session. Another version of it may have written that. */
-function readable(session: Buffer): SslSession | undefined {
-  try {
-    return SslSession.from(session);
-  } catch {
-    return undefined;
-  }
-}
-
 function clientOptions({ servername, protocols, session }: HandleSettings, io: IoPool | undefined): SslOptions {
   return {
     side: 'client',
@@ -71,7 +61,7 @@ function clientOptions({ servername, protocols, session }: HandleSettings, io: I
     host: false,
     ...(servername !== undefined && isIP(servername) === 0 && !isSentRaw(servername) && { servername }),
     ...(protocols !== undefined && { ALPNProtocols: protocols }),
-    ...(session !== undefined && { session: readable(session) }),
+    ...(session !== undefined && { session }),
   };
 }
 

@@ -45,6 +45,17 @@ export function hintRefused(): Error {
   return Object.assign(new Error('Failed to set PSK identity hint'), { code: 'ERR_TLS_PSK_SET_IDENTIY_HINT_FAILED' });
 }
 
+/** Of the option `session`, and of setSession(). */
+export function sessionNoBuffer(): Error {
+  return Object.assign(new TypeError('Session must be a buffer'), { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+/** Of tls.setDefaultCACertificates(). */
+export function noCertificates(): Error {
+  const error = new Error('No valid certificates found in the provided array');
+  return Object.assign(error, { code: 'ERR_CRYPTO_OPERATION_FAILED' });
+}
+
 /** node's text and fields; what we know more is the `cause`. */
 export function nodeError(error: Error, syscall: string): Error {
   if (error instanceof OpenSslError) return opensslError(error);

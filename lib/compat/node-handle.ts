@@ -1,10 +1,10 @@
 // What node's own JavaScript tells a handle, assigns to it and asks of it, as it does of its TLSWrap.
 import { AsyncResource } from 'node:async_hooks';
 import { type InspectOptions, inspect } from 'node:util';
-import { invalidArgType } from '../base/coded-error.ts';
 import type { Ssl } from '../connection/ssl.ts';
 import { connectionOf } from '../connection/state.ts';
-import { hintRefused } from './node-errors.ts';
+import { SslSession } from '../session/session.ts';
+import { hintRefused, sessionNoBuffer } from './node-errors.ts';
 import type { AnySocket } from './node-tls.ts';
 import { type Context, contextOf } from './secure-context.ts';
 
@@ -16,7 +16,7 @@ export interface HandleSettings {
   keyCert: Context | undefined;
   sendFragment: number | undefined;
   servername: string | undefined;
-  session: Buffer | undefined;
+  session: SslSession | undefined;
   protocols: string[] | undefined;
   requestOCSP: boolean;
   pskHint: string | undefined;
@@ -50,6 +50,16 @@ function noSettings(server: boolean): HandleSettings {
     keylog: false,
     trace: false,
   };
+}
+
+/** d2i_SSL_SESSION(3). Undefined: it is damaged, or of an OpenSSL that writes others. */
+function readSession(bytes: NodeJS.ArrayBufferView): SslSession | undefined {
+  try {
+    return SslSession.from(bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_INVALID_SESSION') return undefined;
+    throw error;
+  }
 }
 
 /** Names are node's. */
@@ -132,9 +142,10 @@ export class NodeHandle extends AsyncResource {
     this.settings.servername = name;
   }
 
-  setSession(session: Buffer): void {
-    if (!ArrayBuffer.isView(session)) throw invalidArgType('session', 'a Buffer', session);
-    this.settings.session = session;
+  /** One that cannot be read, as out of another OpenSSL, is none: the handshake is full. */
+  setSession(session: NodeJS.ArrayBufferView): void {
+    if (!ArrayBuffer.isView(session)) throw sessionNoBuffer();
+    this.settings.session = readSession(session) ?? this.settings.session;
   }
 
   /** In the format of the extension (RFC 7301). */

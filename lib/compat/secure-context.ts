@@ -6,6 +6,7 @@ import type { CredentialOptions } from '../context/credentials.ts';
 import { checkedIo } from './io.ts';
 import { withKnownIssuers } from './issuers.ts';
 import { nodeTls } from './node-tls.ts';
+import { certificateBlocks, namesCertificate } from './pem.ts';
 import { defaultTrust } from './trust.ts';
 
 /** node's own. */
@@ -97,8 +98,7 @@ function negotiated({
 
 /** Certificates of authorities: what else is in their files node leaves out. */
 function authorities(ca: unknown): unknown {
-  const holds = (each: unknown): boolean =>
-    !/-----BEGIN /.test(String(each)) || /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/.test(String(each));
+  const holds = (each: unknown): boolean => !/-----BEGIN /.test(String(each)) || namesCertificate.test(String(each));
   return [ca].flat().filter(holds);
 }
 
@@ -143,9 +143,7 @@ function validateByNode(options: NodeOptions): void {
 }
 
 function certificatesIn(pem: unknown): X509Certificate[] {
-  const blocks =
-    String(pem ?? '').match(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END [^-]+-----/g) ?? [];
-  return blocks.map(block => new X509Certificate(block));
+  return certificateBlocks(String(pem ?? '')).map(block => new X509Certificate(block));
 }
 
 /** The certificates that issued it, of those that are at hand: node's OpenSSL sends them too. */

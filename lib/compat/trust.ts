@@ -6,24 +6,24 @@ import { delimiter, join } from 'node:path';
 import { invalidArgType, invalidArgValue } from '../base/coded-error.ts';
 import { openssl } from '../library/openssl.ts';
 import { isHashedName } from '../library/rehash.ts';
+import { noCertificates } from './node-errors.ts';
 import { nodeTls } from './node-tls.ts';
-
-/** What PEM_read_bio_X509(3) takes, as node does; a TRUSTED CERTIFICATE says itself what it is trusted for. */
-const pem = /-----BEGIN (?:X509 )?CERTIFICATE-----[^-]+-----END [^-]+-----/g;
+import { certificateBlocks, plainBlocks, readableCertificates } from './pem.ts';
 
 export type Certificates = readonly (string | NodeJS.ArrayBufferView)[];
 export type CertificateStore = 'default' | 'system' | 'bundled' | 'extra';
 
-/** Since 22.19. */
+/** Since 22.19, which has both. */
 const setByNode = nodeTls['setDefaultCACertificates'] as ((certificates: Certificates) => void) | undefined;
+const toldByNode = nodeTls['getCACertificates'] as ((type: CertificateStore) => string[]) | undefined;
 
 // --------------------------------------------------------------------------------------------------------------------
 // What node was told
 
 /** node's own flags, from the environment and the command line: the last one counts. */
 function flag(name: string): boolean {
-  const given = [...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/), ...process.execArgv];
-  const spelt = given.map(each => each.replaceAll('_', '-').replaceAll('"', ''));
+  const words = [...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/), ...process.execArgv];
+  const spelt = words.map(each => each.replaceAll('_', '-').replaceAll('"', ''));
   return spelt.lastIndexOf(`--${name}`) > spelt.lastIndexOf(`--no-${name}`);
 }
 
@@ -33,21 +33,13 @@ const asked = {
   system: flag('use-system-ca') || flag('use-openssl-ca') || process.env['NODE_USE_SYSTEM_CA'] === '1',
 };
 
-/** Read once, as node does, which warns of a file that it cannot use, and takes what stands before a block that is damaged. */
-const extra = goodOf(readText(process.env['NODE_EXTRA_CA_CERTS']));
+/** Read once, as node does, which warns of a file that it cannot read to its end. */
+const extraText = readText(process.env['NODE_EXTRA_CA_CERTS']) ?? '';
+let extra: readonly string[] | undefined;
 
-function goodOf(text: string | undefined): readonly string[] {
-  const blocks = text?.match(pem) ?? [];
-  const damaged = blocks.findIndex(block => !isCertificate(block));
-  return damaged < 0 ? blocks : blocks.slice(0, damaged);
-}
-
-function isCertificate(block: string): boolean {
-  try {
-    return new X509Certificate(block).raw.length > 0;
-  } catch {
-    return false;
-  }
+function extraCertificates(): readonly string[] {
+  extra ??= readableCertificates(extraText);
+  return extra;
 }
 
 function readText(file: string | undefined): string | undefined {
@@ -83,7 +75,7 @@ function hashedIn(folder: string): string[] {
 
 function systemCertificates(): string[] {
   const files = [systemFile(), ...systemFolders().flatMap(hashedIn)];
-  return [...new Set(files.flatMap(file => readText(file)?.match(pem) ?? []))];
+  return [...new Set(files.flatMap(file => certificateBlocks(readText(file) ?? '')))];
 }
 
 let none: boolean | undefined;
@@ -94,7 +86,8 @@ let none: boolean | undefined;
  */
 function systemHasNone(): boolean {
   if (process.env['SSL_CERT_FILE'] !== undefined || process.env['SSL_CERT_DIR'] !== undefined) return false;
-  none ??= systemFolders().flatMap(hashedIn).length === 0 && !readText(systemFile())?.match(pem);
+  none ??=
+    systemFolders().flatMap(hashedIn).length === 0 && certificateBlocks(readText(systemFile()) ?? '').length === 0;
   return none;
 }
 
@@ -102,7 +95,7 @@ function systemHasNone(): boolean {
 // Trust by default
 
 /** Of setDefaultCACertificates(). */
-let chosen: readonly string[] | undefined;
+let given: readonly string[] | undefined;
 
 interface DefaultTrust {
   readonly system: boolean;
@@ -116,9 +109,9 @@ function sources(): DefaultTrust {
 
 /** Options of a context. */
 export function defaultTrust(): { readonly systemCa: boolean; readonly ca?: readonly string[] } {
-  if (chosen !== undefined) return { systemCa: false, ca: chosen };
+  if (given !== undefined) return { systemCa: false, ca: given };
   const { system, bundled } = sources();
-  const ca = [...(bundled ? nodeTls.rootCertificates : []), ...extra];
+  const ca = [...(bundled ? nodeTls.rootCertificates : []), ...extraCertificates()];
   return { systemCa: system, ...(ca.length > 0 && { ca }) };
 }
 
@@ -130,7 +123,7 @@ export function describeTrust(): string {
     ...(bundled
       ? [`the certificates that node brings along${asked.bundled ? '' : ', since the system has none'}`]
       : []),
-    ...(extra.length === 0 ? [] : [`NODE_EXTRA_CA_CERTS (${process.env['NODE_EXTRA_CA_CERTS']})`]),
+    ...(extraCertificates().length === 0 ? [] : [`NODE_EXTRA_CA_CERTS (${process.env['NODE_EXTRA_CA_CERTS']})`]),
   ];
   return parts.join(' and ');
 }
@@ -138,8 +131,8 @@ export function describeTrust(): string {
 function inStore(store: CertificateStore): readonly string[] {
   if (store === 'system') return systemCertificates();
   if (store === 'bundled') return nodeTls.rootCertificates;
-  if (store === 'extra') return extra;
-  if (chosen !== undefined) return chosen;
+  if (store === 'extra') return extraCertificates();
+  if (given !== undefined) return given;
   const { system, bundled } = sources();
   const all = [...(system ? inStore('system') : []), ...(bundled ? inStore('bundled') : []), ...inStore('extra')];
   return [...new Set(all)];
@@ -158,27 +151,22 @@ function certificatesOf(each: unknown, index: number): string[] {
   const isBytes = ArrayBuffer.isView(each);
   if (typeof each !== 'string' && !isBytes) throw invalidArgType(`certs[${index}]`, 'a string or bytes', each);
   const text = isBytes ? Buffer.from(each.buffer, each.byteOffset, each.byteLength).toString('latin1') : each;
-  return (text.match(pem) ?? []).map(block => new X509Certificate(block).toString());
+  return plainBlocks(text).map(block => new X509Certificate(block).toString());
+}
+
+/** Where node has no such function, by its rules: it passes over a text without a certificate if another has one. */
+function listed(certs: Certificates): readonly string[] {
+  if (!Array.isArray(certs)) throw invalidArgType('certs', 'an array', certs);
+  const found = certs.flatMap(certificatesOf);
+  if (found.length === 0 && certs.length > 0) throw noCertificates();
+  return [...new Set(found)];
 }
 
 /** tls.setDefaultCACertificates(), of contexts that are made from now on; those of node's own OpenSSL get them too. */
 export function setDefaultCACertificates(certs: Certificates): void {
-  const list = checked(certs);
+  // What is wrong node says in its own words, and what it has taken of the list it tells.
   setByNode?.call(nodeTls, certs);
-  chosen = list;
-}
-
-/** Nothing is set where something is wrong, which node says in its own words. */
-function checked(certs: unknown): readonly string[] {
-  try {
-    if (!Array.isArray(certs)) throw invalidArgType('certs', 'an array', certs);
-    const list = [...new Set(certs.flatMap(certificatesOf))];
-    if (list.length === 0 && certs.length > 0) throw invalidArgValue('certs', 'has no certificate in PEM', certs);
-    return list;
-  } catch (error) {
-    setByNode?.call(nodeTls, certs as Certificates);
-    throw error;
-  }
+  given = setByNode && toldByNode ? toldByNode.call(nodeTls, 'default') : listed(certs);
 }
 
 // A process has one default, whoever sets it.

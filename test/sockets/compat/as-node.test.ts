@@ -12,7 +12,6 @@ import tls, { sslOf } from 'system-tls/tls';
 import { needs, needsProgram } from '../../support/capabilities.ts';
 import { certificates } from '../../support/certificates.ts';
 import { nodeScript } from '../../support/child.ts';
-import { codes } from '../../support/codes.ts';
 import { connected, dropInServer, echoed, endLater, listening, toServer } from '../../support/drop-in.ts';
 import { sleep, until, within } from '../../support/wait.ts';
 
@@ -316,50 +315,6 @@ describe('system-tls/tls, as node:tls', () => {
       assert.deepEqual(told.sort(), ['client', 'server']);
     });
   }
-
-  it('a session that cannot be read is none, and what is no session is refused at once', async () => {
-    const { port } = await dropInServer({ ALPNProtocols: ['a', 'b'] });
-    const kept = Buffer.from('what a store has damaged');
-    const client = await connected(tls.connect({ ...toServer(port), session: kept }));
-    assert.deepEqual([client.isSessionReused(), client.authorized], [false, true]);
-    assert.equal(await echoed(client, 'x'), 'x');
-    const wrong = { ...toServer(port), session: 1 as unknown as Buffer };
-    assert.throws(() => tls.connect(wrong), codes.wrongType);
-  });
-
-  it("what a listener of 'newSession' throws is an uncaught exception", async () => {
-    const { certFile, keyFile } = certificates().server;
-    const child = nodeScript(`
-      import { readFileSync } from 'node:fs';
-      import tls from 'system-tls/tls';
-      process.on('uncaughtException', ({ message }) => {
-        console.log('uncaught', message);
-        process.exit(3);
-      });
-      const cert = readFileSync(${JSON.stringify(certFile)});
-      const key = readFileSync(${JSON.stringify(keyFile)});
-      const server = tls.createServer({ cert, key });
-      server.on('newSession', () => {
-        throw new Error('thrown on purpose');
-      });
-      server.listen(0, '127.0.0.1', () => {
-        tls.connect({ port: server.address().port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', () => {});
-      });`);
-    assert.deepEqual(await within(child.exited, 'the end of the child'), { code: 3, signal: null }, child.output);
-    assert.match(child.output, /uncaught thrown on purpose/);
-  });
-
-  it('protocols of one context are told apart, whatever is in their names', async () => {
-    const secureContext = tls.createSecureContext(certificates().server);
-    for (const [offered, chosen] of [
-      [['a,b'], 'a,b'],
-      [['a', 'b'], 'b'],
-    ] as const) {
-      const { port } = await dropInServer({ secureContext, ALPNProtocols: [...offered] } as TlsOptions);
-      const client = await connected(tls.connect({ ...toServer(port), ALPNProtocols: [chosen] }));
-      assert.equal(client.alpnProtocol, chosen);
-    }
-  });
 
   it('getEphemeralKeyInfo() names a hybrid group where node does, and has the size of others', async function () {
     const { port } = await dropInServer({ ecdhCurve: 'P-384' });

@@ -1,5 +1,6 @@
 // What node is told by flags and by the environment, under system-tls/register: each holds for connections here, and without it they differ.
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import nodeTls from 'node:tls';
@@ -116,6 +117,40 @@ describe('what node is told, under system-tls/register', () => {
     refusesUntrusted(await told(plain, [], { NODE_EXTRA_CA_CERTS: certificates().otherCa.certFile }));
     const nowhere = `${plain.slice(0, -1)}, {})`;
     refusesUntrusted(await told(nowhere, [], { NODE_EXTRA_CA_CERTS: '/nowhere/at/all.pem' }));
+  });
+
+  it('of the file of NODE_EXTRA_CA_CERTS what node reads of it: certificates in PEM, as far as they are whole', async () => {
+    const { ca, otherCa } = certificates();
+    const folder = mkdtempSync(join(certificates().folder, 'extra-'));
+    const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    const cut = ca.cert.slice(0, ca.cert.length / 2);
+    const der = new X509Certificate(ca.cert).raw;
+    const asTrusted = ca.cert.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE');
+    const contents: readonly (readonly [string | Buffer, trusts: boolean, count: number])[] = [
+      [`a word before\n${ca.cert}`, true, 1],
+      [`\uFEFF${ca.cert.replaceAll('\n', '\r\n')}`, true, 1],
+      [`${asTrusted}${ca.cert}`, true, 1],
+      [`${ca.cert}${damaged}${otherCa.cert}`, true, 1],
+      [`${otherCa.cert}${damaged}${ca.cert}`, false, 1],
+      [`${otherCa.cert}${cut}\n${ca.cert}`, false, 1],
+      ['no certificate', false, 0],
+      ['', false, 0],
+      [cut, false, 0],
+      [der, false, 0],
+      [asTrusted, false, 0],
+    ];
+    for (const [content, trusts, count] of contents) {
+      const file = join(folder, 'extra.pem');
+      writeFileSync(file, content);
+      const code = `attempt(await serve()).then(async told => ({
+        ...told,
+        extra: (await import('system-tls/tls')).getCACertificates('extra').length,
+      }))`;
+      const { extra, ...answer } = (await told(code, [], { NODE_EXTRA_CA_CERTS: file })) as Told & { extra: number };
+      assert.equal(extra, count, String(content));
+      if (trusts) assert.deepEqual(part(answer), trusted);
+      else refusesUntrusted(answer);
+    }
   });
 
   it('SSL_CERT_FILE and SSL_CERT_DIR are the system’s store', async () => {

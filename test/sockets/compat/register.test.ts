@@ -1,7 +1,5 @@
 // node --require system-tls/register: an application that knows node:tls alone, over connections of ours.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { certificates } from '../../support/certificates.ts';
 import { type Child, nodeScript } from '../../support/child.ts';
 import { within } from '../../support/wait.ts';
@@ -89,6 +87,43 @@ describe('system-tls/register', () => {
     }
   });
 
+  for (const [event, version] of [
+    ['newSession', 'TLSv1.2'],
+    ['newSession', 'TLSv1.3'],
+    ['resumeSession', 'TLSv1.2'],
+  ] as const) {
+    it(`${event}, ${version}: what a listener throws the process hears, and the server has the connection`, async () => {
+      // Some versions of node give what a listener of 'resumeSession' throws to 'tlsClientError', and end the connection.
+      const code = `
+        const { SSL_OP_NO_TICKET: secureOptions } = (await import('node:crypto')).constants;
+        const store = tls.createServer({ cert, key, maxVersion: '${version}', secureOptions }, socket => {
+          console.log('secureConnection');
+          socket.on('error', () => {}).end('x');
+        });
+        const fail = () => { throw new Error('of the listener'); };
+        let failing = false;
+        process.on('uncaughtException', ({ message }) => console.log('uncaught', message));
+        store.on('tlsClientError', ({ message }) => console.log('uncaught', message, 'secureConnection'));
+        store.on('newSession', (id, data, done) => (failing && '${event}' === 'newSession' ? fail() : done()));
+        store.on('resumeSession', (id, done) => (failing ? fail() : done(null, null)));
+        await once(store.listen(0, '127.0.0.1'), 'listening');
+        let session;
+        for (failing of [false, true]) {
+          const socket = tls.connect({ ...there, port: store.address().port, maxVersion: '${version}', session });
+          socket.on('error', () => {}).on('session', given => { if ('${event}' === 'resumeSession') session = given; });
+          await new Promise(closed => socket.resume().once('close', closed));
+        }
+        process.exit();`;
+      for (const SYSTEM_TLS_IO_THREADS of ['', '1']) {
+        const lines = await linesOf(script(code, flags, { SYSTEM_TLS_IO_THREADS }));
+        const count = (text: string): number => lines.filter(line => line.includes(text)).length;
+        assert.equal(count('secureConnection'), 2, lines.join('\n'));
+        assert.ok(count('uncaught of the listener') >= 1, lines.join('\n'));
+        assert.equal(count('warning'), 0, lines.join('\n'));
+      }
+    });
+  }
+
   it('is off where SYSTEM_TLS_REGISTER says so, and where it is not required', async () => {
     for (const [extra, env] of [
       [flags, { SYSTEM_TLS_REGISTER: 'off' }],
@@ -115,28 +150,6 @@ describe('system-tls/register', () => {
     const unknown = ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'];
     assert.deepEqual(await linesOf(script(attempts, flags, env)), ['authorized', 'authorized', ...unknown]);
     assert.deepEqual(await linesOf(script(attempts, flags)), [...unknown, ...unknown]);
-  });
-
-  it('takes from NODE_EXTRA_CA_CERTS what stands before damage, and runs where there is nothing', async () => {
-    const { ca, folder } = certificates();
-    const damaged = ca.cert.replace(/\n[^\n]{24}/, `\n${'A'.repeat(24)}`);
-    const trusted = ca.cert.replaceAll(' CERTIFICATE-', ' TRUSTED CERTIFICATE-');
-    const attempt = `
-      tls.createSecureContext();
-      const socket = tls.connect({ ...there, ca: undefined });
-      console.log(await once(socket, 'secureConnect').then(() => 'authorized', ({ code }) => code));
-      process.exit(0);`;
-    for (const [text, told] of [
-      [`${ca.cert}\n${damaged}`, 'authorized'],
-      [damaged, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-      [trusted, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-      ['nothing of the kind', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-    ] as const) {
-      const file = join(folder, 'extra.pem');
-      writeFileSync(file, text);
-      const lines = await linesOf(script(attempt, flags, { NODE_EXTRA_CA_CERTS: file }));
-      assert.equal(lines.at(-1), told, text);
-    }
   });
 
   it('says that it is on, and over which OpenSSL, where NODE_DEBUG asks', async () => {

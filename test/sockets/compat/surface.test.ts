@@ -160,22 +160,42 @@ describe('getCACertificates() and setDefaultCACertificates() of system-tls/tls',
     for (const wrong of ['x', null, undefined, {}, [1], [null], [{}]]) {
       assert.throws(() => tls.setDefaultCACertificates(wrong as never), { code: 'ERR_INVALID_ARG_TYPE' });
     }
-    const { cert } = certificates().ca;
-    const damaged = cert.replace(/\n[^\n]{24}/, `\n${'A'.repeat(24)}`);
-    for (const wrong of [['not a certificate'], [damaged], [cert, damaged]]) {
-      assert.throws(() => tls.setDefaultCACertificates(wrong), { code: /^ERR_/ });
+    const { ca, otherCa } = certificates();
+    const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    const asTrusted = ca.cert.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE');
+    for (const none of [['not a certificate'], [''], [asTrusted]]) {
+      assert.throws(() => tls.setDefaultCACertificates(none), { code: 'ERR_CRYPTO_OPERATION_FAILED' });
+    }
+    for (const half of [[ca.cert, damaged], [damaged], [damaged + ca.cert], [ca.cert, 3 as never]]) {
+      assert.throws(() => tls.setDefaultCACertificates(half), { code: /^ERR_/ });
     }
     assert.deepEqual(tls.getCACertificates(), before);
-    const node = nodeTls as unknown as { getCACertificates?: () => string[] };
-    if (node.getCACertificates) assert.ok(!node.getCACertificates().map(first).includes(first(cert)));
+    try {
+      tls.setDefaultCACertificates([otherCa.cert]);
+      assert.throws(() => tls.setDefaultCACertificates([ca.cert, damaged]), { code: /^ERR_/ });
+      assert.deepEqual(tls.getCACertificates().map(first), [first(otherCa.cert)]);
+    } finally {
+      tls.setDefaultCACertificates(before);
+    }
   });
 
-  it('beside a certificate what is none counts for nothing, as with node', () => {
+  it('what is no certificate is passed over beside one that is, as node does, and both trust the same', () => {
+    const { ca, otherCa } = certificates();
+    const node = nodeTls as unknown as { getCACertificates?: typeof tls.getCACertificates };
     const before = tls.getCACertificates();
-    const { cert } = certificates().ca;
     try {
-      tls.setDefaultCACertificates([cert, 'not a certificate']);
-      assert.deepEqual(tls.getCACertificates().map(first), [first(cert)]);
+      for (const list of [
+        [ca.cert, 'not a certificate'],
+        ['not a certificate', Buffer.from(`first\n${ca.cert}`)],
+        [ca.cert, otherCa.cert.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE'), ca.cert],
+      ]) {
+        tls.setDefaultCACertificates([otherCa.cert]);
+        tls.setDefaultCACertificates(list);
+        assert.deepEqual(tls.getCACertificates().map(first), [first(ca.cert)]);
+        // Before 22.19 node has none.
+        const nodes = node.getCACertificates?.('default') ?? [ca.cert];
+        assert.deepEqual(nodes.map(first), [first(ca.cert)]);
+      }
     } finally {
       tls.setDefaultCACertificates(before);
     }

@@ -217,6 +217,27 @@ describe('system-tls/tls', () => {
     assert.equal(code, 'ERR_TLS_ALPN_CALLBACK_INVALID_RESULT');
   });
 
+  it('servers of one context keep their protocols apart, also where a name has a comma', async () => {
+    const secureContext = tls.createSecureContext(certificates().server);
+    const chosen = async (served: string[], offered: string): Promise<unknown> => {
+      const server = net.createServer(raw => {
+        const socket = new tls.TLSSocket(raw, { isServer: true, secureContext, ALPNProtocols: served });
+        socket.on('error', () => {}).resume();
+        endLater(() => socket.destroy());
+      });
+      const client = tls.connect({ ...toServer(await listening(server)), ALPNProtocols: [offered] });
+      return connected(client).then(
+        () => client.alpnProtocol,
+        ({ code }) => code,
+      );
+    };
+    const refused = 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
+    assert.equal(await chosen(['a,b'], 'a,b'), 'a,b');
+    assert.equal(await chosen(['a', 'b'], 'b'), 'b');
+    assert.equal(await chosen(['a', 'b'], 'a,b'), refused);
+    assert.equal(await chosen(['a,b'], 'b'), refused);
+  });
+
   it('pre-shared keys, in the functions of node', async () => {
     const key = randomBytes(32);
     const options = { ciphers: 'PSK', maxVersion: 'TLSv1.2' as const };
@@ -243,6 +264,40 @@ describe('system-tls/tls', () => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       const second = await resumed(port, maxVersion);
       assert.equal(second.authorized, true);
+    }
+  });
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    it(`${version}: a stored session that cannot be read is none, and the handshake is full`, async () => {
+      const { port } = await dropInServer({ maxVersion: version });
+      const first = tls.connect(toServer(port));
+      const told = once(first, 'session');
+      await connected(first);
+      await echoed(first, 'x');
+      const [session] = (await within(told, 'session')) as [Buffer];
+      const changed = Buffer.from(session);
+      changed[session.length >> 1] = (changed[session.length >> 1] as number) ^ 0x55;
+      const unreadable = [Buffer.from('damaged in the store'), Buffer.alloc(0), session.subarray(0, -7), changed];
+      for (const each of unreadable) {
+        const socket = await connected(tls.connect({ ...toServer(port), session: each }));
+        assert.equal(socket.isSessionReused(), false);
+        assert.equal(await echoed(socket, 'after all'), 'after all');
+      }
+      const again = await connected(tls.connect({ ...toServer(port), session }));
+      assert.equal(again.isSessionReused(), true);
+    });
+  }
+
+  it('a session that is no buffer is refused at once, as by node', async () => {
+    const { port } = await dropInServer();
+    const failure = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: 'Session must be a buffer' };
+    for (const session of [5, true, {}, [], new ArrayBuffer(3)] as never[]) {
+      for (const api of [tls, nodeTls]) {
+        assert.throws(() => api.connect({ ...toServer(port), session }).on('error', () => {}), failure);
+        const socket = new api.TLSSocket(new Duplex({ read() {}, write() {} }));
+        endLater(() => socket.destroy());
+        assert.throws(() => (socket as never as { setSession(to: unknown): void }).setSession(session), failure);
+      }
     }
   });
 
