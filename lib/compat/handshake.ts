@@ -4,6 +4,7 @@ import type { SslListeners } from '../connection/events.ts';
 import type { HandshakeCallbacks } from '../context/context.ts';
 import { openssl } from '../library/openssl.ts';
 import type { SslSession } from '../session/session.ts';
+import { throwLater } from '../transport/dispatch.ts';
 import type { NodeHandle } from './node-handle.ts';
 import { privateOf } from './node-tls.ts';
 import { contextOf } from './secure-context.ts';
@@ -51,9 +52,7 @@ function heard(tell: () => void, failed: () => void): void {
     tell();
   } catch (error) {
     failed();
-    process.nextTick(() => {
-      throw error;
-    });
+    throwLater(error);
   }
 }
 
