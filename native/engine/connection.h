@@ -54,8 +54,8 @@ enum Asks : std::uint32_t {
 // A call in the wrong state, as OpenSSL itself names it: `reason` is one of SSL_R_....
 openssl::FailurePtr misuse(int reason, const char* message);
 
-// Encrypted in one SSL_write and sent together: four full records.
-inline constexpr std::size_t kWriteBatch = 64 * 1024;
+// Encrypted in one SSL_write and sent together: sixteen full records (docs/decisions/005).
+inline constexpr std::size_t kWriteBatch = 256 * 1024;
 
 // Of files, in one advance(): bytes that may still be sent, and whether more wait for the transport although nothing of
 // ours waits to be sent.

@@ -15,7 +15,7 @@ using openssl::FailurePtr;
 
 namespace {
 // More than a write puts above the mark: one batch, with what encrypting adds.
-constexpr std::size_t kAboveMark = 2 * kWriteBatch;
+constexpr std::size_t kAboveMark = kWriteBatch + 64 * 1024;
 }  // namespace
 
 void Connection::start_read(ReadOperation read) {
