@@ -429,6 +429,8 @@ export declare class NativeConnection {
   /** `data` is read until the operation ends. */
   write(op: number, data: Uint8Array): Status;
   writev(op: number, chunks: readonly Uint8Array[]): Status;
+  /** The first `length` bytes of what setDispatch() gives as `gathered`, which may be used again at once. */
+  writeGathered(op: number, length: number): Status;
   /** Takes over what `file` holds. `length` null: to the file's end. Ends by an event: the bytes sent. */
   sendFile(op: number, file: NativeFile, offset: number, length: number | null): Status;
   /** With requestPeer an event PeerUpdated with the same number follows the peer's own KeyUpdate. */
@@ -555,6 +557,8 @@ export declare class NativeConnection {
   readonly readableAmount: number;
   /** Milliseconds since the transport gave or took a byte. */
   readonly idleTime: number;
+  /** When that was, in milliseconds, on a clock that all loops of the process share. */
+  readonly lastActivity: number;
   /** SSL_get_state text, for messages. */
   readonly state: string;
   /** getsockname / getpeername, null when there is no socket. */
@@ -779,6 +783,8 @@ export declare function setDispatch(
   readonly state: Int32Array;
   /** What `dispatch` is called for, five integers each. */
   readonly events: Int32Array;
+  /** 64 KiB, for writeGathered(): in one native call what would be several, and no object for what is small. */
+  readonly gathered: Uint8Array;
   /** Views of `slab` may be given to users for the time of a dispatch: detaching them does no harm. */
   readonly lends: boolean;
 };

@@ -1,5 +1,6 @@
 // Puts handles of ours under node's own TLS sockets, for those whose SecureContext is ours.
 import type { X509Certificate } from 'node:crypto';
+import type { Piece } from '../stream/pieces.ts';
 import type { WriteCallback } from '../stream/write-turns.ts';
 import { handleOf } from './control.ts';
 import { Handle, type ParentHandle } from './handle.ts';
@@ -13,7 +14,6 @@ import {
   serverPrototype,
   socketPrototype,
 } from './node-tls.ts';
-import { chunksOf, type Piece } from './pieces.ts';
 import { contextOf, createByNode, withOurContexts } from './secure-context.ts';
 import { streamOver } from './stream-handle.ts';
 
@@ -109,7 +109,7 @@ const ours: Record<string, (node: Any) => Any> = {
       // As node's own: what waited for the connection is counted as written from now on.
       Object.assign(this, { _pendingData: null, _pendingEncoding: '' });
       const pieces = writev ? (data as readonly Piece[]) : [{ chunk: data, encoding } as Piece];
-      handle.write(chunksOf(pieces), callback as WriteCallback);
+      handle.write(pieces, callback as WriteCallback);
       return undefined;
     },
   disableRenegotiation: node =>

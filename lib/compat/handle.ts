@@ -8,8 +8,9 @@ import { sessionPolicy } from '../connection/settings.ts';
 import type { Ssl } from '../connection/ssl.ts';
 import { connectionOf } from '../connection/state.ts';
 import { VerifyMode } from '../native/constants.ts';
+import { bytesOf, type Piece } from '../stream/pieces.ts';
 import { pushCopies } from '../stream/receiver.ts';
-import type { Chunk, WriteCallback } from '../stream/write-turns.ts';
+import type { WriteCallback } from '../stream/write-turns.ts';
 import { Writer, type WriterOwner } from '../stream/writer.ts';
 import { Bio } from '../transport/bio.ts';
 import {
@@ -45,7 +46,7 @@ export interface ShutdownRequest {
 }
 
 interface Waiting {
-  readonly chunks: readonly Chunk[];
+  readonly pieces: readonly Piece[];
   readonly callback: WriteCallback;
 }
 
@@ -70,8 +71,6 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
   #unrefed = false;
   #userBuffer: Uint8Array | undefined;
   #waiting: Waiting[] | undefined;
-  /** Clear bytes, whether or not they were taken. */
-  #handedOver = 0;
   /** Clear bytes whose records the stream beneath has not taken. */
   #inStream = 0;
   #received: Buffer[] | undefined;
@@ -233,7 +232,7 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
   release(): void {
     if (this.#open || this.#closed || this.socket.destroyed || this.socket['_secureEstablished'] !== true) return;
     this.#open = true;
-    for (const { chunks, callback } of this.#takeWaiting()) this.#send(chunks, callback);
+    for (const { pieces, callback } of this.#takeWaiting()) this.#send(pieces, callback);
     if (this.#ending !== undefined) this.shutdown(this.#ending);
     if (this.reading) this.connection.startFlow();
   }
@@ -302,38 +301,37 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
     this.socket.read(0);
   }
 
-  write(chunks: readonly Chunk[], callback: WriteCallback): void {
-    for (const { chunk } of chunks) this.#handedOver += chunk.length;
+  write(pieces: readonly Piece[], callback: WriteCallback): void {
     if (this.#open) {
-      this.#send(chunks, callback);
+      this.#send(pieces, callback);
       return;
     }
     this.#waiting ??= [];
-    this.#waiting.push({ chunks, callback });
+    this.#waiting.push({ pieces, callback });
     this.#begin();
   }
 
-  #send(chunks: readonly Chunk[], told: WriteCallback): void {
-    const [first] = chunks;
-    const callback = this.connection.duplexes.length === 0 ? told : this.#whenTaken(chunks, told);
-    if (chunks.length === 1 && first !== undefined) this.#writer.write(first.chunk, callback);
-    else this.#writer.writev(chunks, callback);
+  #send(pieces: readonly Piece[], told: WriteCallback): void {
+    const [first] = pieces;
+    const callback = this.connection.duplexes.length === 0 ? told : this.#whenTaken(pieces, told);
+    if (pieces.length === 1 && first !== undefined) this.#writer.write(first.chunk, first.encoding, callback);
+    else this.#writer.writev(pieces, callback);
   }
 
   /** Bytes that the connection has not taken. */
   get writeQueueSize(): number {
-    return this.#handedOver - this.#writer.bytesWritten + this.#inStream;
+    return this.bytesWritten - this.#writer.bytesWritten + this.#inStream;
   }
 
   /** A write over a stream of JavaScript is over when that stream has taken it. */
-  #whenTaken(chunks: readonly Chunk[], told: WriteCallback): WriteCallback {
+  #whenTaken(pieces: readonly Piece[], told: WriteCallback): WriteCallback {
     const [duplex] = this.connection.duplexes;
     return error => {
       if (error || duplex === undefined) {
         told(error);
         return;
       }
-      for (const { chunk } of chunks) this.#inStream += chunk.length;
+      this.#inStream += bytesOf(pieces);
       const tell = (lost: boolean): void => {
         // A Writable has one write under way.
         this.#inStream = 0;
@@ -346,7 +344,9 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
 
   /** As node, which counts what is under way. */
   get bytesWritten(): number {
-    return this.#handedOver;
+    let bytes = this.#writer.handedOver;
+    for (const { pieces } of this.#waiting ?? []) bytes += bytesOf(pieces);
+    return bytes;
   }
 
   writeFailed(error: Error, callback: WriteCallback): void {

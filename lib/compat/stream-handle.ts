@@ -99,7 +99,7 @@ export function streamOver(handle: Handle, owner: symbol): JsStream {
       // Not before this has returned: C++ uses the request until then.
       const done: WriteCallback = error => void setImmediate(() => stream.finishWrite(request, error ? canceled : 0));
       handle.write(
-        buffers.map(chunk => ({ chunk })),
+        buffers.map(chunk => ({ chunk, encoding: 'latin1' })),
         done,
       );
       return 0;

@@ -1,44 +1,56 @@
+/** In milliseconds of a clock of its own; how long ago that was. */
+export interface Activity {
+  readonly lastActivity: number;
+  readonly idleTime: number;
+}
+
 /**
  * Calls back when nothing has happened for a while; keeps no process running.
  *
- * What users do and hear restarts it. What goes on below them, while a large write or a file is being sent, costs nothing:
- * it is asked for when the time is over.
+ * What happens costs nothing: it is asked for when the time is over. http sets the time anew for each request, and takes it
+ * back, so one timer serves all of that.
  */
 export class IdleTimer {
   readonly #expired: () => void;
-  readonly #idleTime: () => number;
+  readonly #activity: () => Activity;
   #timer: NodeJS.Timeout | undefined;
-  /** For what is left of the time, because something happened that only `idleTime` knows of. */
+  /** Milliseconds that the timer was made for. */
+  #armed = 0;
+  /** For what is left of the time. */
   #rest: NodeJS.Timeout | undefined;
   #milliseconds = 0;
+  /** The moment of the last activity before what was told. */
+  #told = -1;
 
-  /** @param idleTime - milliseconds since something last happened */
-  constructor(expired: () => void, idleTime: () => number) {
+  constructor(expired: () => void, activity: () => Activity) {
     this.#expired = expired;
-    this.#idleTime = idleTime;
+    this.#activity = activity;
   }
 
   get milliseconds(): number {
     return this.#milliseconds;
   }
 
-  /** 0: never. */
+  /** 0: never. Begins anew in any case. */
   set(milliseconds: number): void {
-    this.stop();
-    this.#milliseconds = milliseconds;
-    if (milliseconds !== 0) this.#timer = this.#lookIn(milliseconds);
-  }
-
-  /** Something happened. */
-  touch(): void {
     this.#stopRest();
-    this.#timer?.refresh();
+    this.#milliseconds = milliseconds;
+    this.#told = -1;
+    if (milliseconds === 0) return;
+    if (this.#timer !== undefined && this.#armed === milliseconds) {
+      this.#timer.refresh();
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#armed = milliseconds;
+    this.#timer = this.#lookIn(milliseconds);
   }
 
   stop(): void {
     this.#stopRest();
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#milliseconds = 0;
   }
 
   #lookIn(milliseconds: number): NodeJS.Timeout {
@@ -47,9 +59,15 @@ export class IdleTimer {
 
   #look(): void {
     this.#stopRest();
-    const left = this.#milliseconds - this.#idleTime();
-    if (left > 0) this.#rest = this.#lookIn(left);
-    else this.#expired();
+    // Taken back, or replaced.
+    if (this.#milliseconds === 0) return;
+    const { lastActivity, idleTime } = this.#activity();
+    const left = this.#milliseconds - idleTime;
+    // Also behind an end that is told: activity begins the time anew.
+    this.#rest = this.#lookIn(left > 0 ? left : this.#milliseconds);
+    if (left > 0 || this.#told === lastActivity) return;
+    this.#told = lastActivity;
+    this.#expired();
   }
 
   #stopRest(): void {

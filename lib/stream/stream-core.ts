@@ -121,7 +121,6 @@ export class StreamCore implements Flow, Forwarder, WriterOwner {
 
   [onData](bytes: Uint8Array, offset: number, length: number): void {
     this.#bytesRead += length;
-    this.touch();
     const receiver = this.#receiver;
     const goOn =
       receiver === undefined ? pushCopies(this.stream, bytes, offset, length) : receiver.receive(bytes, offset, length);
@@ -241,14 +240,13 @@ export class StreamCore implements Flow, Forwarder, WriterOwner {
     const { connection, stream } = this;
     this.#idle ??= new IdleTimer(
       () => connection.inScope(() => void stream.emit('timeout'), undefined),
-      () => connection.native.idleTime,
+      () => connection.native,
     );
     this.#idle.set(stream.destroyed ? 0 : milliseconds);
   }
 
-  touch(): void {
-    this.#idle?.touch();
-  }
+  /** Native code keeps the time, and the timer asks for it. */
+  touch(): void {}
 
   // -------------------------------------------------------------------------------------------------------------------
   // Ending

@@ -22,10 +22,11 @@ import type { Ssl } from '../connection/ssl.ts';
 import type { EphemeralKeyInfo } from '../connection/state.ts';
 import { sendFragment } from '../context/options.ts';
 import { Authorization, type Verified } from './authorization.ts';
+import { bytesOf, type Piece } from './pieces.ts';
 import type { OnReadOptions } from './receiver.ts';
 import type { AddListener } from './socket-events.ts';
 import { StreamCore } from './stream-core.ts';
-import type { Chunk, WriteCallback } from './write-turns.ts';
+import type { WriteCallback } from './write-turns.ts';
 
 export interface TlsSocketOptions {
   /** Whether the writable side stays open after the peer's close_notify; default false, as in net.Socket. */
@@ -90,7 +91,7 @@ export class TlsSocket extends Duplex {
   constructor(ssl: Ssl, options: TlsSocketOptions = {}) {
     validateObject(options, 'options');
     const allowHalfOpen = optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false);
-    super({ allowHalfOpen, autoDestroy: true, emitClose: true });
+    super({ allowHalfOpen, autoDestroy: true, emitClose: true, decodeStrings: false });
     this.#core = new StreamCore(this, ssl, options);
     this.#core.attach(optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false));
   }
@@ -130,12 +131,12 @@ export class TlsSocket extends Duplex {
     return super.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
-    own(this).#core.writer.write(chunk, callback);
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
+    own(this).#core.writer.write(chunk, encoding, callback);
   }
 
-  override _writev(chunks: readonly Chunk[], callback: WriteCallback): void {
-    own(this).#core.writer.writev(chunks, callback);
+  override _writev(pieces: readonly Piece[], callback: WriteCallback): void {
+    own(this).#core.writer.writev(pieces, callback);
   }
 
   /**
@@ -401,7 +402,8 @@ export class TlsSocket extends Duplex {
 
   /** Clear bytes, including those that wait in the stream. */
   get bytesWritten(): number {
-    return own(this).#core.writer.bytesWritten + this.writableLength;
+    const { writer } = own(this).#core;
+    return writer.handedOver + bytesOf((this as unknown as { writableBuffer: readonly Piece[] }).writableBuffer);
   }
 
   /** Bytes that wait: clear ones in the stream, and ciphertext. */

@@ -4,8 +4,8 @@ const groupSize = 256 * 1024;
 /** From here on gathering saves nothing. */
 const aloneSize = 64 * 1024;
 
-/** What native code takes at a time. */
-export type Group = Buffer | readonly Buffer[];
+/** What native code takes at a time; a number: so many bytes that lie gathered. */
+export type Group = Buffer | readonly Buffer[] | number;
 
 /** In order; each is either one chunk, to be written by itself, or several small ones. Empty chunks are left out. */
 export function groupsOf(chunks: readonly { readonly chunk: Buffer }[]): Group[] {
@@ -30,6 +30,7 @@ export function groupsOf(chunks: readonly { readonly chunk: Buffer }[]): Group[]
 }
 
 export function lengthOf(group: Group): number {
+  if (typeof group === 'number') return group;
   if (group instanceof Uint8Array) return group.length;
   let length = 0;
   for (const chunk of group) length += chunk.length;

@@ -2,20 +2,26 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import type { NativeFile } from '../../types/binding.d.ts';
+import type { NativeConnection, NativeFile, Status as StatusType } from '../../types/binding.d.ts';
 import { closedError, timeoutError, tlsError } from '../base/coded-error.ts';
 import { Deadline } from '../base/deadline.ts';
 import type { SendFileOptions } from '../connection/options.ts';
 import { checkFilePart, type FilePart, openFile, sendFilePart } from '../connection/send-file.ts';
 import type { Connection, Pending } from '../transport/native-connection.ts';
+import { chunksOf, gather, type Piece } from './pieces.ts';
 import { type Group, groupsOf, lengthOf } from './write-groups.ts';
 import { type Chunk, type WriteCallback, WriteTurns } from './write-turns.ts';
+
+function startWrite(native: NativeConnection, op: number, group: Group): StatusType {
+  if (typeof group === 'number') return native.writeGathered(op, group);
+  return group instanceof Uint8Array ? native.write(op, group) : native.writev(op, group);
+}
 
 /** What it needs of the stream, and of those who watch over it. */
 export interface WriterOwner {
   readonly connection: Connection;
   readonly stream: Pick<Duplex, 'write' | 'once' | 'destroy' | 'destroyed' | 'writableEnded'>;
-  /** Something was handed to the connection, or taken by it. */
+  /** Something was handed to the connection, or taken by it: for owners with a timer of their own. */
   touch(): void;
   writeFailed(error: Error, callback: WriteCallback): void;
 }
@@ -33,6 +39,7 @@ export class Writer {
   /** Created lazily. */
   #turns: WriteTurns | undefined;
   #bytesWritten = 0;
+  #handedOver = 0;
 
   constructor(owner: WriterOwner) {
     this.#owner = owner;
@@ -43,10 +50,20 @@ export class Writer {
     return this.#bytesWritten;
   }
 
-  write(chunk: Buffer, callback: WriteCallback): void {
+  /** Clear bytes that the stream has given away, whether or not they were taken. */
+  get handedOver(): number {
+    return this.#handedOver;
+  }
+
+  write(chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
     // SSL_write takes a length of 0 for an error; and it may mark a place in the order of writes.
-    if (chunk.length === 0) this.writev([{ chunk }], callback);
-    else this.#sendGroup(chunk, callback);
+    if (typeof chunk === 'string' || chunk.length === 0) this.writev([{ chunk, encoding }], callback);
+    else this.#handOver(chunk, callback);
+  }
+
+  #handOver(group: Group, callback: WriteCallback): void {
+    this.#handedOver += lengthOf(group);
+    this.#sendGroup(group, callback);
   }
 
   /** The common case, an answer that is taken at once, costs no allocation here. */
@@ -57,7 +74,7 @@ export class Writer {
     let done: boolean;
     try {
       connection.assertAlive();
-      done = connection.started(group instanceof Uint8Array ? native.write(op, group) : native.writev(op, group));
+      done = connection.started(startWrite(native, op, group));
     } catch (error) {
       this.#owner.writeFailed(error as Error, callback);
       return;
@@ -87,7 +104,14 @@ export class Writer {
     this.#owner.touch();
   }
 
-  writev(chunks: readonly Chunk[], callback: WriteCallback): void {
+  writev(pieces: readonly Piece[], callback: WriteCallback): void {
+    const gathered = this.#turns === undefined ? gather(pieces) : -1;
+    if (gathered > 0) this.#handOver(gathered, callback);
+    else this.#writeChunks(chunksOf(pieces), callback);
+  }
+
+  #writeChunks(chunks: readonly Chunk[], callback: WriteCallback): void {
+    for (const { chunk } of chunks) this.#handedOver += chunk.length;
     if (this.#turns === undefined) this.#send(chunks, callback);
     else this.#turns.send(chunks, (part, done) => this.#send(part, done), callback);
   }
@@ -117,6 +141,7 @@ export class Writer {
     const done = await this.#turns.take((marker, callback) => void stream.write(marker, callback), signal);
     try {
       const sent = await sendFilePart(connection, file, { ...part, limits: { signal, timeout: undefined } });
+      this.#handedOver += sent;
       this.#noteWritten(sent);
       return sent;
     } finally {

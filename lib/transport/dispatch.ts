@@ -22,7 +22,10 @@ const collected = new FinalizationRegistry<number>(id => weak.delete(id));
 let held: DispatchTarget[] = [];
 let lastId = 0;
 
-const { state, events, lends } = binding.setDispatch(dispatch, failure => toError(failure));
+const { state, events, gathered, lends } = binding.setDispatch(dispatch, failure => toError(failure));
+
+/** Memory for the native call `writeGathered`, of this environment. */
+export const gatheredBytes: Buffer = Buffer.from(gathered.buffer, gathered.byteOffset, gathered.byteLength);
 
 /** Whether users may see the memory of events, as long as they are being handled. */
 export const lendsMemory: boolean = lends;

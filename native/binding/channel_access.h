@@ -38,8 +38,12 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   openssl::SessionPtr session() const;
   // engine::ContextChoice::tag; also of a connection that is closed.
   std::int32_t context_tag() const;
-  // Milliseconds since the transport gave or took a byte.
+  // Milliseconds since the transport gave or took a byte, or something was written; and when that was, on the clock of
+  // the loops.
   std::uint64_t idle_time() const;
+  std::uint64_t last_activity() const { return channel_ ? channel_->moved_at() : 0; }
+  // Something was written.
+  void note_written() const { channel_->moved_at(uv_now(delivery_->reactor()->loop())); }
   // Only if not remote().
   io::Channel& local() const { return *channel_; }
   Delivery& delivery() const { return *delivery_; }

@@ -48,6 +48,7 @@ class ConnectionHandle {
   // connection_data.cc
   napi_value write(const Call& call);
   napi_value writev(const Call& call);
+  napi_value write_gathered(const Call& call);
   napi_value send_file(const Call& call);
   napi_value read(const Call& call);
   napi_value read_into(const Call& call);
@@ -107,6 +108,7 @@ class ConnectionHandle {
   napi_value buffered_amount(const Call& call);
   napi_value readable_amount(const Call& call);
   napi_value idle_time(const Call& call);
+  napi_value last_activity(const Call& call);
   napi_value state(const Call& call);
   napi_value local_address(const Call& call);
   napi_value remote_address(const Call& call);

@@ -23,6 +23,11 @@ std::unique_ptr<engine::ClearSource> pin_view(const Call& call, std::span<const 
   return PinnedView::of(call.env, call[1]);
 }
 
+// Of memory that is used again for the next write.
+std::unique_ptr<engine::ClearSource> own(const Call&, std::span<const std::uint8_t> rest) {
+  return std::make_unique<OwnedBytes>(std::vector<std::uint8_t>(rest.begin(), rest.end()));
+}
+
 FailurePtr no_memory() { return openssl::system_failure(ENOMEM, "malloc"); }
 
 }  // namespace
@@ -32,6 +37,7 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
                                          std::unique_ptr<engine::ClearSource> (*pin)(const Call&,
                                                                                      std::span<const std::uint8_t>)) {
   io::Channel& channel = access_->local();
+  access_->note_written();
   std::size_t taken = 0;
   if (!clear.empty() && channel.write_now(clear, taken)) return status(call.env, Status::done);
   Operation::Write write{nullptr, taken, clear.size()};
@@ -48,6 +54,7 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
 // Done as soon as it is copied, as long as little is on its way to the thread: a round trip for each write would cost
 // more than the copy.
 napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear) {
+  access_->note_written();
   const std::shared_ptr<io::WriteAhead>& ahead = access_->write_ahead();
   const bool permitted = ahead->permits(clear.size());
   // What is one message of DTLS shall not become a part of another.
@@ -78,6 +85,7 @@ napi_value ConnectionHandle::submit_large_write(const Call& call, engine::Operat
   if (!view) return fail(call.env, openssl::named_failure("ERR_TLS_INTERNAL", "The memory could not be referenced"));
   const auto lender = std::make_shared<Lender>(access_, std::move(view), clear.size());
   if (!lender->begin()) return fail(call.env, no_memory());
+  access_->note_written();
   Operation::Write write{std::make_unique<LentBytes>(lender, access_->delivery(), access_->write_ahead()), 0,
                          clear.size()};
   access_->delivery().keep(lender);
@@ -128,10 +136,20 @@ napi_value ConnectionHandle::writev(const Call& call) {
     }
   }
   if (access_->remote()) return submit_write(call.env, id, gather);
-  return start_write(call, id, gather, [](const Call&, std::span<const std::uint8_t> rest) {
-    return std::unique_ptr<engine::ClearSource>(
-        std::make_unique<OwnedBytes>(std::vector<std::uint8_t>(rest.begin(), rest.end())));
-  });
+  return start_write(call, id, gather, own);
+}
+
+napi_value ConnectionHandle::write_gathered(const Call& call) {
+  engine::OperationId id = 0;
+  std::uint32_t length = 0;
+  if (!call.read(0, "op", id) || !call.read(1, "length", length)) return nullptr;
+  const std::uint8_t* gathered = access_->delivery().gathered(length);
+  if (gathered == nullptr) return call.reject("length", "what the memory has room for"), nullptr;
+  if (access_->closed()) return closed_failure(call.env);
+  const std::span<const std::uint8_t> clear(gathered, length);
+  if (access_->remote()) return submit_write(call.env, id, clear);
+  const Entry entry(access_->delivery());
+  return start_write(call, id, clear, own);
 }
 
 napi_value ConnectionHandle::send_file(const Call& call) {

@@ -75,8 +75,10 @@ class Channel : public engine::Events,
   // Of a connection that did not ask for it.
   static KernelTls no_kernel_tls();
 
-  // When the transport last gave or took a byte: uv_now(), in milliseconds, of whichever loop. Any thread.
+  // When the transport last gave or took a byte, or JavaScript did: uv_now(), in milliseconds, of whichever loop. Any
+  // thread.
   std::uint64_t moved_at() const { return moved_at_.load(std::memory_order_relaxed); }
+  void moved_at(std::uint64_t now) { moved_at_.store(now, std::memory_order_relaxed); }
 
   // `now`: may end at once, without an event. Otherwise every end is an event, and the outcome is pending.
   Outcome start(engine::Operation operation, bool now = true);
@@ -146,7 +148,7 @@ class Channel : public engine::Events,
   void note_activity(bool on);
   void note_job();
   void show_gauges();
-  void note_moved() { moved_at_.store(uv_now(reactor_->loop()), std::memory_order_relaxed); }
+  void note_moved() { moved_at(uv_now(reactor_->loop())); }
   void arm_retransmission(bool active);
   void receive_input();
   bool worth_drawing() const;

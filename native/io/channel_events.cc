@@ -48,6 +48,8 @@ void Channel::operation_failed(OperationId id, FailurePtr failure) {
 
 void Channel::data(OperationId id, std::span<const std::uint8_t> bytes) {
   const std::int32_t offset = reactor_->recording().take_slab(bytes.size());
+  // It may have been waiting here.
+  note_moved();
   if (id != engine::kFlow && ends_now(id)) {
     outcome_.kind = Outcome::Kind::data;
     outcome_.bytes = bytes;

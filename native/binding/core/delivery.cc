@@ -103,6 +103,7 @@ napi_value Delivery::set_dispatch(const Call& call) {
   if (!opened) return throw_error(call.env, "ERR_TLS_INTERNAL", "The event delivery could not be set up");
   set_property(call.env, result, "state", state);
   set_property(call.env, result, "events", value_of(call.env, delivery->events_));
+  set_property(call.env, result, "gathered", value_of(call.env, delivery->gathered_reference_));
   set_property(call.env, result, "lends", to_js(call.env, delivery->lends_));
   environment->set_error_factory(call[1]);
   environment->delivery = std::move(delivery);
@@ -178,12 +179,22 @@ void Delivery::add_pool(const std::shared_ptr<io::IoPool>& pool) {
   pools_.push_back(pool);
 }
 
+bool Delivery::make_gathered() {
+  void* memory = nullptr;
+  napi_value buffer = nullptr;
+  napi_value bytes = nullptr;
+  if (napi_create_arraybuffer(env_, kGathered, &memory, &buffer) != napi_ok) return false;
+  if (napi_create_typedarray(env_, napi_uint8_array, kGathered, buffer, 0, &bytes) != napi_ok) return false;
+  gathered_ = static_cast<std::uint8_t*>(memory);
+  return napi_create_reference(env_, bytes, 1, &gathered_reference_) == napi_ok;
+}
+
 bool Delivery::open_reactor() {
   uv_loop_t* loop = nullptr;
   std::vector<io::Slab> slabs;
   napi_value events = int32_array(env_, kEventsAtOnce * kIntegersPerEvent, numbers_);
   if (events == nullptr || napi_create_reference(env_, events, 1, &events_) != napi_ok) return false;
-  if (!add_slabs(2, slabs) || napi_get_uv_event_loop(env_, &loop) != napi_ok) return false;
+  if (!make_gathered() || !add_slabs(2, slabs) || napi_get_uv_event_loop(env_, &loop) != napi_ok) return false;
   // An open handle at the end of a worker aborts the process: the environment waits until the last one is closed.
   const auto closed = [this] {
     const std::shared_ptr<Delivery> self = std::move(keep_);
@@ -240,7 +251,7 @@ void Delivery::begin_teardown(const std::shared_ptr<Delivery>& self) {
   for (napi_ref& reference : slabs_) {
     if (reference != nullptr) napi_delete_reference(env_, std::exchange(reference, nullptr));
   }
-  for (napi_ref* reference : {&dispatch_, &resource_, &state_reference_, &events_}) {
+  for (napi_ref* reference : {&dispatch_, &resource_, &state_reference_, &events_, &gathered_reference_}) {
     if (*reference != nullptr) napi_delete_reference(env_, std::exchange(*reference, nullptr));
   }
   napi_async_destroy(env_, std::exchange(context_, nullptr));

@@ -40,8 +40,10 @@ class Delivery : public io::Reactor::Receiver,
   explicit Delivery(napi_env env) : env_(env) {}
 
   const std::shared_ptr<io::Reactor>& reactor() const { return reactor_; }
-  // Where small writes are gathered for one SSL_write.
+  // Where several writes are gathered for one SSL_write, if they are too large for the next.
   std::vector<std::uint8_t>& cleared_gather();
+  // What JavaScript has laid side by side, for writeGathered(). Null: it is not there so far.
+  const std::uint8_t* gathered(std::size_t size) const { return size <= kGathered ? gathered_ : nullptr; }
   // state[0] in JavaScript.
   void update_state() { state_[0] = static_cast<std::int32_t>(reactor_->recorded()); }
   void notify(Notified* notified);
@@ -77,6 +79,7 @@ class Delivery : public io::Reactor::Receiver,
  private:
   bool open(napi_value dispatch);
   bool make_slab(io::Slab& slab);
+  bool make_gathered();
   napi_value lendable_memory(io::Slab& slab);
   napi_value current_slab();
   void begin_teardown(const std::shared_ptr<Delivery>& self);
@@ -89,6 +92,7 @@ class Delivery : public io::Reactor::Receiver,
   void call_notified();
 
   static constexpr std::size_t kEventsAtOnce = 1024;
+  static constexpr std::size_t kGathered = 64 * 1024;
 
   napi_env env_;
   std::shared_ptr<io::Reactor> reactor_;
@@ -96,6 +100,8 @@ class Delivery : public io::Reactor::Receiver,
   napi_ref dispatch_ = nullptr;
   napi_ref resource_ = nullptr;
   napi_ref events_ = nullptr;
+  napi_ref gathered_reference_ = nullptr;
+  std::uint8_t* gathered_ = nullptr;
   // Uint8Arrays of JavaScript's, by the id of the slab. Null: free.
   std::vector<napi_ref> slabs_;
   // May views of slabs be given to users?

@@ -9,15 +9,16 @@ const milliseconds = 20;
 function make(answers: readonly number[]) {
   const events: string[] = [];
   let asked = 0;
+  const clock = { lastActivity: 1 };
   const timer = new IdleTimer(
     () => events.push('expired'),
     () => {
-      const answer = answers[Math.min(asked++, answers.length - 1)] as number;
-      events.push(`idle for ${answer}`);
-      return answer;
+      const idleTime = answers[Math.min(asked++, answers.length - 1)] as number;
+      events.push(`idle for ${idleTime}`);
+      return { ...clock, idleTime };
     },
   );
-  return { timer, events };
+  return { timer, events, clock };
 }
 
 describe('the idle timer', () => {
@@ -30,12 +31,12 @@ describe('the idle timer', () => {
   });
 
   it('expires once, until something happens', async () => {
-    const { timer, events } = make([1000]);
+    const { timer, events, clock } = make([1000]);
     timer.set(milliseconds);
     await until(() => events.includes('expired'), 'the end');
     await sleep(3 * milliseconds);
     assert.equal(events.filter(event => event === 'expired').length, 1);
-    timer.touch();
+    clock.lastActivity++;
     await until(() => events.filter(event => event === 'expired').length === 2, 'the second end');
     timer.stop();
   });
@@ -55,12 +56,26 @@ describe('the idle timer', () => {
     const { timer, events } = make([1000]);
     timer.set(milliseconds);
     timer.set(0);
-    timer.touch();
     await sleep(3 * milliseconds);
     assert.equal(events.length, 0);
     timer.set(milliseconds);
     assert.equal(timer.milliseconds, milliseconds);
     await until(() => events.includes('expired'), 'the end');
     timer.stop();
+  });
+
+  it('set again and again, to the same time or another one, counts from the last time', async () => {
+    const { timer, events } = make([1000]);
+    timer.set(milliseconds);
+    timer.set(0);
+    timer.set(milliseconds);
+    const begin = performance.now();
+    timer.set(4 * milliseconds);
+    await until(() => events.includes('expired'), 'the end');
+    // Timers of node's may be a millisecond early.
+    assert.ok(performance.now() - begin >= 4 * milliseconds - 1);
+    timer.stop();
+    await sleep(5 * milliseconds);
+    assert.equal(events.filter(event => event === 'expired').length, 1, 'stopped, it tells nothing');
   });
 });

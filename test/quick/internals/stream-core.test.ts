@@ -15,10 +15,6 @@ import { turns, within } from '../../support/wait.ts';
 type Callback = (error?: Error | null) => void;
 type Piece = { readonly chunk: Buffer | string; readonly encoding: BufferEncoding };
 
-/** A net.Socket takes texts as they are. */
-const bytesOf = ({ chunk, encoding }: Piece): Buffer =>
-  typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
-
 /** All that a class of a stream has to do. */
 // biome-ignore lint/suspicious/noExplicitAny: the language asks for it of what is extended so
 function overCore<Base extends new (...args: any[]) => Duplex>(base: Base) {
@@ -52,14 +48,11 @@ function overCore<Base extends new (...args: any[]) => Duplex>(base: Base) {
     }
 
     override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: Callback): void {
-      this.core.writer.write(bytesOf({ chunk, encoding }), callback);
+      this.core.writer.write(chunk, encoding, callback);
     }
 
     override _writev(pieces: Piece[], callback: Callback): void {
-      this.core.writer.writev(
-        pieces.map(piece => ({ chunk: bytesOf(piece) })),
-        callback,
-      );
+      this.core.writer.writev(pieces, callback);
     }
 
     override _final(callback: Callback): void {

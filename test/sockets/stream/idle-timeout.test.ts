@@ -96,6 +96,33 @@ describe('the idle timeout of a socket', () => {
     await until(() => timeouts === 2, 'the timeout after a byte');
   });
 
+  it('comes again for each pause that a message ends, also for one that is sent when it comes', async () => {
+    const { client, server } = await socketPair();
+    server.resume();
+    let timeouts = 0;
+    client.setTimeout(50).on('timeout', () => {
+      timeouts++;
+      if (timeouts < 3) client.write('still there?');
+    });
+    await until(() => timeouts === 3, 'the third');
+    await sleep(200);
+    assert.equal(timeouts, 3, 'nothing has happened since');
+  });
+
+  it('comes for a socket whose time http sets and takes back for each request', async () => {
+    const { client, server } = await socketPair();
+    let timeouts = 0;
+    client.setTimeout(100).on('timeout', () => timeouts++);
+    for (let i = 0; i < 10; i++) {
+      client.setTimeout(0);
+      await sleep(10);
+      client.setTimeout(100);
+    }
+    assert.equal(timeouts, 0);
+    await until(() => timeouts === 1, 'the timeout');
+    server.destroy();
+  });
+
   it('does not come once the socket is closed, or when it was taken back', async () => {
     const { client, server } = await socketPair();
     const heard: string[] = [];
