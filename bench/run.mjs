@@ -1,7 +1,7 @@
 // npm run bench [-- NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--against CHECKOUT] [--openssl PREFIX-OR-VERSION] [--no-results]
 // npm run bench -- --page: measures nothing; writes the tables in docs/performance.md again, from bench/results.
 //
-// NAME is a group (bulk-receive, bulk-send, echo, handshake, verify, https, memory, key-update) or the beginning of a job's name.
+// NAME is a group (bulk-receive, bulk-send, echo, handshake, verify, http, http2, memory, key-update) or the beginning of a job's name.
 // Contestants take turns, A B C A B C ..., so that what disturbs the machine disturbs all of them.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -18,6 +18,7 @@ import { label } from './harness/jobs.mjs';
 import { describeMachine } from './harness/machine.mjs';
 import { measure } from './harness/measure.mjs';
 import { writePage } from './harness/page.mjs';
+import { answers } from './harness/proxies.mjs';
 import { jobTable, Progress, targetTable, versionTable } from './harness/report.mjs';
 import { judge } from './harness/targets.mjs';
 import { build, floor, folder, load } from './native/build.mjs';
@@ -48,6 +49,12 @@ function findPrograms(/** @type {string | undefined} */ openssl) {
 function missingPeers(jobs, peers) {
   const named = jobs.flatMap(({ contestants }) => contestants.map(({ peer }) => peer));
   return [...new Set(named)].filter(peer => peers[peer] === undefined);
+}
+
+/** Programs that are the load of these jobs, and that this machine lacks. @param {Job[]} jobs */
+function missingPrograms(jobs) {
+  const named = new Set(jobs.flatMap(({ program }) => program ?? []));
+  return [...named].filter(program => !answers(program, '--version'));
 }
 
 /**
@@ -162,9 +169,10 @@ await runMain(async () => {
   const machine = describeMachine();
   const programs = findPrograms(args.openssl);
   const peers = findPeers(programs, folder, args.against);
-  const missing = missingPeers(args.jobs, peers);
+  const programsMissing = missingPrograms(args.jobs);
+  const missing = [...missingPeers(args.jobs, peers), ...programsMissing];
   if (missing.length > 0) console.log(`Not on this machine, and left out: ${missing.join(', ')}\n`);
-  const jobs = args.jobs;
+  const jobs = args.jobs.filter(({ program }) => program === undefined || !programsMissing.includes(program));
   if (jobs.every(({ contestants }) => contestants.every(({ peer }) => missing.includes(peer)))) {
     console.error('Nobody is left to do it.');
     return 1;

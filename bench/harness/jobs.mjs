@@ -1,18 +1,21 @@
 // What is measured.
 
+import { httpJobs } from './http-jobs.mjs';
+
 /**
  * @typedef {object} Contestant
  * @property {string} peer
  * @property {string} [api]  which interface of it
  * @property {Record<string, string>} [load]  its own options of bench/native/load.c
  *
- * @typedef {'bulk' | 'echo' | 'handshake' | 'memory' | 'update'} Kind
+ * @typedef {'bulk' | 'echo' | 'handshake' | 'memory' | 'update' | 'http'} Kind
  *
  * @typedef {object} Job
  * @property {string} group  as `npm run bench -- GROUP` knows it
  * @property {string} name
  * @property {Kind} kind
- * @property {Record<string, string>} load  options of bench/native/load.c
+ * @property {'h2load'} [program]  that is the load instead of bench/native/load.c
+ * @property {Record<string, string>} load  options of the load
  * @property {Record<string, string>} server  options of the measured side
  * @property {boolean} [client]  the measured side connects, and the load listens
  * @property {import('./certificates.mjs').KeyKind} [key]
@@ -138,14 +141,6 @@ function handshakes() {
   ];
 }
 
-/** HTTP instead of an echo, so that nginx can take part. @returns {Job[]} */
-function https() {
-  const contestants = [{ peer: 'system-tls' }, { peer: 'node' }, bun, nginx];
-  const load = { mode: 'request', connections: '64' };
-  const server = { mode: 'http', size: '1024' };
-  return [{ group: 'https', name: 'https 64 x 1 KiB', kind: 'echo', load, server, contestants }];
-}
-
 /** @returns {Job[]} */
 function memory() {
   const load = { mode: 'idle', connections: '5000', size: '16384' };
@@ -187,7 +182,7 @@ function keyUpdates() {
   ];
 }
 
-export const jobs = [...bulk(), ...echo(), ...handshakes(), ...https(), ...memory(), ...keyUpdates()];
+export const jobs = [...bulk(), ...echo(), ...handshakes(), ...httpJobs, ...memory(), ...keyUpdates()];
 
 /**
  * Those whose group or name begins with one of the words; all if there are none.

@@ -1,7 +1,9 @@
 // One run of one contestant at one job.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { H2Load } from './h2load.mjs';
 import { TalkingProcess } from './processes.mjs';
+import { onProcessors, placement } from './processors.mjs';
 
 /** @typedef {import('./jobs.mjs').Job} Job */
 /** @typedef {import('./contestants.mjs').Measured} Measured */
@@ -19,19 +21,39 @@ import { TalkingProcess } from './processes.mjs';
 const warmUp = 1000;
 // Code that runs once for each connection takes longer to be compiled.
 const handshakeWarmUp = 3000;
+// node:http is more JavaScript than an echo.
+const httpWarmUp = 2000;
 const idleTime = 500;
 const settle = 1000;
 const suite = { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', group: 'X25519' };
 const keyTypes = { 'P-256': 'EC 256', 'RSA-2048': 'RSA 2048' };
 
-/** @param {Job} job @param {Setting} setting @param {Record<string, string>} extra */
-function startLoad(job, { programs, threads, certificates }, extra) {
+/** @typedef {TalkingProcess | H2Load} Load */
+
+/** The others are where the scheduler puts them. @param {Job} job @param {Setting} setting */
+const placeOf = (job, { threads }) => (job.kind === 'http' ? placement(threads) : undefined);
+
+/** Each connection is made anew. @param {Job} job */
+const connecting = job => job.load['mode'] === 'handshake';
+
+/** @param {Job} job */
+function warmUpOf(job) {
+  if (connecting(job)) return handshakeWarmUp;
+  return job.kind === 'http' ? httpWarmUp : warmUp;
+}
+
+/** @param {Job} job @param {Setting} setting @param {Record<string, string>} extra @returns {Load} */
+function startLoad(job, setting, extra) {
+  const { programs, threads, certificates, seconds } = setting;
+  const processors = placeOf(job, setting)?.load;
+  if (job.program === 'h2load')
+    return new H2Load({ ...job.load, ...extra }, warmUpOf(job) / 1000 + seconds, processors);
   const connections = Number(job.load['connections'] ?? 1);
   const identity = job.client ? certificates['P-256'] : job.mutual ? certificates.client : {};
   const { mode = '', ...rest } = job.load;
   const options = { threads: String(Math.min(threads, connections)), ...rest, ...identity, ...extra };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  return new TalkingProcess('load', programs.load, [mode, ...args], programs.env);
+  return new TalkingProcess('load', ...onProcessors(processors, programs.load, [mode, ...args]), programs.env);
 }
 
 /**
@@ -46,13 +68,20 @@ function serverOptions(job, { certificates }, contestant) {
   return { ...job.server, ...identity, ...trust, ...api };
 }
 
-/** Everybody must have done the same work. @param {Job} job @param {any} result */
-function check(job, result) {
-  const wanted = { ...suite, key: job.client ? 'none' : keyTypes[job.key ?? 'P-256'] };
-  for (const [name, value] of Object.entries(wanted)) {
+/** What must have been agreed on. @param {Job} job @param {import('./jobs.mjs').Contestant} contestant */
+function wantedOf(job, contestant) {
+  if (contestant.load?.['plain'] === '1') return { version: 'none' };
+  // It does not tell the server's key.
+  if (job.program === 'h2load') return { ...suite, protocol: 'h2' };
+  return { ...suite, key: job.client ? 'none' : keyTypes[job.key ?? 'P-256'] };
+}
+
+/** Everybody must have done the same work. @param {Job} job @param {import('./jobs.mjs').Contestant} contestant @param {any} result */
+function check(job, contestant, result) {
+  for (const [name, value] of Object.entries(wantedOf(job, contestant))) {
     if (result[name] !== value) throw new Error(`${job.name}: ${name} is ${result[name]}, not ${value}`);
   }
-  if (job.resumed && result.resumed !== result.handshakes) {
+  if (job.resumed && result.version !== 'none' && result.resumed !== result.handshakes) {
     throw new Error(`${job.name}: ${result.resumed} of ${result.handshakes} handshakes were resumed`);
   }
 }
@@ -77,6 +106,8 @@ function amount(job, before, after, result) {
         count: bytes === 0 ? result.requests : bytes / Number(job.server['size'] ?? job.load['size']),
         nanoseconds: 1e3,
       };
+    case 'http':
+      return { count: Number(after.requests) - Number(before.requests) || result.requests, nanoseconds: 1e3 };
     default:
       return {
         count: after.handshakes === 0 ? result.handshakes : after.handshakes - before.handshakes,
@@ -96,14 +127,18 @@ function figures(job, before, after, result) {
   const seconds = (after.time - before.time) / 1e9;
   const { count, nanoseconds } = amount(job, before, after, result);
   if (!(count > 0)) throw new Error(`${job.name}: nothing was done`);
-  const latency = job.kind === 'echo' ? { p50: result.p50 / 1e3, p99: result.p99 / 1e3 } : {};
+  const timedRequests = job.kind === 'echo' || job.kind === 'http';
+  const latency = timedRequests ? { p50: result.p50 / 1e3, p99: result.p99 / 1e3 } : {};
   return {
     cpu: (after.cpuAll - before.cpuAll) / nanoseconds / count,
     cpuMain: (after.cpuMain - before.cpuMain) / nanoseconds / count,
     perSecond: (job.kind === 'bulk' ? (count * 1024) / 1e9 : count) / seconds,
     ...latency,
-    // Of one core: near 1 for each thread, the load is what limits.
-    loadCpu: result.cpu / result.ns,
+    ...(after.cpuFront !== undefined && {
+      cpuFront: (after.cpuFront - Number(before.cpuFront)) / nanoseconds / count,
+    }),
+    // Of one core: near 1 for each thread, the load is what limits. h2load does not tell.
+    ...(result.cpu !== undefined && { loadCpu: result.cpu / result.ns }),
   };
 }
 
@@ -120,20 +155,21 @@ function delays(idle, busy) {
 /**
  * @param {Job} job
  * @param {Setting} setting
- * @param {TalkingProcess} load
+ * @param {import('./jobs.mjs').Contestant} contestant
+ * @param {Load} load
  * @param {Measured} server
  * @param {Snapshot} [idle]
  */
-async function timed(job, setting, load, server, idle) {
+async function timed(job, setting, contestant, load, server, idle) {
   await load.hear('ready');
-  await sleep(job.kind === 'handshake' ? handshakeWarmUp : warmUp);
+  await sleep(warmUpOf(job));
   const before = await server.snapshot();
   load.say('start');
   await sleep(setting.seconds * 1000);
   const after = await server.snapshot();
   load.say('stop');
   const result = await load.hear('result');
-  check(job, result);
+  check(job, contestant, result);
   return { ...figures(job, before, after, result), ...(idle && delays(idle, after)) };
 }
 
@@ -151,10 +187,10 @@ async function idleSnapshot(server) {
  * @param {import('./jobs.mjs').Contestant} contestant
  */
 async function loadServer(job, setting, server, contestant) {
-  const idle = job.kind === 'handshake' ? await idleSnapshot(server) : undefined;
+  const idle = job.kind === 'handshake' || job.kind === 'http' ? await idleSnapshot(server) : undefined;
   const load = startLoad(job, setting, { port: String(server.port), ...contestant.load });
   try {
-    return await timed(job, setting, load, server, idle);
+    return await timed(job, setting, contestant, load, server, idle);
   } finally {
     await load.end();
   }
@@ -164,8 +200,9 @@ async function loadServer(job, setting, server, contestant) {
  * @param {Job} job
  * @param {Setting} setting
  * @param {Measured} server
+ * @param {import('./jobs.mjs').Contestant} contestant
  */
-async function measureMemory(job, setting, server) {
+async function measureMemory(job, setting, server, contestant) {
   const port = String(server.port);
   // What is made once, for the first connections, belongs to none of them.
   const first = startLoad(job, setting, { port, connections: '50' });
@@ -181,7 +218,7 @@ async function measureMemory(job, setting, server) {
     await server.collect();
     const after = await server.snapshot();
     load.say('stop');
-    check(job, await load.hear('result'));
+    check(job, contestant, await load.hear('result'));
     return { kib: (after.resident - before.resident) / 1024 / Number(job.load['connections']) };
   } finally {
     await load.end();
@@ -191,7 +228,7 @@ async function measureMemory(job, setting, server) {
 /**
  * @param {Job} job
  * @param {Setting} setting
- * @param {(options: Record<string, string>) => Promise<Measured>} start
+ * @param {import('./contestants.mjs').Start} start
  * @param {import('./jobs.mjs').Contestant} contestant
  */
 async function measureClient(job, setting, start, contestant) {
@@ -200,7 +237,7 @@ async function measureClient(job, setting, start, contestant) {
     const { port } = await load.hear('listening');
     const client = await start({ ...serverOptions(job, setting, contestant), client: '1', port: String(port) });
     try {
-      return { figures: await timed(job, setting, load, client), openssl: client.openssl };
+      return { figures: await timed(job, setting, contestant, load, client), openssl: client.openssl };
     } finally {
       await client.end();
     }
@@ -212,13 +249,13 @@ async function measureClient(job, setting, start, contestant) {
 /**
  * @param {Job} job
  * @param {Setting} setting
- * @param {(options: Record<string, string>) => Promise<Measured>} start
+ * @param {import('./contestants.mjs').Start} start
  * @param {import('./jobs.mjs').Contestant} contestant
  * @returns {Promise<{ figures: Figures, openssl: string }>}
  */
 export async function measure(job, setting, start, contestant) {
   if (job.client) return measureClient(job, setting, start, contestant);
-  const server = await start(serverOptions(job, setting, contestant));
+  const server = await start(serverOptions(job, setting, contestant), placeOf(job, setting)?.measured);
   try {
     const work = job.kind === 'memory' ? measureMemory : loadServer;
     return { figures: await work(job, setting, server, contestant), openssl: server.openssl };

@@ -45,6 +45,11 @@ export class TalkingProcess {
     return this.#child.pid;
   }
 
+  /** Why it has ended; undefined while it runs. */
+  get over() {
+    return this.#over;
+  }
+
   /** @param {Error} error @param {() => void} resolve */
   #end(error, resolve) {
     this.#over = new Error(`${this.#name}: ${error.message}\n${this.#stderr}`);

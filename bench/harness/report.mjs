@@ -28,6 +28,14 @@ const columns = {
     ['delayP99', 'loop p99 ms'],
     ['delayMax', 'loop max ms'],
   ],
+  http: [
+    ['cpuMain', 'main us/request'],
+    ['cpu', 'all threads'],
+    ['perSecond', 'requests/s'],
+    ['p50', 'p50 us'],
+    ['p99', 'p99 us'],
+    ['delayP99', 'loop p99 ms'],
+  ],
   memory: [['kib', 'KiB/connection']],
   update: [
     ['cpu', 'CPU us each'],
@@ -41,6 +49,9 @@ export const mainFigure = job => columns[job.kind][0]?.[0] ?? 'cpu';
 
 /** @param {Job} job */
 export const mainTitle = job => columns[job.kind][0]?.[1] ?? '';
+
+/** Whom the others are compared with. @param {Job} job */
+export const referenceOf = job => (job.kind === 'http' ? 'node' : 'c');
 
 /** @param {number} value */
 export function short(value) {
@@ -70,7 +81,8 @@ function table(rows) {
 export function jobTable(job, byContestant, missing) {
   const shown = columns[job.kind];
   const figure = mainFigure(job);
-  const reference = byContestant['c']?.[figure];
+  const reference = byContestant[referenceOf(job)]?.[figure];
+  const to = `ratio to ${job.kind === 'http' ? 'node' : 'C'}`;
   const rows = job.contestants.flatMap(contestant => {
     const found = byContestant[label(contestant)];
     if (found === undefined) return missing.includes(label(contestant)) ? [[label(contestant), 'not here']] : [];
@@ -78,7 +90,7 @@ export function jobTable(job, byContestant, missing) {
     const cells = shown.map(([name]) => short(spread(found[name] ?? []).median));
     return [[label(contestant), ...cells, reference === undefined ? '' : range(ratios(own, reference))]];
   });
-  return table([[job.name, ...shown.map(([, title]) => title), reference === undefined ? '' : 'ratio to C'], ...rows]);
+  return table([[job.name, ...shown.map(([, title]) => title), reference === undefined ? '' : to], ...rows]);
 }
 
 /** @param {import('./targets.mjs').Judged[]} judged */

@@ -1,5 +1,6 @@
 // What system-tls promises, each as a ratio within one run.
 
+import { httpTargets } from './http-targets.mjs';
 import { ratios } from './statistics.mjs';
 
 /**
@@ -103,6 +104,7 @@ export const targets = [
     ],
     'kib',
   ),
+  ...httpTargets,
 ];
 
 /**

@@ -22,7 +22,7 @@ const warnings = [
 const flags = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-g', '-fno-omit-frame-pointer', ...warnings, '-Werror', '-pthread'];
 
 const programs = {
-  load: ['load.c', 'wire.c', 'common.c'],
+  load: ['load.c', 'http.c', 'wire.c', 'common.c'],
   floor: ['floor.c', 'common.c'],
 };
 

@@ -45,6 +45,7 @@ struct options parse_options(int argc, char **argv) {
     else if (strcmp(name, "--size") == 0) options.size = (size_t)number;
     else if (strcmp(name, "--update-every") == 0) options.update_every = (size_t)number;
     else if (strcmp(name, "--resume") == 0) options.resume = number != 0;
+    else if (strcmp(name, "--plain") == 0) options.plain = number != 0;
     else if (strcmp(name, "--http") == 0) options.http = number != 0;
     else if (strcmp(name, "--release") == 0) options.release = number != 0;
     else if (strcmp(name, "--api") != 0) stop(name);

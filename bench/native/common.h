@@ -20,6 +20,7 @@ struct options {
   size_t update_every;  // bytes between key updates; 0: none
   bool resume;
   bool http;
+  bool plain;           // load: no TLS
   bool release;         // SSL_MODE_RELEASE_BUFFERS
 };
 

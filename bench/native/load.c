@@ -1,11 +1,12 @@
 // The load: what drives the servers that are measured, and is never measured itself. Modes:
 //   send, receive    bulk data for as long as it is wanted, --connections, --size of one write
 //   echo             --connections with one message of --size under way on each
-//   request          the same, but the answer is a response of HTTP/1.1
+//   request          the same, but the answer is a response of HTTP/1.1, of about --size
+//   upload           the same, but the request has a body of --size
 //   handshake        new connections, --connections at a time, each with one byte there and back; --resume;
 //                    with --http 1 a request of HTTP/1.1 and its response instead of the byte, for who cannot echo
 //   idle             opens --connections, sends a message on each and gets it back, and keeps them
-// It speaks TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519, and nothing else.
+// It speaks TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519, and nothing else; with --plain 1 no TLS at all.
 //
 // Standard output: {"event":"listening"} with --listen, {"event":"ready"} when all connections work, {"event":"result"} last.
 // Standard input: `start` begins to count, `stop` or its end ends the program.
@@ -24,10 +25,13 @@
 
 #include "common.h"
 #include "histogram.h"
+#include "http.h"
 #include "wire.h"
 
 #define EVENTS 256
 #define WRITE_AT_ONCE (64 * 1024)
+// Of the records of one write, at least.
+#define OVERHEAD 1024
 #define BULK_BUFFER (256 * 1024)
 #define TURN 16
 #define CLEAR_BUFFER (64 * 1024)
@@ -36,17 +40,15 @@
 #define POLL_MS 100
 #define IDLE_ROUNDS 2
 
-enum mode { SEND, RECEIVE, ECHO, REQUEST, HANDSHAKE, IDLE };
+enum mode { SEND, RECEIVE, ECHO, REQUEST, UPLOAD, HANDSHAKE, IDLE };
 enum phase { WARM_UP, COUNT, STOP };
-
-static const char http_request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 struct worker;
 
 struct connection {
   struct worker *worker;
   struct connection *next_runnable;
-  SSL *ssl;
+  SSL *ssl;  // NULL: no TLS
   SSL_SESSION *session;
   struct wire wire;
   bool open;
@@ -54,6 +56,7 @@ struct connection {
   bool runnable;
   bool counted;
   size_t sent;
+  size_t unsent;  // of the message
   size_t since_update;
   size_t awaited;
   size_t response;  // bytes of one, known after the first
@@ -97,7 +100,7 @@ static _Atomic enum phase wanted_phase = WARM_UP;
 static atomic_int ready_connections;
 static atomic_bool told_ready;
 
-static bool http(void) { return mode == REQUEST || (mode == HANDSHAKE && options.http); }
+static bool http(void) { return mode == REQUEST || mode == UPLOAD || (mode == HANDSHAKE && options.http); }
 static bool bulk(void) { return mode == SEND || mode == RECEIVE; }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -129,12 +132,11 @@ static void run_later(struct connection *connection) {
   worker->runnable_end = &connection->next_runnable;
 }
 
-static size_t in_size(void) { return mode == RECEIVE ? BULK_BUFFER : ENCODED_RECORD + 4096; }
-static size_t out_size(void) { return mode == SEND ? BULK_BUFFER : ENCODED_RECORD + message_size + 4096; }
+static bool large(void) { return options.size > ENCODED_RECORD; }
+static size_t in_size(void) { return mode == RECEIVE || (mode == REQUEST && large()) ? BULK_BUFFER : ENCODED_RECORD + 4096; }
+static size_t out_size(void) { return mode == SEND || mode == UPLOAD ? BULK_BUFFER : ENCODED_RECORD + message_size + 4096; }
 
-static void open_connection(struct connection *connection, int fd) {
-  struct worker *worker = connection->worker;
-  wire_open(&connection->wire, fd, in_size(), out_size());
+static void begin_tls(struct connection *connection) {
   connection->ssl = SSL_new(context);
   if (connection->ssl == NULL) stop_openssl("SSL_new");
   BIO *bio = wire_bio(&connection->wire);
@@ -142,16 +144,22 @@ static void open_connection(struct connection *connection, int fd) {
   SSL_set_app_data(connection->ssl, connection);
   if (options.listen) SSL_set_accept_state(connection->ssl);
   else SSL_set_connect_state(connection->ssl);
-  if (connection->session != NULL) {
-    // A copy: OpenSSL bars a session from being used again as soon as there is a newer ticket.
-    SSL_SESSION *copy = SSL_SESSION_dup(connection->session);
-    SSL_set_session(connection->ssl, copy);
-    SSL_SESSION_free(copy);
-  }
+  if (connection->session == NULL) return;
+  // A copy: OpenSSL bars a session from being used again as soon as there is a newer ticket.
+  SSL_SESSION *copy = SSL_SESSION_dup(connection->session);
+  SSL_set_session(connection->ssl, copy);
+  SSL_SESSION_free(copy);
+}
+
+static void open_connection(struct connection *connection, int fd) {
+  struct worker *worker = connection->worker;
+  wire_open(&connection->wire, fd, in_size(), out_size());
+  if (!options.plain) begin_tls(connection);
   connection->open = true;
   connection->established = false;
   connection->began = now_ns();
   connection->awaited = 0;
+  connection->unsent = 0;
   ++worker->connecting;
   struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = connection};
   if (epoll_ctl(worker->poller, EPOLL_CTL_ADD, fd, &event) != 0) stop("epoll_ctl");
@@ -171,7 +179,7 @@ static _Noreturn void broken(struct connection *connection, const char *what) {
 }
 
 static void reconnect(struct connection *connection) {
-  if (SSL_shutdown(connection->ssl) < 0) broken(connection, "goodbye");
+  if (connection->ssl != NULL && SSL_shutdown(connection->ssl) < 0) broken(connection, "goodbye");
   wire_flush(&connection->wire);
   close_connection(connection);
   open_connection(connection, connect_to(options.port));
@@ -185,11 +193,32 @@ static void note_ready(struct connection *connection) {
   if (ready == options.connections && !atomic_exchange(&told_ready, true)) printf("{\"event\":\"ready\"}\n");
 }
 
-static void send_message(struct connection *connection) {
+// All of it, into the buffer of the wire.
+static void put(struct connection *connection, const uint8_t *bytes, size_t size) {
   size_t count = 0;
+  if (connection->ssl == NULL) count = wire_put(&connection->wire, bytes, size);
+  else if (SSL_write_ex(connection->ssl, bytes, size, &count) != 1) broken(connection, "write");
+  if (count != size) broken(connection, "a buffer that is too small");
+}
+
+// As much as fits into the buffer of the wire: the rest when that was sent.
+static void send_rest(struct connection *connection) {
+  while (connection->unsent != 0) {
+    const size_t size = connection->unsent < WRITE_AT_ONCE ? connection->unsent : WRITE_AT_ONCE;
+    if (!wire_has_room(&connection->wire, size + OVERHEAD)) {
+      if (!wire_flush(&connection->wire)) broken(connection, "send");
+      if (!wire_flushed(&connection->wire)) return;
+    }
+    put(connection, message + message_size - connection->unsent, size);
+    connection->unsent -= size;
+  }
+}
+
+static void send_message(struct connection *connection) {
   if (mode != HANDSHAKE) connection->began = now_ns();
-  if (SSL_write_ex(connection->ssl, message, message_size, &count) != 1 || count != message_size) broken(connection, "write");
+  connection->unsent = message_size;
   connection->awaited = http() ? connection->response : message_size;
+  send_rest(connection);
 }
 
 static void answered(struct connection *connection) {
@@ -198,7 +227,7 @@ static void answered(struct connection *connection) {
   ++counters->requests;
   if (mode == HANDSHAKE) {
     ++counters->handshakes;
-    if (SSL_session_reused(connection->ssl) == 1) ++counters->resumed;
+    if (connection->ssl != NULL && SSL_session_reused(connection->ssl) == 1) ++counters->resumed;
     note_ready(connection);
     reconnect(connection);
   } else if (mode == IDLE && ++connection->rounds == IDLE_ROUNDS) {
@@ -209,36 +238,36 @@ static void answered(struct connection *connection) {
   }
 }
 
-// All responses are as long as the first.
-static size_t response_length(const uint8_t *bytes, size_t count) {
-  const char *head = (const char *)bytes;
-  const char *end = memmem(head, count, "\r\n\r\n", 4);
-  const char *length = end == NULL ? NULL : memmem(head, (size_t)(end - head), "ontent-", 7);
-  while (length != NULL && strncasecmp(length, "ontent-length:", 14) != 0) {
-    length = memmem(length + 1, (size_t)(end - length) - 1, "ontent-", 7);
-  }
-  if (length == NULL || strncmp(head, "HTTP/1.1 200", 12) != 0) stop("no HTTP response with a length in one record");
-  return (size_t)(end - head) + 4 + strtoul(length + 14, NULL, 10);
-}
-
 static void arrived(struct connection *connection, const uint8_t *bytes, size_t count) {
   connection->worker->counters.bytes += count;
   if (bulk()) return;
-  if (http() && connection->response == 0) connection->awaited = connection->response = response_length(bytes, count);
+  if (connection->unsent != 0) stop("answered before all was asked");
+  // All responses are as long as the first.
+  if (http() && connection->response == 0) connection->awaited = connection->response = http_response_length(bytes, count);
   if (count > connection->awaited) stop("more was answered than was asked");
   connection->awaited -= count;
   if (connection->awaited == 0) answered(connection);
+}
+
+enum taken { TAKEN, NOTHING_YET, ENDED };
+
+static enum taken take(struct connection *connection, size_t *count) {
+  uint8_t *to = connection->worker->clear;
+  if (connection->ssl == NULL) {
+    *count = wire_take(&connection->wire, to, CLEAR_BUFFER);
+    return *count != 0 ? TAKEN : connection->wire.ended ? ENDED : NOTHING_YET;
+  }
+  const int result = SSL_read_ex(connection->ssl, to, CLEAR_BUFFER, count);
+  if (result == 1) return TAKEN;
+  return SSL_get_error(connection->ssl, result) == SSL_ERROR_WANT_READ ? NOTHING_YET : ENDED;
 }
 
 // False: the peer has ended the connection.
 static bool read_all(struct connection *connection) {
   for (int i = 0; i < TURN; ++i) {
     size_t count = 0;
-    const int result = SSL_read_ex(connection->ssl, connection->worker->clear, CLEAR_BUFFER, &count);
-    if (result != 1) {
-      const int error = SSL_get_error(connection->ssl, result);
-      return error == SSL_ERROR_WANT_READ;
-    }
+    const enum taken taken = take(connection, &count);
+    if (taken != TAKEN) return taken == NOTHING_YET;
     arrived(connection, connection->worker->clear, count);
     // It may be another connection by now; its poller event comes by itself.
     if (!connection->established) return true;
@@ -275,13 +304,20 @@ static void send_bulk(struct connection *connection) {
   if (wire_flushed(&connection->wire)) run_later(connection);
 }
 
-static bool handshake(struct connection *connection) {
+// An event of a socket that is being connected says that it is.
+static bool shaken(struct connection *connection) {
+  if (connection->ssl == NULL) return true;
   const int result = SSL_do_handshake(connection->ssl);
-  if (result != 1) {
-    if (SSL_get_error(connection->ssl, result) != SSL_ERROR_WANT_READ) broken(connection, "handshake");
-    return false;
+  if (result == 1) {
+    check_spoken(connection->ssl);
+    return true;
   }
-  check_spoken(connection->ssl);
+  if (SSL_get_error(connection->ssl, result) != SSL_ERROR_WANT_READ) broken(connection, "handshake");
+  return false;
+}
+
+static bool handshake(struct connection *connection) {
+  if (!shaken(connection)) return false;
   connection->established = true;
   --connection->worker->connecting;
   if (bulk()) note_ready(connection);
@@ -302,6 +338,7 @@ static void advance(struct connection *connection) {
     return;
   }
   if (mode == SEND && connection->established) send_bulk(connection);
+  else send_rest(connection);
   if (!wire_flush(&connection->wire)) broken(connection, "send");
 }
 
@@ -389,29 +426,34 @@ static void report(const struct worker *workers, uint64_t ns, uint64_t cpu) {
     all.resumed += counters->resumed;
     histogram_merge(&all.latency, &counters->latency);
   }
+  const bool tls = !options.plain;
   printf("{\"event\":\"result\",\"ns\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"handshakes\":%" PRIu64
          ",\"resumed\":%" PRIu64 ",\"p50\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"cpu\":%" PRIu64
-         ",\"version\":\"TLSv1.3\",\"cipher\":\"TLS_AES_128_GCM_SHA256\",\"group\":\"X25519\",\"key\":\"%s\"}\n",
+         ",\"version\":\"%s\",\"cipher\":\"%s\",\"group\":\"%s\",\"key\":\"%s\"}\n",
          ns, all.bytes, all.requests, all.handshakes, all.resumed, histogram_quantile(&all.latency, 0.5),
-         histogram_quantile(&all.latency, 0.99), cpu, key_kind);
+         histogram_quantile(&all.latency, 0.99), cpu, tls ? "TLSv1.3" : "none", tls ? "TLS_AES_128_GCM_SHA256" : "none",
+         tls ? "X25519" : "none", key_kind);
 }
 
 static enum mode mode_named(const char *name) {
-  static const char *const names[] = {"send", "receive", "echo", "request", "handshake", "idle"};
-  for (int i = 0; i < 6; ++i) {
+  static const char *const names[] = {"send", "receive", "echo", "request", "upload", "handshake", "idle"};
+  for (int i = 0; i < 7; ++i) {
     if (strcmp(name, names[i]) == 0) return (enum mode)i;
   }
   stop(name);
 }
 
 static void make_message(void) {
-  message_size = http() ? sizeof http_request - 1 : mode == HANDSHAKE ? 1 : options.size;
+  if (http()) {
+    message = http_request(mode == UPLOAD ? options.size : 0, &message_size);
+    return;
+  }
+  message_size = mode == HANDSHAKE ? 1 : options.size;
   if (!bulk() && message_size > 16 * 1024) stop("--size: one record at most");
   const size_t room = message_size > WRITE_AT_ONCE ? message_size : WRITE_AT_ONCE;
   message = malloc(room);
   if (message == NULL) stop("memory");
   for (size_t i = 0; i < room; ++i) message[i] = (uint8_t)(i * 31);
-  if (http()) memcpy(message, http_request, message_size);
 }
 
 static int trust_all(X509_STORE_CTX *store, void *argument) {
@@ -433,6 +475,7 @@ static void configure(void) {
 int main(int argc, char **argv) {
   options = parse_options(argc, argv);
   mode = mode_named(options.mode);
+  if (options.plain && bulk()) stop("--plain: not with bulk data");
   make_message();
   configure();
   BIO_free(wire_bio(NULL));  // its method is made before there are threads

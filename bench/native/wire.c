@@ -37,29 +37,36 @@ static void receive(struct wire *wire) {
   wire->ended = received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR && errno != ENOTCONN);
 }
 
+size_t wire_take(struct wire *wire, uint8_t *to, size_t size) {
+  if (wire->in_begin == wire->in_end && !wire->drained && !wire->ended) receive(wire);
+  const size_t there = wire->in_end - wire->in_begin;
+  const size_t count = there < size ? there : size;
+  memcpy(to, wire->in + wire->in_begin, count);
+  wire->in_begin += count;
+  return count;
+}
+
+// Its owner writes only what fits, when everything before it was sent.
+size_t wire_put(struct wire *wire, const uint8_t *from, size_t size) {
+  if (size > wire->out_size - wire->out_end) return 0;
+  memcpy(wire->out + wire->out_end, from, size);
+  wire->out_end += size;
+  return size;
+}
+
 static int wire_read(BIO *bio, char *to, int size) {
   struct wire *wire = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
-  if (wire->in_begin == wire->in_end && !wire->drained && !wire->ended) receive(wire);
-  if (wire->in_begin == wire->in_end) {
-    if (!wire->ended) BIO_set_retry_read(bio);
-    return -1;
-  }
-  const size_t there = wire->in_end - wire->in_begin;
-  const size_t count = there < (size_t)size ? there : (size_t)size;
-  memcpy(to, wire->in + wire->in_begin, count);
-  wire->in_begin += count;
-  return (int)count;
+  const size_t count = wire_take(wire, (uint8_t *)to, (size_t)size);
+  if (count != 0) return (int)count;
+  if (!wire->ended) BIO_set_retry_read(bio);
+  return -1;
 }
 
 static int wire_write(BIO *bio, const char *from, int size) {
-  struct wire *wire = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
-  // Its owner writes only what fits, when everything before it was sent.
-  if ((size_t)size > wire->out_size - wire->out_end) return -1;
-  memcpy(wire->out + wire->out_end, from, (size_t)size);
-  wire->out_end += (size_t)size;
-  return size;
+  const size_t count = wire_put(BIO_get_data(bio), (const uint8_t *)from, (size_t)size);
+  return count == 0 ? -1 : (int)count;
 }
 
 static long wire_control(BIO *bio, int command, long number, void *pointer) {

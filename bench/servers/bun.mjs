@@ -75,7 +75,9 @@ if (options.client) {
   }
   serve({ port: 0, ...details });
 } else if (options.mode === 'http') {
-  const fetch = () => {
+  const fetch = async (/** @type {Request} */ request) => {
+    if (request.method === 'POST') done.bytes += (await request.arrayBuffer()).byteLength;
+    done.requests++;
     done.bytes += body.length;
     return new Response(body);
   };

@@ -1,21 +1,14 @@
-// The jobs, served by node:tls.
+// The jobs, served by node:tls, node:https and node:http2.
 
+import { createSecureServer } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import process from 'node:process';
 import { connect, createServer } from 'node:tls';
-import { body, clientOptions, done, ignore, options, serve, serverOptions } from './served.mjs';
+import { answer, answerStreams, countHandshakes, listening } from './answers.mjs';
+import { clientOptions, ignore, options, serve, serverOptions } from './served.mjs';
 import { onread, work } from './streams.mjs';
 
 const details = { openssl: String(process.versions.openssl) };
-
-const https = () =>
-  createHttpsServer(serverOptions, (_request, response) => {
-    done.bytes += body.length;
-    response.setHeader('content-length', body.length);
-    response.end(body);
-  }).on('secureConnection', () => {
-    done.handshakes++;
-  });
 
 // As system-tls does by default.
 const setNoDelay = (/** @type {import('node:tls').TLSSocket} */ socket) => {
@@ -31,11 +24,11 @@ if (options.client) {
   }
   serve({ port: 0, ...details });
 } else {
-  const server = options.mode === 'http' ? https() : createServer(serverOptions, setNoDelay);
-  server.on('tlsClientError', ignore);
-  server.listen(options.port, '127.0.0.1', 4096, () => {
-    const address = server.address();
-    if (typeof address !== 'object' || address === null) throw new Error('not listening');
-    serve({ port: address.port, ...details });
-  });
+  serve({ port: await listening(makeServer(), options.port), ...details });
+}
+
+function makeServer() {
+  if (options.mode === 'http') return countHandshakes(createHttpsServer(serverOptions, answer));
+  if (options.mode === 'http2') return countHandshakes(answerStreams(createSecureServer(serverOptions)));
+  return createServer(serverOptions, setNoDelay).on('tlsClientError', ignore);
 }

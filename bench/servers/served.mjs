@@ -7,7 +7,7 @@ import process from 'node:process';
 
 /**
  * @typedef {object} Options
- * @property {'sink' | 'source' | 'echo' | 'update' | 'http'} mode
+ * @property {'sink' | 'source' | 'echo' | 'update' | 'http' | 'http2'} mode
  * @property {string} api  which interface of the library is measured
  * @property {string | undefined} cert
  * @property {string | undefined} key
@@ -18,6 +18,7 @@ import process from 'node:process';
  * @property {number} size
  * @property {number} updateEvery  bytes between key updates; 0: none
  * @property {boolean} io  on I/O threads
+ * @property {number | undefined} ioThreads  how many; undefined: as many as there are by default
  */
 
 /** @returns {Options} */
@@ -40,13 +41,14 @@ function parse() {
     size: Number(given['size'] ?? 1024),
     updateEvery: Number(given['update-every'] ?? 0),
     io: given['io'] === '1',
+    ioThreads: given['io-threads'] === undefined ? undefined : Number(given['io-threads']),
   };
 }
 
 export const options = parse();
 
 /** What was done so far. Each server counts for itself. */
-export const done = { bytes: 0, handshakes: 0, updates: 0 };
+export const done = { bytes: 0, handshakes: 0, requests: 0, updates: 0 };
 
 /** What a source sends. */
 export const chunk = Buffer.alloc(options.size, 'system-tls');
@@ -60,7 +62,7 @@ export const writesATurn = 16;
 /** A receiver gives up after 32 KeyUpdates without data between them. */
 export const updatesAByte = 16;
 
-/** The answer of mode http. */
+/** The answer of modes http and http2. */
 export const body = Buffer.alloc(options.size, 'x');
 
 const tls13 = /** @type {const} */ ('TLSv1.3');

@@ -1,12 +1,12 @@
 // The jobs, served by system-tls.
 
-import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, IoPool, openssl } from '../../dist/index.js';
-import { body, clientOptions, done, ignore, options, serve, serverOptions } from './served.mjs';
+import { httpServer } from './answers.mjs';
+import { clientOptions, done, ignore, options, serve, serverOptions } from './served.mjs';
 import { onread, work } from './streams.mjs';
 
 const details = { openssl: openssl.version };
-const io = options.io ? new IoPool() : undefined;
+const io = options.io ? new IoPool({ threads: options.ioThreads }) : undefined;
 
 /** By a function, as OpenSSL would decide. @type {import('../../dist/index.js').Verify} */
 const decide = ({ verifyResult }) => verifyResult.name === 'OK';
@@ -27,18 +27,15 @@ const callbacks = {
 };
 const verifier = callbacks[options.api] ?? {};
 
+/** node:http says itself where a message ends. */
+const web = httpServer();
+
 /** @param {any} socket */
 function http(socket) {
   socket.on('error', ignore);
   done.handshakes++;
-  httpServer.emit('connection', socket);
+  web.emit('connection', socket);
 }
-
-const httpServer = createHttpServer((_request, response) => {
-  done.bytes += body.length;
-  response.setHeader('content-length', body.length);
-  response.end(body);
-});
 
 if (options.client) {
   for (let i = 0; i < options.connections; i++) {
