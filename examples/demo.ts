@@ -1,19 +1,27 @@
 // What `npm start` runs: the main abilities of the package, each shown and checked.
-//   node demo.js [--rounds N]   rounds of the comparison with node:tls: 5
+//   node demo.js [--rounds N]   rounds of the comparison with node:http and node:https: 3
 import { parseArgs } from 'node:util';
+import { showCost } from './demo/cost.ts';
 import { showOpenssl } from './demo/isolation.ts';
 import { makePki, type Pki } from './demo/link.ts';
 import { CheckFailed, Report } from './demo/report.ts';
 import { showResumption } from './demo/resumption.ts';
 import { showShutdown } from './demo/shutdown.ts';
-import { showThroughput } from './demo/throughput.ts';
 import { showTls12 } from './demo/tls12.ts';
 import { showTls13 } from './demo/tls13.ts';
 
-/** Seconds in which the process had its turn: a machine that stands still is no step that does not end. */
-const longest = 28;
+function roundsGiven(): number {
+  const { rounds } = parseArgs({ options: { rounds: { type: 'string', default: '3' } } }).values;
+  const value = Number(rounds);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  console.error(`--rounds must be a whole number above 0; it is '${rounds}'.`);
+  process.exit(1);
+}
 
-const { rounds } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } }).values;
+const rounds = roundsGiven();
+
+/** Seconds in which the process had its turn: a machine that stands still is no step that does not end. */
+const longest = 24 + 2 * rounds;
 
 const parts: readonly ((report: Report, pki: Pki) => Promise<void> | void)[] = [
   showOpenssl,
@@ -21,7 +29,7 @@ const parts: readonly ((report: Report, pki: Pki) => Promise<void> | void)[] = [
   showTls12,
   showResumption,
   showShutdown,
-  (report, pki) => showThroughput(report, pki, Number(rounds)),
+  (report, pki) => showCost(report, pki, rounds),
 ];
 
 let finished = false;

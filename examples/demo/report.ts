@@ -41,6 +41,12 @@ export class Report {
     console.log(`    ${label.padEnd(labelWidth)} ${this.#style('cyan', text)}`);
   }
 
+  /** A figure beside others of its kind. @param fraction - of the largest one */
+  bar(label: string, fraction: number, text: string): void {
+    const bar = '█'.repeat(Math.max(1, Math.round(fraction * barWidth))).padEnd(barWidth);
+    console.log(`    ${label.padEnd(labelWidth)} ${this.#style('cyan', bar)} ${text}`);
+  }
+
   /**
    * A bar that grows in place; where lines cannot be replaced, one line for each quarter.
    *

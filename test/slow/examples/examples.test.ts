@@ -1,15 +1,16 @@
 // The examples and the demonstration; tutorial.test.ts has those of the tutorial.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { needsProgram } from '../../support/capabilities.ts';
+import { needs, needsProgram } from '../../support/capabilities.ts';
 import { certificates, type Identity, openssl } from '../../support/certificates.ts';
 import { Child } from '../../support/child.ts';
 import { compileExamples, example, succeeds } from '../../support/examples.ts';
 import { ocspResponse } from '../../support/ocsp.ts';
 import { opensslServer } from '../../support/peers.ts';
+import { until } from '../../support/wait.ts';
 
 describe('examples', () => {
   before('compile', () => {
@@ -284,25 +285,56 @@ describe('examples', () => {
   });
 });
 
+function childrenOf({ pid }: Child): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children === '' ? [] : children.split(' ').map(Number);
+}
+
 describe('the demonstration', () => {
   it('shows and checks everything, and ends by itself in time', async () => {
     // It ends itself with a failure if it takes too long.
     const output = await succeeds(example('demo', ['--rounds', '1']));
-    for (const heading of [
-      'OpenSSL in use',
-      'TLS 1.3',
-      'TLS 1.2',
-      'Resumption',
-      'Shutdown',
-      'Throughput beside node:tls',
-    ]) {
+    for (const heading of ['OpenSSL in use', 'TLS 1.3', 'TLS 1.2', 'Resumption', 'Shutdown', 'What HTTPS costs']) {
       assert.ok(output.includes(`\n${heading}\n`), heading);
     }
     assert.equal(output.match(/key update by the (client|server)/g)?.length, 4);
     assert.equal(output.match(/renegotiation by the (client|server)/g)?.length, 3);
-    assert.match(output, /times as fast +\d/);
+    const bars = [...output.matchAll(/^ {4}(\S.*?) +█+ +(\d+\.\d) (us|KiB)/gm)].map(([, name, , unit]) => [name, unit]);
+    assert.deepEqual(bars, [
+      ['node:http, no TLS', 'us'],
+      ['node:https', 'us'],
+      ['system-tls, on the loop', 'us'],
+      ['system-tls, on one I/O thread', 'us'],
+      ['node:tls', 'KiB'],
+      ['system-tls', 'KiB'],
+    ]);
+    assert.match(output, /a thread \/ node:https +\d\.\d\d \(.* in 1 round\)/);
+    assert.match(output, /figures of (one|\d+) processors?, with a load average of \d/);
+    assert.match(output, /one round alone/);
     assert.doesNotMatch(output, /✘/);
     assert.ok(!output.includes('\x1b'), 'no colours where there is no terminal');
+  });
+
+  it('refuses rounds that are none, before it shows anything', async () => {
+    for (const rounds of ['0', 'x', '1.5']) {
+      const demo = example('demo', ['--rounds', rounds]);
+      assert.equal((await demo.exited).code, 1);
+      assert.equal(demo.output, `--rounds must be a whole number above 0; it is '${rounds}'.\n`);
+    }
+  });
+
+  it('fails, and leaves nobody behind, when one of its processes ends', async function () {
+    needs(this, existsSync('/proc/self/task'), 'a system that lists the children of a process');
+    const demo = example('demo', ['--rounds', '9']);
+    await demo.printed(/^What HTTPS costs$/m);
+    // A server and a load for each of four.
+    await until(() => childrenOf(demo).length === 8, 'its processes');
+    const children = childrenOf(demo);
+    process.kill(children[0] ?? 0, 'SIGKILL');
+    assert.equal((await demo.exited).code, 1);
+    assert.match(demo.output, /✘ not as it should be/);
+    assert.match(demo.output, /the server of the demonstration ended with SIGKILL/);
+    await until(() => !children.some(child => existsSync(`/proc/${child}`)), 'the others to end');
   });
 
   it('fails, and says why, when a step is not what it should be', async () => {
