@@ -1,10 +1,10 @@
 // npm run bench [-- NAME...] [--rounds N] [--seconds N] [--threads N] [--only PEER,...] [--against CHECKOUT] [--openssl PREFIX-OR-VERSION] [--no-results]
-// npm run bench -- --page: measures nothing; writes the tables in docs/performance.md again, from bench/results.
+// npm run bench -- --page: measures nothing; writes the tables in docs/performance.md and README.md again, from bench/results.
 //
 // NAME is a group (bulk-receive, bulk-send, echo, handshake, verify, http, http2, memory, key-update) or the beginning of a job's name.
 // Contestants take turns, A B C A B C ..., so that what disturbs the machine disturbs all of them.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ import { findPeers } from './harness/contestants.mjs';
 import { label } from './harness/jobs.mjs';
 import { describeMachine } from './harness/machine.mjs';
 import { measure } from './harness/measure.mjs';
-import { writePage } from './harness/page.mjs';
+import { writePages } from './harness/page.mjs';
 import { answers } from './harness/proxies.mjs';
 import { jobTable, Progress, targetTable, versionTable } from './harness/report.mjs';
 import { judge } from './harness/targets.mjs';
@@ -148,8 +148,17 @@ async function writeResults(jobs, args, { results, libraries }, judged, machine,
   mkdirSync(path.dirname(base), { recursive: true });
   writeFileSync(`${base}.json`, `${JSON.stringify(all, roundNumbers, 2)}\n`);
   writeFileSync(`${base}.svg`, `${drawChart(jobs, results, title)}\n`);
-  writePage();
-  console.log(`\nWritten: ${path.relative(process.cwd(), base)}.json and .svg, and the tables in docs/performance.md`);
+  writePages();
+  await drawHttp();
+  console.log(
+    `\nWritten: ${path.relative(process.cwd(), base)}.json and .svg, the tables in docs/performance.md and README.md`,
+  );
+}
+
+/** Its library is installed by the first run. */
+async function drawHttp() {
+  const { writeHttpChart } = await import('./harness/http-chart.mjs');
+  writeHttpChart();
 }
 
 /** @param {string} _key @param {unknown} value */
@@ -160,7 +169,8 @@ function roundNumbers(_key, value) {
 await runMain(async () => {
   const args = readArguments();
   if (args.page) {
-    writePage();
+    writePages();
+    if (existsSync(path.join(here, 'node_modules/echarts'))) await drawHttp();
     return 0;
   }
   await setup();

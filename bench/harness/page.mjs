@@ -1,10 +1,11 @@
-// docs/performance.md: its tables of results, made of bench/results/*.json. `npm run bench -- --page` rewrites them, and so does every
-// run that writes results. The rest of the page is written by hand.
+// The tables of results in docs/performance.md and README.md, made of bench/results/*.json. `npm run bench -- --page` rewrites them, and
+// so does every run that writes results. The rest of the pages is written by hand.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withMarkedPart } from '../../scripts/marked-part.mjs';
+import { choiceTable, httpTables, summary } from './http-page.mjs';
 import { short } from './report.mjs';
 import { median, ratios } from './statistics.mjs';
 
@@ -32,12 +33,13 @@ import { median, ratios } from './statistics.mjs';
 
 const bench = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const folder = path.join(bench, 'results');
-const page = path.join(path.dirname(bench), 'docs/performance.md');
+const root = path.dirname(bench);
 
-const marks = {
-  begin: '<!-- results, written by: npm run bench -- --page -->',
-  end: '<!-- end of the results -->',
-};
+/** @param {string} name */
+const marksOf = name => ({
+  begin: `<!-- ${name}, written by: npm run bench -- --page -->`,
+  end: `<!-- end of the ${name} -->`,
+});
 
 const sizes = ['16 KiB', '64 KiB', '1 MiB'];
 const messages = ['64 B', '1 KiB'];
@@ -124,7 +126,7 @@ const tables = [
     rows: [handshake('CPU, ms', 'cpu'), handshake('event-loop delay p99, ms', 'delayP99')],
   },
   {
-    title: () => '**Verification, HTTPS, memory, key updates**',
+    title: () => '**Verification, memory, key updates**',
     rows: [
       other('mutual handshake, OpenSSL decides: CPU, ms', 'cpu', 'verify mutual'),
       other('mutual handshake, `verify` decides at once: CPU, ms', 'cpu', 'verify mutual', {
@@ -133,7 +135,6 @@ const tables = [
       other('mutual handshake, `verify` gives a promise: CPU, ms', 'cpu', 'verify mutual', {
         ours: 'system-tls verify later',
       }),
-      other('HTTPS, 64 connections, 1 KiB: CPU, us a request', 'cpu', 'https 64 x 1 KiB', { node: 'node' }),
       other('memory of an idle connection, KiB', 'kib', 'memory 5000 idle', { node: 'node' }),
       other('KeyUpdate: CPU, us', 'cpu', 'key-update alone', { ours: 'system-tls ssl.write' }),
       other('send 64 KiB writes, a KeyUpdate every MiB: CPU, ns/KiB', 'cpu', 'key-update every 1 MiB, send', {
@@ -221,13 +222,25 @@ export function resultTables(runs) {
   return parts.join('\n\n');
 }
 
+/** What stands between which marks of which page. @type {readonly [page: string, name: string, make: (runs: Run[]) => string][]} */
+const parts = [
+  ['docs/performance.md', 'results', resultTables],
+  ['docs/performance.md', 'HTTP results', httpTables],
+  ['docs/performance.md', 'choice', choiceTable],
+  ['README.md', 'HTTP summary', summary],
+];
+
+export const pages = [...new Set(parts.map(([page]) => page))];
+
 /**
- * The page with these tables instead of its own.
+ * A page with the tables of these runs instead of its own.
+ * @param {string} page  README.md or docs/performance.md
  * @param {string} text
- * @param {string} between
+ * @param {Run[]} runs
  */
-export function withTables(text, between) {
-  return withMarkedPart(text, marks, between);
+export function withTables(page, text, runs) {
+  const own = parts.filter(([where]) => where === page);
+  return own.reduce((so, [, name, make]) => withMarkedPart(so, marksOf(name), make(runs)), text);
 }
 
 /** @returns {Run[]} */
@@ -240,6 +253,10 @@ export function readRuns() {
     }));
 }
 
-export function writePage() {
-  writeFileSync(page, withTables(readFileSync(page, 'utf8'), resultTables(readRuns())));
+export function writePages() {
+  const runs = readRuns();
+  for (const page of pages) {
+    const file = path.join(root, page);
+    writeFileSync(file, withTables(page, readFileSync(file, 'utf8'), runs));
+  }
 }

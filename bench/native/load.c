@@ -80,6 +80,7 @@ struct worker {
   int begun;
   int connecting;
   int ready;
+  int waiting;  // with their request, for the others
   enum phase phase;
   struct connection *slots;
   struct connection *runnable;
@@ -316,11 +317,21 @@ static bool shaken(struct connection *connection) {
   return false;
 }
 
+// Connections that are made while others ask already would have to wait for their turn in a busy server again and again.
+static void ask_when_all_can(struct worker *worker) {
+  if (++worker->waiting < worker->connections) return;
+  for (int i = 0; i < worker->connections; ++i) {
+    send_message(&worker->slots[i]);
+    run_later(&worker->slots[i]);
+  }
+}
+
 static bool handshake(struct connection *connection) {
   if (!shaken(connection)) return false;
   connection->established = true;
   --connection->worker->connecting;
   if (bulk()) note_ready(connection);
+  else if (mode == REQUEST || mode == UPLOAD) ask_when_all_can(connection->worker);
   else send_message(connection);
   return true;
 }

@@ -20,14 +20,21 @@ interface Run {
 }
 
 interface Page {
+  readonly pages: readonly string[];
   readRuns(): Run[];
   resultTables(runs: readonly Run[]): string;
-  withTables(text: string, between: string): string;
+  withTables(page: string, text: string, runs: readonly Run[]): string;
+}
+interface HttpPage {
+  httpTables(runs: readonly Run[]): string;
+  choiceTable(runs: readonly Run[]): string;
+  summary(runs: readonly Run[]): string;
+  bars(runs: readonly Run[]): { name: string; main: number; others: number; front: number }[];
 }
 
-const { readRuns, resultTables, withTables } = (await import(
-  pathToFileURL(join(packageFolder, 'bench/harness/page.mjs')).href
-)) as Page;
+const load = (file: string): Promise<unknown> => import(pathToFileURL(join(packageFolder, 'bench/harness', file)).href);
+const { pages, readRuns, resultTables, withTables } = (await load('page.mjs')) as Page;
+const { httpTables, choiceTable, summary, bars } = (await load('http-page.mjs')) as HttpPage;
 
 const run = (file: string, openssl: string, results: Run['results']): Run => ({
   file,
@@ -40,14 +47,28 @@ const run = (file: string, openssl: string, results: Run['results']): Run => ({
 
 const rows = (text: string): string[] => text.split('\n').filter(line => /^\| .*\d/.test(line));
 
-describe('docs/performance.md', () => {
-  it('has the tables of the committed results', () => {
-    const now = readFileSync(join(packageFolder, 'docs/performance.md'), 'utf8');
-    assert.equal(withTables(now, resultTables(readRuns())), now, 'npm run bench -- --page writes them');
+const read = (file: string): string => readFileSync(join(packageFolder, file), 'utf8');
+
+describe('Pages with tables of results', () => {
+  it('are the two that speak of figures', () => {
+    assert.deepEqual(pages, ['docs/performance.md', 'README.md']);
   });
 
-  it('refuses a page without a place for them', () => {
-    assert.throws(() => withTables('# Title\n', 'tables'), /no lines/);
+  for (const page of pages) {
+    it(`have those of the committed results: ${page}`, () => {
+      assert.equal(withTables(page, read(page), readRuns()), read(page), 'npm run bench -- --page writes them');
+    });
+
+    it(`are refused without a place for them: ${page}`, () => {
+      assert.throws(() => withTables(page, '# Title\n', []), /no lines/);
+    });
+  }
+
+  it('have a chart of the same figures', () => {
+    const chart = read('docs/http-cpu.svg');
+    const figures = bars(readRuns()).map(({ main }) => main.toPrecision(3));
+    assert.equal(figures.length, 5);
+    for (const figure of figures) assert.ok(chart.includes(`>${figure}</text>`), figure);
   });
 });
 
@@ -74,9 +95,9 @@ describe('A table of results', () => {
 
   it('takes each row of the newest run that has it, for each version of OpenSSL', () => {
     const idle = (kib: number): Run['results'] => ({ 'memory 5000 idle': { 'system-tls': { kib: [kib] } } });
-    const https = { 'https 64 x 1 KiB': { 'system-tls': { cpu: [40] } } };
+    const update = { 'key-update alone': { 'system-tls ssl.write': { cpu: [40] } } };
     const text = resultTables([
-      run('2026-01-01', '3.0.19', { ...idle(1), ...https }),
+      run('2026-01-01', '3.0.19', { ...idle(1), ...update }),
       run('2026-01-02', '3.0.20', idle(2)),
       run('2026-01-01-openssl-3.5.7', '3.5.7', idle(3)),
     ]);
@@ -85,12 +106,104 @@ describe('A table of results', () => {
       [
         ['| memory of an idle connection, KiB', '2.00'],
         ['| memory of an idle connection, KiB', '3.00'],
-        ['| HTTPS, 64 connections, 1 KiB: CPU, us a request', '40.0'],
+        ['| KeyUpdate: CPU, us', '40.0'],
       ],
     );
     assert.deepEqual(
       [...text.matchAll(/results\/(\S+)\.json/g)].map(([, file]) => file),
       ['2026-01-02', '2026-01-01-openssl-3.5.7', '2026-01-01'],
     );
+  });
+});
+
+const keepAlive = 'http keep-alive 64 x 1 KiB';
+const measured = {
+  plain: { cpuMain: [10, 12, 11], cpu: [10, 12, 11], perSecond: [50_000, 50_000, 50_000] },
+  node: { cpuMain: [20, 20, 20], cpu: [21, 21, 21], perSecond: [40_000, 40_000, 40_000] },
+  'system-tls': { cpuMain: [16, 16, 16], cpu: [17, 17, 17], perSecond: [45_000, 45_000, 45_000], p50: [900, 900, 900] },
+  'system-tls-threads': {
+    cpuMain: [4, 5, 8],
+    cpu: [15, 15, 15],
+    perSecond: [90_000, 90_000, 90_000],
+    p50: [450, 450, 450],
+  },
+  'nginx-front': {
+    cpuMain: [11, 11, 11],
+    cpu: [30, 30, 30],
+    cpuFront: [18, 18, 18],
+    perSecond: [30_000, 30_000, 30_000],
+  },
+};
+
+describe('Tables of HTTP', () => {
+  const runs = [run('2026-01-01', '3.0.19', { [keepAlive]: measured })];
+
+  it('have a column for each contestant that was there, main thread before all threads', () => {
+    const text = httpTables(runs);
+    assert.match(text, /^\| \| node:http, no TLS \| node:https \| loop \| thread \| nginx in front \|$/m);
+    assert.match(
+      text,
+      /^\| 64 connections, 1 KiB \| 11\.0 \/ 11\.0 \| 20\.0 \/ 21\.0 \| 16\.0 \/ 17\.0 \| 5\.00 \/ 15\.0 \| 11\.0 \/ 30\.0 \|$/m,
+    );
+  });
+
+  it('judge the targets by the ratios of each round', () => {
+    const text = httpTables(runs);
+    assert.match(text, /\| system-tls-threads \/ plain \| at most 0\.50 \| 0\.42 \(0\.40 to 0\.73\) \| met \|/);
+    assert.match(text, /\| system-tls-threads \/ node \| at most 0\.36 \| 0\.25 /);
+    assert.match(text, /\| system-tls \/ node \| at most 0\.85 \| 0\.81 .*\| met \|/);
+  });
+
+  it('compare a thread with the loop', () => {
+    assert.match(
+      choiceTable(runs),
+      /^\| 64 connections, 1 KiB \| 16\.0 \| 5\.00 \| 0\.31 \| 0\.88 \| 2\.00 \| 0\.50 \|$/m,
+    );
+  });
+
+  it('compare HTTP/2 by the drop-in, which is what it runs over', () => {
+    const over = (main: number) => ({ cpuMain: [main], cpu: [main], perSecond: [1000], p50: [100] });
+    const job = { 'http2 GET 1 KiB': { 'system-tls drop-in': over(20), 'system-tls-threads drop-in': over(10) } };
+    const text = choiceTable([run('2026-01-01', '3.0.19', job)]);
+    assert.match(text, /^\| HTTP\/2, GET of 1 KiB \| 20\.0 \| 10\.0 \| 0\.50 /m);
+  });
+
+  it('tell in short what a service gains', () => {
+    const text = summary(runs);
+    assert.match(text, /^\| `node:http`, no TLS at all \| 11\.0 \| 11\.0 \| 50,000 \| 0\.55 \|$/m);
+    assert.match(text, /^\| this package, on one I\/O thread \| 5\.00 \| 15\.0 \| 90,000 \| 0\.25 \|$/m);
+  });
+
+  it('draw the time of a proxy and of other threads apart', () => {
+    assert.deepEqual(
+      bars(runs).map(({ main, others, front }) => [main, others, front]),
+      [
+        [11, 0, 0],
+        [20, 1, 0],
+        [16, 1, 0],
+        [5, 10, 0],
+        [11, 1, 18],
+      ],
+    );
+  });
+
+  it('take each job of the newest run that has it, and none of another OpenSSL', () => {
+    const plain = (main: number) => ({ plain: { cpuMain: [main], cpu: [main] } });
+    const text = httpTables([
+      run('2026-01-02', '3.0.19', { [keepAlive]: plain(3) }),
+      run('2026-01-01', '3.0.19', { [keepAlive]: plain(1), 'http 1 MiB up': plain(2) }),
+      run('2026-01-03-openssl-3.5.7', '3.5.7', { [keepAlive]: plain(4) }),
+    ]);
+    assert.match(text, /^\| 64 connections, 1 KiB \| 3\.00 \/ 3\.00 \|$/m);
+    assert.match(text, /^\| 1 MiB up, 8 connections \| 2\.00 \/ 2\.00 \|$/m);
+    assert.deepEqual(
+      [...text.matchAll(/results\/(\S+)\.json/g)].map(([, file]) => file),
+      ['2026-01-02', '2026-01-01'],
+    );
+  });
+
+  it('say so where nothing was measured', () => {
+    for (const make of [httpTables, choiceTable, summary]) assert.match(make([]), /^Not measured yet/);
+    assert.deepEqual(bars([]), []);
   });
 });
