@@ -59,13 +59,13 @@ const accepts = port =>
     socket.on('error', () => resolve(false)).on('connect', () => socket.destroy());
   });
 
-/** @param {number} port @param {string} name */
-async function untilItListens(port, name) {
-  for (let tries = 0; tries < 100; tries++) {
+/** @param {number} port @param {string} name @param {TalkingProcess} program */
+async function untilItListens(port, name, program) {
+  for (let tries = 0; tries < 100 && program.over === undefined; tries++) {
     if (await accepts(port)) return;
     await sleep(50);
   }
-  throw new Error(`${name} does not listen`);
+  throw program.over ?? new Error(`${name} does not listen`);
 }
 
 /**
@@ -90,10 +90,10 @@ async function run(name, scratch, configure, args, processors) {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await untilItListens(port, name);
+    await untilItListens(port, name, program);
   } catch (error) {
     await end();
-    throw program.over ?? error;
+    throw error;
   }
   const use = () => {
     const uses = [pid, ...childrenOf(pid)].map(useOf);
