@@ -65,7 +65,8 @@ function targetTable(runs) {
 function describe({ file, date, machine, libraries, settings }) {
   const { cpu, cores, node, loadAverage } = machine;
   const versions = [`OpenSSL ${libraries['system-tls']}`, `node ${node} (OpenSSL ${libraries['node']})`];
-  const times = `medians of ${settings.rounds} rounds of ${settings.seconds} s`;
+  const { rounds, seconds } = settings;
+  const times = rounds === 1 ? `one round of ${seconds} s` : `medians of ${rounds} rounds of ${seconds} s`;
   return `${date}: ${versions.join(', ')}; ${cpu}, ${cores} cores, load average ${loadAverage} before; ${times}. [All figures](../bench/results/${file}.json).`;
 }
 
