@@ -379,6 +379,12 @@ export interface StatusValues {
 }
 export type Status = StatusValues[keyof StatusValues];
 
+/**
+ * Whether what is little waits for {@link sendHeld}, or for the next call: never (0), unless it is the connection's first write in an
+ * iteration of the loop (1), or always (2). On a thread 1 is 2.
+ */
+export type Hold = 0 | 1 | 2;
+
 export interface NativeCipher {
   readonly name: string;
   readonly standardName: string;
@@ -427,9 +433,9 @@ export declare class NativeConnection {
   // Ordered operations: they run in call order. `op` is a positive number, unique on this connection.
   handshake(op: number): Status;
   /** `data` is read until the operation ends. */
-  write(op: number, data: Uint8Array): Status;
-  writev(op: number, chunks: readonly Uint8Array[]): Status;
-  /** The first `length` bytes of what setDispatch() gives as `gathered`, which may be used again at once. */
+  write(op: number, data: Uint8Array, hold: Hold): Status;
+  writev(op: number, chunks: readonly Uint8Array[], hold: Hold): Status;
+  /** Held later. The first `length` bytes of what setDispatch() gives as `gathered`, which may be used again at once. */
   writeGathered(op: number, length: number): Status;
   /** Takes over what `file` holds. `length` null: to the file's end. Ends by an event: the bytes sent. */
   sendFile(op: number, file: NativeFile, offset: number, length: number | null): Status;
@@ -779,7 +785,10 @@ export declare function setDispatch(
   dispatch: (count: number, slab: Uint8Array) => void,
   makeError: (failure: NativeFailure) => Error,
 ): {
-  /** state[0]: events recorded and not yet dispatched, in this environment. */
+  /**
+   * state[0]: events recorded and not yet dispatched, in this environment. state[1]: whether something is written that waits for the
+   * end of the turn. state[2]: whether this turn is a dispatch, behind which it is sent.
+   */
   readonly state: Int32Array;
   /** What `dispatch` is called for, five integers each. */
   readonly events: Int32Array;
@@ -791,6 +800,8 @@ export declare function setDispatch(
 /** What the slab of the batch that is being dispatched holds, for when a handler has detached it. */
 export declare function copiedSlab(): Uint8Array;
 export declare function payload(index: number): unknown;
+/** Sends what was written and waits. */
+export declare function sendHeld(): void;
 /** X509_verify_cert_error_string(3). */
 export declare function verifyResultText(code: number): string;
 
@@ -818,5 +829,6 @@ export interface Binding {
   readonly setDispatch: typeof setDispatch;
   readonly copiedSlab: typeof copiedSlab;
   readonly payload: typeof payload;
+  readonly sendHeld: typeof sendHeld;
   readonly verifyResultText: typeof verifyResultText;
 }

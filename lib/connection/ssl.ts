@@ -313,7 +313,7 @@ export class Ssl extends SslState implements Sink {
     // SSL_write takes a length of 0 for an error.
     if (bytes.length === 0) return;
     const op = connection.nextOp();
-    if (connection.started(connection.native.write(op, bytes))) return;
+    if (connection.started(connection.native.write(op, bytes, 0))) return;
     await waitFor(connection, op, 'write', limits, () => void bytes);
   }
 

@@ -7,14 +7,16 @@ import { closedError, timeoutError, tlsError } from '../base/coded-error.ts';
 import { Deadline } from '../base/deadline.ts';
 import type { SendFileOptions } from '../connection/options.ts';
 import { checkFilePart, type FilePart, openFile, sendFilePart } from '../connection/send-file.ts';
+import { sendAtEndOfTurn } from '../transport/held-writes.ts';
 import type { Connection, Pending } from '../transport/native-connection.ts';
 import { chunksOf, gather, type Piece } from './pieces.ts';
 import { type Group, groupsOf, lengthOf } from './write-groups.ts';
 import { type Chunk, type WriteCallback, WriteTurns } from './write-turns.ts';
 
-function startWrite(native: NativeConnection, op: number, group: Group): StatusType {
+function startWrite(native: NativeConnection, op: number, group: Group, more: boolean): StatusType {
   if (typeof group === 'number') return native.writeGathered(op, group);
-  return group instanceof Uint8Array ? native.write(op, group) : native.writev(op, group);
+  const hold = more ? 2 : 1;
+  return group instanceof Uint8Array ? native.write(op, group, hold) : native.writev(op, group, hold);
 }
 
 /** What it needs of the stream, and of those who watch over it. */
@@ -67,14 +69,15 @@ export class Writer {
   }
 
   /** The common case, an answer that is taken at once, costs no allocation here. */
-  #sendGroup(group: Group, callback: WriteCallback): void {
+  #sendGroup(group: Group, callback: WriteCallback, more = false): void {
     const { connection } = this.#owner;
     const { native } = connection;
     const op = connection.nextOp();
     let done: boolean;
     try {
       connection.assertAlive();
-      done = connection.started(startWrite(native, op, group));
+      done = connection.started(startWrite(native, op, group, more));
+      sendAtEndOfTurn();
     } catch (error) {
       this.#owner.writeFailed(error as Error, callback);
       return;
@@ -174,7 +177,7 @@ export class Writer {
         goOn = false;
         const group = groups[at++];
         if (group === undefined) callback();
-        else this.#sendGroup(group, taken);
+        else this.#sendGroup(group, taken, at < groups.length);
       } while (goOn);
       looping = false;
     };

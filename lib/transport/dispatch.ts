@@ -22,7 +22,11 @@ const collected = new FinalizationRegistry<number>(id => weak.delete(id));
 let held: DispatchTarget[] = [];
 let lastId = 0;
 
-const { state, events, gathered, lends } = binding.setDispatch(dispatch, failure => toError(failure));
+const shared = binding.setDispatch(dispatch, failure => toError(failure));
+const { events, gathered, lends } = shared;
+
+/** See the binding. */
+export const { state } = shared;
 
 /** Memory for the native call `writeGathered`, of this environment. */
 export const gatheredBytes: Buffer = Buffer.from(gathered.buffer, gathered.byteOffset, gathered.byteLength);

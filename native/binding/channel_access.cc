@@ -68,7 +68,30 @@ std::uint64_t ChannelAccess::idle_time() const {
   return channel_ ? now - std::min(now, channel_->moved_at()) : now;
 }
 
-ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes) {
+void ChannelAccess::hold() {
+  if (!std::exchange(listed_, true)) delivery_->hold(weak_from_this());
+}
+
+void ChannelAccess::send_held() {
+  listed_ = false;
+  if (closed()) return;
+  if (remote()) {
+    post_written();
+  } else {
+    channel_->send_held();
+  }
+}
+
+bool ChannelAccess::post_written() {
+  if (!std::exchange(unposted_, false)) return true;
+  const bool sent = send([buffer = write_buffer_](io::Channel& channel) {
+    channel.start(io::CopiedBytes::write(engine::kUntold, buffer->take()), false);
+  });
+  if (!sent) write_buffer_ = nullptr;
+  return sent;
+}
+
+ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes, bool hold) {
   using Added = io::WriteBuffer::Added;
   const bool sealed = std::exchange(sealed_, false);
   if (!write_buffer_ || (sealed && !write_buffer_->empty())) {
@@ -82,14 +105,16 @@ ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes) {
     case Added::first:
       break;
   }
-  const bool sent = send([buffer = write_buffer_](io::Channel& channel) {
-    channel.start(io::CopiedBytes::write(engine::kUntold, buffer->take()), false);
-  });
-  if (!sent) write_buffer_ = nullptr;
-  return sent ? Sent::yes : Sent::ended;
+  unposted_ = true;
+  if (hold) {
+    this->hold();
+    return Sent::yes;
+  }
+  return post_written() ? Sent::yes : Sent::ended;
 }
 
 bool ChannelAccess::move_to_loop(engine::OperationId id) {
+  seal();
   const auto arrive_there = [self = shared_from_this(), id] { self->arrive(id); };
   moving_ = thread_->post([channel = channel_, thread = thread_.get(), arrive_there] {
     channel->leave();
@@ -124,6 +149,7 @@ void ChannelAccess::arrive(engine::OperationId id) {
 
 void ChannelAccess::close() {
   if (closed_) return;
+  if (remote()) post_written();
   last_context_tag_ = context_tag();
   closed_ = true;
   write_buffer_.reset();

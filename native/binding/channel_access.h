@@ -51,15 +51,24 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   const std::shared_ptr<io::WriteAhead>& write_ahead() const { return write_ahead_; }
 
   enum class Sent { yes, no_memory, ended };
-  // A write that write_ahead() permits: a copy, of which nobody will be told any more.
-  Sent write(std::span<const std::uint8_t> bytes);
+  // A write that write_ahead() permits: a copy, of which nobody will be told any more. `hold`: it may wait for
+  // send_held().
+  Sent write(std::span<const std::uint8_t> bytes, bool hold);
+  // What was written last waits for the end of JavaScript's turn, or for the next call.
+  void hold();
+  void send_held();
+  // On the loop. Its first write in an iteration goes at once, and only what follows is held: a reader that is woken
+  // early works while we do.
+  bool wrote_in_iteration() {
+    const std::uint64_t now = delivery_->reactor()->iteration();
+    return std::exchange(wrote_in_, now) == now;
+  }
 
   // Calls function(io::Channel&) where the channel lives, unless it is closed by then; now or, if remote, soon. False:
   // it will never be called, because the thread has ended.
   template <typename Function>
   bool run(Function function) {
-    // What is written after this call must not go with what was written before.
-    sealed_ = true;
+    seal();
     return send(std::move(function));
   }
 
@@ -67,7 +76,7 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   template <typename Function>
   void ask(Function function) {
     if (closed()) return;
-    sealed_ = true;
+    seal();
     if (thread_ == nullptr) {
       const Entry entry(*delivery_);
       function(*channel_);
@@ -105,6 +114,13 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
     return thread_->post(std::move(call));
   }
 
+  // What is written after this call must not go with what was written before, which goes ahead of it.
+  void seal() {
+    sealed_ = true;
+    post_written();
+  }
+  // False: the thread has ended.
+  bool post_written();
   void arrive(engine::OperationId id);
 
   const std::shared_ptr<Delivery> delivery_;
@@ -118,6 +134,11 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   std::uint32_t negotiated_version_ = 0;
   // Something else was sent behind what is in it.
   bool sealed_ = false;
+  // The thread is not told yet that there is something in it.
+  bool unposted_ = false;
+  std::uint64_t wrote_in_ = 0;
+  // Among those whom the end of the turn is told.
+  bool listed_ = false;
   bool closed_ = false;
   std::int32_t last_context_tag_ = 0;
   bool moving_ = false;

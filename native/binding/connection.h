@@ -125,14 +125,18 @@ class ConnectionHandle {
   napi_value finish(napi_env env, io::Channel::Outcome outcome);
   napi_value start(const Call& call, engine::Operation::What what);
   napi_value submit(napi_env env, engine::Operation operation);
-  napi_value submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear);
-  napi_value write_ahead(napi_env env, std::span<const std::uint8_t> clear);
+  // Shall what is little wait for more that is written in the same turn? `later`: unless it is the first.
+  enum class Hold : std::uint32_t { never = 0, later = 1, yes = 2 };
+  static bool read_hold(const Call& call, Hold& hold);
+  // `hold`: what else is written in this turn may go with it.
+  napi_value submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear, bool hold);
+  napi_value write_ahead(napi_env env, std::span<const std::uint8_t> clear, bool hold);
   napi_value submit_large_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear);
   napi_value send_write(napi_env env, engine::Operation operation);
   napi_value submit_read(napi_env env, engine::ReadOperation read);
-  napi_value start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
-                         std::unique_ptr<engine::ClearSource> (*pin)(const Call& call,
-                                                                     std::span<const std::uint8_t> rest));
+  using Pin = std::unique_ptr<engine::ClearSource> (*)(const Call& call, std::span<const std::uint8_t> rest);
+  napi_value start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear, Hold hold,
+                         Pin pin);
   napi_value finish_read(napi_env env, const io::Channel::Outcome& outcome);
   napi_value set(napi_env env, const std::function<openssl::FailurePtr(engine::Connection&)>& what);
   napi_value schedule(napi_env env, const std::function<openssl::FailurePtr(engine::Connection&)>& what);

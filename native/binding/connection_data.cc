@@ -34,12 +34,15 @@ FailurePtr no_memory() { return openssl::system_failure(ENOMEM, "malloc"); }
 
 // Encrypts what goes at once without pinning anything; the rest becomes an operation.
 napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
-                                         std::unique_ptr<engine::ClearSource> (*pin)(const Call&,
-                                                                                     std::span<const std::uint8_t>)) {
+                                         Hold hold, Pin pin) {
   io::Channel& channel = access_->local();
   access_->note_written();
   std::size_t taken = 0;
-  if (!clear.empty() && channel.write_now(clear, taken)) return status(call.env, Status::done);
+  const bool wrote = access_->wrote_in_iteration();
+  const bool done =
+      !clear.empty() && channel.write_now(clear, taken, hold == Hold::yes || (hold == Hold::later && wrote));
+  if (channel.holds_output()) access_->hold();
+  if (done) return status(call.env, Status::done);
   Operation::Write write{nullptr, taken, clear.size()};
   if (taken < clear.size()) {
     write.source = pin(call, clear);
@@ -53,12 +56,13 @@ napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId i
 
 // Done as soon as it is copied, as long as little is on its way to the thread: a round trip for each write would cost
 // more than the copy.
-napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear) {
+napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear,
+                                          bool hold) {
   access_->note_written();
   const std::shared_ptr<io::WriteAhead>& ahead = access_->write_ahead();
   const bool permitted = ahead->permits(clear.size());
   // What is one message of DTLS shall not become a part of another.
-  if (!dtls_ && !clear.empty() && permitted) return write_ahead(env, clear);
+  if (!dtls_ && !clear.empty() && permitted) return write_ahead(env, clear, hold);
   // Nor may a message be refused, which one that is too long is, without anybody hearing of it.
   const bool told = dtls_ || !permitted;
   io::Pieces pieces;
@@ -66,8 +70,8 @@ napi_value ConnectionHandle::submit_write(napi_env env, engine::OperationId id, 
   return send_write(env, io::CopiedBytes::write(told ? id : engine::kUntold, std::move(pieces)));
 }
 
-napi_value ConnectionHandle::write_ahead(napi_env env, std::span<const std::uint8_t> clear) {
-  switch (access_->write(clear)) {
+napi_value ConnectionHandle::write_ahead(napi_env env, std::span<const std::uint8_t> clear, bool hold) {
+  switch (access_->write(clear, hold)) {
     case ChannelAccess::Sent::yes:
       break;
     case ChannelAccess::Sent::no_memory:
@@ -100,22 +104,33 @@ napi_value ConnectionHandle::send_write(napi_env env, engine::Operation operatio
   return status(env, told ? Status::pending : Status::done);
 }
 
+bool ConnectionHandle::read_hold(const Call& call, Hold& hold) {
+  std::uint32_t number = 0;
+  if (!call.read(2, "hold", number)) return false;
+  if (number > static_cast<std::uint32_t>(Hold::yes)) return call.reject("hold", "0, 1 or 2"), false;
+  hold = static_cast<Hold>(number);
+  return true;
+}
+
 napi_value ConnectionHandle::write(const Call& call) {
   engine::OperationId id = 0;
   View clear;
-  if (!call.read(0, "op", id) || !call.read(1, "data", clear)) return nullptr;
+  Hold hold = Hold::never;
+  if (!call.read(0, "op", id) || !call.read(1, "data", clear) || !read_hold(call, hold)) return nullptr;
   if (access_->closed()) return closed_failure(call.env);
   if (access_->remote()) {
-    return clear.size() > Lender::kAhead ? submit_large_write(call, id, clear) : submit_write(call.env, id, clear);
+    return clear.size() > Lender::kAhead ? submit_large_write(call, id, clear)
+                                         : submit_write(call.env, id, clear, hold != Hold::never);
   }
   const Entry entry(access_->delivery());
-  return start_write(call, id, clear, pin_view);
+  return start_write(call, id, clear, hold, pin_view);
 }
 
 napi_value ConnectionHandle::writev(const Call& call) {
   engine::OperationId id = 0;
   std::uint32_t length = 0;
-  if (!call.read(0, "op", id)) return nullptr;
+  Hold hold = Hold::never;
+  if (!call.read(0, "op", id) || !read_hold(call, hold)) return nullptr;
   if (napi_get_array_length(call.env, call[1], &length) != napi_ok)
     return call.reject("chunks", "an array of views"), nullptr;
   if (access_->closed()) return closed_failure(call.env);
@@ -131,12 +146,12 @@ napi_value ConnectionHandle::writev(const Call& call) {
     gather.insert(gather.end(), clear.begin(), clear.end());
     if (!refused && !access_->remote() && gather.size() >= kGathered) {
       std::size_t taken = 0;
-      refused = !access_->local().write_now(gather, taken);
+      refused = !access_->local().write_now(gather, taken, false);
       gather.erase(gather.begin(), gather.begin() + static_cast<std::ptrdiff_t>(taken));
     }
   }
-  if (access_->remote()) return submit_write(call.env, id, gather);
-  return start_write(call, id, gather, own);
+  if (access_->remote()) return submit_write(call.env, id, gather, true);
+  return start_write(call, id, gather, hold, own);
 }
 
 napi_value ConnectionHandle::write_gathered(const Call& call) {
@@ -147,9 +162,9 @@ napi_value ConnectionHandle::write_gathered(const Call& call) {
   if (gathered == nullptr) return call.reject("length", "what the memory has room for"), nullptr;
   if (access_->closed()) return closed_failure(call.env);
   const std::span<const std::uint8_t> clear(gathered, length);
-  if (access_->remote()) return submit_write(call.env, id, clear);
+  if (access_->remote()) return submit_write(call.env, id, clear, true);
   const Entry entry(access_->delivery());
-  return start_write(call, id, clear, own);
+  return start_write(call, id, clear, Hold::later, own);
 }
 
 napi_value ConnectionHandle::send_file(const Call& call) {

@@ -17,6 +17,8 @@ namespace {
 constexpr std::uint32_t kReceiveWork = 512;
 // A peer that takes all there is would keep a large write going for as long as that is.
 constexpr std::size_t kSendBudget = 2 * 1024 * 1024;
+// From here on another record saves no system call worth waiting for.
+constexpr std::size_t kWorthSending = 16 * 1024;
 
 }  // namespace
 
@@ -66,18 +68,32 @@ void Channel::release(const Outcome& outcome) {
   reactor_->recording().give_slab_back(outcome.slab_offset, outcome.bytes.size());
 }
 
-bool Channel::write_now(std::span<const std::uint8_t> clear, std::size_t& taken) {
+bool Channel::write_now(std::span<const std::uint8_t> clear, std::size_t& taken, bool hold) {
   taken = 0;
   if (!transport_) return false;
   renew_budgets();
   while (true) {
     const std::size_t count = connection_->write_now(clear.subspan(taken));
     taken += count;
+    if (hold && taken == clear.size() && hold_output()) break;
     const bool sent = flush();
     if (taken == clear.size() || (count == 0 && !sent) || send_budget_ == 0 || !connection_->out_below_mark()) break;
   }
   settle();
   return taken == clear.size() && connection_ && !connection_->send_failure() && connection_->out_below_mark();
+}
+
+// A memory BIO has who waits for it on the same stack.
+bool Channel::hold_output() {
+  const std::size_t size = connection_->enc().out.size();
+  held_ = size != 0 && size < kWorthSending && transport_->fd() >= 0;
+  return held_;
+}
+
+void Channel::send_held() {
+  if (!connection_ || !held_) return;
+  flush();
+  settle();
 }
 
 engine::Cancelled Channel::cancel(OperationId id) {
@@ -154,6 +170,7 @@ bool Channel::holds_tickets() {
 
 // True if bytes went out, or it has turned out that none can.
 bool Channel::flush() {
+  held_ = false;
   if (!transport_ || connection_->enc().out.empty() || holds_tickets()) return false;
   tickets_due_ = connection_->established();
   const Moved moved = transport_->send(connection_->enc().out);
@@ -193,7 +210,7 @@ void Channel::settle() {
   }
   if (work_deferred() && !std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
   const engine::EncSide& enc = connection_->enc();
-  const bool unsent = !enc.out.empty() && !holds_tickets();
+  const bool unsent = !enc.out.empty() && !held_ && !holds_tickets();
   transport_->watch(connection_->wants_input() && enc.in.size() == 0 && !enc.in.eof_seen(),
                     unsent || connection_->blocked_on_output());
   const bool active = user_ref_ && (connection_->pending() || !enc.out.empty());

@@ -84,8 +84,11 @@ class Channel : public engine::Events,
   Outcome start(engine::Operation operation, bool now = true);
   Outcome start_read(engine::ReadOperation read, bool now = true);
   void release(const Outcome& outcome);
-  // Encrypts and sends what goes at once. True: `clear` was taken whole and the backlog is below its mark.
-  bool write_now(std::span<const std::uint8_t> clear, std::size_t& taken);
+  // Encrypts and sends what goes at once. True: `clear` was taken whole and the backlog is below its mark. `hold`: what
+  // is little may wait for send_held(), or for whatever is sent before.
+  bool write_now(std::span<const std::uint8_t> clear, std::size_t& taken, bool hold);
+  bool holds_output() const { return held_; }
+  void send_held();
   engine::Cancelled cancel(engine::OperationId id);
   // False: nobody asks (any more).
   bool answer(engine::QuestionId id, engine::Answer answer);
@@ -158,6 +161,7 @@ class Channel : public engine::Events,
   void await_fill_delivered();
   bool more_may_be_read() const;
   bool flush();
+  bool hold_output();
   bool holds_tickets();
   void renew_budgets();
   bool work_deferred() const;
@@ -190,6 +194,7 @@ class Channel : public engine::Events,
   ActivityMark activity_;
   bool waits_for_delivery_ = false;
   bool deferred_ = false;
+  bool held_ = false;         // output waits for more that JavaScript writes in this turn
   bool tickets_due_ = false;  // they are not held back, or no longer
   // What this connection may still do in the reactor's iteration `budgets_of_`.
   std::uint64_t budgets_of_ = 0;

@@ -1,4 +1,5 @@
 #include "binding/core/delivery.h"
+#include "binding/channel_access.h"
 
 #include <algorithm>
 #include <array>
@@ -96,7 +97,7 @@ napi_value Delivery::set_dispatch(const Call& call) {
   if (environment->delivery) return throw_error(call.env, "ERR_TLS_INTERNAL", "setDispatch() may be called once");
   auto delivery = std::make_shared<Delivery>(call.env);
   napi_value result = nullptr;
-  napi_value state = int32_array(call.env, 1, delivery->state_);
+  napi_value state = int32_array(call.env, 3, delivery->state_);
   const bool opened = state != nullptr &&
                       napi_create_reference(call.env, state, 1, &delivery->state_reference_) == napi_ok &&
                       napi_create_object(call.env, &result) == napi_ok && delivery->open(call[0]);
@@ -273,6 +274,14 @@ void Delivery::dispatch(io::EventBatch& batch) {
 
 void Delivery::dispatch(io::EventBatch& batch, const std::function<void()>& handled) {
   const HandleScope handles(env_);
+  // What is written meanwhile is sent below.
+  ++state_[2];
+  dispatch_in_scope(batch, handled);
+  --state_[2];
+  send_held();
+}
+
+void Delivery::dispatch_in_scope(io::EventBatch& batch, const std::function<void()>& handled) {
   napi_callback_scope scope = nullptr;
   // Refused: nothing can run any more.
   const bool open = napi_open_callback_scope(env_, value_of(env_, resource_), context_, &scope) == napi_ok;
@@ -284,6 +293,23 @@ void Delivery::dispatch(io::EventBatch& batch, const std::function<void()>& hand
   if (!open) return;
   napi_close_callback_scope(env_, scope);
   report_exception(env_);
+}
+
+void Delivery::send_held() {
+  if (held_.empty() || state_[2] != 0) return;
+  state_[1] = 0;
+  const std::vector<std::weak_ptr<ChannelAccess>> held = std::exchange(held_, {});
+  if (reactor_->closed()) return;
+  const Entry entry(*this);
+  for (const std::weak_ptr<ChannelAccess>& each : held) {
+    if (const std::shared_ptr<ChannelAccess> access = each.lock()) access->send_held();
+  }
+}
+
+napi_value Delivery::send_held(const Call& call) {
+  Delivery* delivery = of(call.env);
+  if (delivery != nullptr) delivery->send_held();
+  return undefined(call.env);
 }
 
 void Delivery::dispatch_events(io::EventBatch& batch) {
@@ -358,7 +384,8 @@ napi_value Delivery::payload(const Call& call) {
 bool define_delivery(napi_env env, napi_value exports) {
   return define_function<&Delivery::set_dispatch>(env, exports, "setDispatch") &&
          define_function<&Delivery::copied_slab>(env, exports, "copiedSlab") &&
-         define_function<&Delivery::payload>(env, exports, "payload");
+         define_function<&Delivery::payload>(env, exports, "payload") &&
+         define_function<&Delivery::send_held>(env, exports, "sendHeld");
 }
 
 }  // namespace system_tls::binding

@@ -27,6 +27,7 @@ class Notified {
 
 // A write whose memory is referenced here, while its connection is on another thread.
 class Lender;
+class ChannelAccess;
 
 class Delivery : public io::Reactor::Receiver,
                  public io::IoThread::Owner,
@@ -46,6 +47,12 @@ class Delivery : public io::Reactor::Receiver,
   const std::uint8_t* gathered(std::size_t size) const { return size <= kGathered ? gathered_ : nullptr; }
   // state[0] in JavaScript.
   void update_state() { state_[0] = static_cast<std::int32_t>(reactor_->recorded()); }
+  // Until JavaScript's turn is over, which a dispatch sees by itself: otherwise JavaScript, by state[1] and state[2].
+  void hold(std::weak_ptr<ChannelAccess> access) {
+    held_.push_back(std::move(access));
+    state_[1] = 1;
+  }
+  void send_held();
   void notify(Notified* notified);
   void forget(Notified* notified);
 
@@ -75,6 +82,7 @@ class Delivery : public io::Reactor::Receiver,
   static napi_value set_dispatch(const Call& call);
   static napi_value copied_slab(const Call& call);
   static napi_value payload(const Call& call);
+  static napi_value send_held(const Call& call);
 
  private:
   bool open(napi_value dispatch);
@@ -87,6 +95,7 @@ class Delivery : public io::Reactor::Receiver,
   bool open_mailbox();
   // In a callback scope; `handled` runs before it closes, and with it microtasks and ticks.
   void dispatch(io::EventBatch& batch, const std::function<void()>& handled);
+  void dispatch_in_scope(io::EventBatch& batch, const std::function<void()>& handled);
   void dispatch_events(io::EventBatch& batch);
   void call(napi_value function, std::span<const napi_value> arguments);
   void call_notified();
@@ -117,6 +126,7 @@ class Delivery : public io::Reactor::Receiver,
   std::vector<std::shared_ptr<Lender>> lenders_;
   const std::shared_ptr<io::BlockPool> blocks_ = std::make_shared<io::BlockPool>();
   std::vector<Notified*> notified_;
+  std::vector<std::weak_ptr<ChannelAccess>> held_;
   // From the beginning of teardown until the last handle is closed.
   std::shared_ptr<Delivery> keep_;
   std::vector<std::uint8_t> gather_;
