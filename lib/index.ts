@@ -34,7 +34,7 @@ export type {
   SslEvents,
   SslListeners,
 } from './connection/events.ts';
-export { IoPool, type IoPoolOptions } from './connection/io-pool.ts';
+export { type IoOption, IoPool, type IoPoolOptions } from './connection/io-pool.ts';
 export type {
   KeyUpdateOptions,
   KeyUpdateResult,

@@ -594,11 +594,27 @@ export declare class NativeFile {
 // ---------------------------------------------------------------------------------------------------------------------
 // I/O threads
 
+/** A thread of a pool. */
+export interface NativeThreadLoad {
+  /** The share of the time since the last call that it spent on a processor, from 0 to 1. */
+  readonly busy: number;
+  readonly connections: number;
+  readonly listeners: number;
+  /** It gets nothing new, and ends when nothing lives there any more. */
+  readonly retired: boolean;
+}
+
 export declare class NativeIoPool {
-  /** `id` is the target of the event that close() causes. Throws for other than 1 to 256 threads, and if the system refuses one. */
+  /** `id` is the target of the event that close() causes. Throws for more than 256 threads, and if the system refuses one. */
   constructor(id: number, threads: number);
   /** On each thread. */
   readonly connections: number[];
+  /** One more, or one that was retired and has not ended. Throws if the system refuses it. */
+  addThread(): void;
+  /** False: there is no such thread, or no other one that is not retired. */
+  retireThread(index: number): boolean;
+  /** Where connections go from now on follows from it. Retired threads on which nothing lives begin to end. */
+  measure(): NativeThreadLoad[];
   /** Everything that lives here fails with ERR_TLS_CLOSED; OpDone follows, behind the last event of that. */
   close(): void;
   /** Closes what lives here, without events, and waits for the threads to end. Idempotent. */

@@ -1,45 +1,22 @@
 // Where connections live: the option `io` of a socket, its server or its agent, else SYSTEM_TLS_IO_THREADS in the environment.
-import { invalidArgType, invalidArgValue } from '../base/coded-error.ts';
-import { IoPool } from '../connection/io-pool.ts';
+import { invalidArgType } from '../base/coded-error.ts';
+import { type IoOption, IoPool } from '../connection/io-pool.ts';
+import { threadsByEnvironment } from '../connection/threads-by-environment.ts';
 import { type AnySocket, symbolNamed } from './node-tls.ts';
 
-/** An `IoPool`, or true for the one that the process (or the worker) shares; false: on the loop. */
-export type IoOption = IoPool | boolean | null | undefined;
+export type { IoOption };
 
 /** What the option `io` is added to. */
 export interface WithIo {
   /**
-   * Where the connection lives: on threads of this pool; true: of one that the process shares, with SYSTEM_TLS_IO_THREADS threads or as many
-   * as an `IoPool` has by default; false: on the loop. Default: the shared one if SYSTEM_TLS_IO_THREADS is set. What goes over a stream
-   * of JavaScript lives on the loop in any case.
+   * Where the connection lives: on threads of this pool; true: of `IoPool.shared`; false: on the loop. Default: the shared
+   * one if SYSTEM_TLS_IO_THREADS is set. What goes over a stream of JavaScript lives on the loop in any case.
    */
   readonly io?: IoOption;
 }
 
-const variable = 'SYSTEM_TLS_IO_THREADS';
-/** Of IoPool. */
-const most = 256;
-
-function wanted(value: string | undefined): number | undefined {
-  if (value === undefined || value === '') return undefined;
-  const threads = Number(value);
-  if (/^\d+$/.test(value) && threads >= 1 && threads <= most) return threads;
-  throw invalidArgValue(
-    `environment variable ${variable}`,
-    `must be a number of threads from 1 to ${most}, or empty`,
-    value,
-  );
-}
-
-/** Read once: what is wrong with it is said before anything connects. */
-const threads = wanted(process.env[variable]);
-
-let shared: IoPool | undefined;
-
-function sharedPool(): IoPool {
-  shared ??= new IoPool({ threads });
-  return shared;
-}
+/** Looked at when this is imported: what is wrong with it is said before anything connects. */
+const onThreads = threadsByEnvironment() !== undefined;
 
 /** A closed pool passes: only the connection that comes to it fails. */
 export function checkedIo({ io }: { readonly io?: unknown }): IoOption {
@@ -72,9 +49,9 @@ function ioOf(socket: AnySocket): IoOption {
 
 /** Undefined: the socket lives on the loop. */
 export function poolOf(socket: AnySocket): IoPool | undefined {
-  const io = ioOf(socket) ?? threads !== undefined;
+  const io = ioOf(socket) ?? onThreads;
   if (typeof io !== 'boolean') return io;
-  return io ? sharedPool() : undefined;
+  return io ? IoPool.shared : undefined;
 }
 
 /** Of pools, for names. */

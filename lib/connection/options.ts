@@ -7,7 +7,7 @@ import type { HandshakeCallbacks } from '../context/context.ts';
 import type { CredentialOptions } from '../context/credentials.ts';
 import type { SslSession } from '../session/session.ts';
 import type { SslListeners } from './events.ts';
-import type { IoPool } from './io-pool.ts';
+import type { IoOption } from './io-pool.ts';
 import type { OperationOptions } from './operations.ts';
 
 export type { OperationOptions };
@@ -35,8 +35,8 @@ export interface SslOptions extends CredentialOptions, VerifierOptions, Handshak
   readonly requestCert?: boolean | undefined;
   /** Instead of the context's, and of rejectUnauthorized and requestCert: SSL_set_verify(3). */
   readonly verifyMode?: VerifyModeName | readonly VerifyModeName[] | undefined;
-  /** The connection lives on a thread of this pool, and talks through a socket only; default: on the loop. */
-  readonly io?: IoPool | undefined;
+  /** The connection lives on a thread of this pool (true: of {@link IoPool.shared}), and talks through a socket only; default: on the loop. */
+  readonly io?: IoOption;
   /** Instead of the context's: SSL_set_verify_depth(3). */
   readonly verifyDepth?: number | undefined;
   /** Instead of the context's: SSL_set_alpn_protos(3), or a server's own list. */

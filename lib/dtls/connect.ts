@@ -5,7 +5,7 @@ import { Deadline } from '../base/deadline.ts';
 import { optionalInteger, optionalString, validateInteger, validateObject, validateTimeout } from '../base/validate.ts';
 import { givenCallbacks } from '../callbacks/options.ts';
 import type { SslListeners } from '../connection/events.ts';
-import type { IoPool } from '../connection/io-pool.ts';
+import type { IoOption } from '../connection/io-pool.ts';
 import { checkLimits, type OperationOptions } from '../connection/operations.ts';
 import { Ssl } from '../connection/ssl.ts';
 import { connectionOf } from '../connection/state.ts';
@@ -35,8 +35,8 @@ export interface ConnectDtlsOptions extends SslContextOptions, OperationOptions 
   readonly handshakeTimeout?: number | undefined;
   /** See {@link SslOptions.mtu}. */
   readonly mtu?: number | undefined;
-  /** The connection lives on a thread of this pool; default: on the loop. */
-  readonly io?: IoPool | undefined;
+  /** The connection lives on a thread of this pool (true: of {@link IoPool.shared}); default: on the loop. */
+  readonly io?: IoOption;
   /** Listeners that hear the handshake too. */
   readonly on?: SslListeners | undefined;
 }

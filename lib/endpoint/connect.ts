@@ -24,7 +24,7 @@ import {
 } from '../base/validate.ts';
 import { givenCallbacks } from '../callbacks/options.ts';
 import type { SslListeners } from '../connection/events.ts';
-import type { IoPool } from '../connection/io-pool.ts';
+import type { IoOption } from '../connection/io-pool.ts';
 import type { OperationOptions } from '../connection/operations.ts';
 import { checkLimits } from '../connection/operations.ts';
 import type { SslOptions } from '../connection/options.ts';
@@ -85,8 +85,8 @@ export interface ConnectOptions extends SslContextOptions, TlsSocketOptions, Rou
   readonly keepAlive?: boolean | undefined;
   /** Milliseconds. */
   readonly keepAliveInitialDelay?: number | undefined;
-  /** The connection lives on a thread of this pool; default: on the loop. With a `socket`: a fresh net.Socket only. */
-  readonly io?: IoPool | undefined;
+  /** The connection lives on a thread of this pool (true: of {@link IoPool.shared}); default: on the loop. With a `socket`: a fresh net.Socket only. */
+  readonly io?: IoOption;
   /** See {@link SslOptions.ktls}. */
   readonly ktls?: SslOptions['ktls'];
   /** See {@link SslOptions.dynamicRecordSizing}. */

@@ -10,7 +10,7 @@ import {
   validateTimeout,
 } from '../base/validate.ts';
 import type { SslListeners } from '../connection/events.ts';
-import { type IoPool, nativePool, onPoolClosing } from '../connection/io-pool.ts';
+import { type IoOption, type IoPool, ioPool, nativePool, onPoolClosing } from '../connection/io-pool.ts';
 import type { SslOptions } from '../connection/options.ts';
 import { checkListeners } from '../connection/settings.ts';
 import { Ssl } from '../connection/ssl.ts';
@@ -41,8 +41,8 @@ export interface ServerOptions extends SslContextOptions, TlsSocketOptions {
   readonly keepAliveInitialDelay?: number | undefined;
   /** Connections at a time, in their handshake or after it; those over it are closed at once. Default: no limit. */
   readonly maxConnections?: number | undefined;
-  /** Connections live on the threads of this pool, balanced; default: on the loop. The server ends with it. */
-  readonly io?: IoPool | undefined;
+  /** Connections live on the threads of this pool (true: of {@link IoPool.shared}), balanced; default: on the loop. The server ends with it. */
+  readonly io?: IoOption;
   /**
    * Where a connection lives after its handshake, with {@link ServerOptions.io} alone: `'threads'` (default), or `'loop'`,
    * which answers small messages sooner and leaves the cost of handshakes to the threads.
@@ -96,10 +96,10 @@ interface Settings {
   readonly on: SslListeners | undefined;
 }
 
-function checkData({ data, io }: ServerOptions): void {
+function checkData(data: unknown, io: IoPool | undefined): void {
   if (data === undefined || data === null) return;
   validateOneOf(data, 'options.data', ['threads', 'loop']);
-  if (io !== undefined && io !== null) return;
+  if (io !== undefined) return;
   const why = 'has no meaning without "options.io": connections are on the loop from the start then';
   throw invalidArgValue('options.data', why, data);
 }
@@ -108,8 +108,8 @@ function settingsOf(options: ServerOptions): Settings {
   const { onread, on } = options;
   checkOnRead(onread);
   checkListeners(on);
-  nativePool(options.io, 'options.io');
-  checkData(options);
+  const io = ioPool(options.io, 'options.io');
+  checkData(options.data, io);
   return {
     socket: {
       allowHalfOpen: optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false),
@@ -123,7 +123,7 @@ function settingsOf(options: ServerOptions): Settings {
     keepAliveDelay: Math.floor(
       (optionalInteger(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1) ?? 0) / 1000,
     ),
-    io: options.io ?? undefined,
+    io,
     dataOnLoop: options.data === 'loop',
     ktls: optionalBoolean(options.ktls, 'options.ktls', false),
     dynamicRecordSizing: optionalBoolean(options.dynamicRecordSizing, 'options.dynamicRecordSizing', false),

@@ -17,9 +17,8 @@ class IoPoolHandle {
   static constexpr ClassId kClass = ClassId::IoPool;
 
   static std::unique_ptr<IoPoolHandle> construct(const Call& call);
-  IoPoolHandle(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::IoPool> pool, std::vector<io::Slab> slabs,
-               std::int32_t id)
-      : delivery_(std::move(delivery)), pool_(std::move(pool)), slabs_(std::move(slabs)), id_(id) {}
+  IoPoolHandle(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::IoPool> pool, std::int32_t id)
+      : delivery_(std::move(delivery)), pool_(std::move(pool)), id_(id) {}
   // A finalizer: no connection is there any more, so the threads have nothing to do and end at once.
   ~IoPoolHandle() { end(); }
 
@@ -28,15 +27,18 @@ class IoPoolHandle {
   std::shared_ptr<io::IoThread> choose() const { return closing_ ? nullptr : pool_->choose(); }
 
   napi_value connections(const Call& call);
+  napi_value add_thread(const Call& call);
+  napi_value retire_thread(const Call& call);
+  napi_value measure(const Call& call);
   napi_value close(const Call& call);
   napi_value stop(const Call& call);
 
  private:
   void end();
+  void end_vacant();
 
   std::shared_ptr<Delivery> delivery_;
   std::shared_ptr<io::IoPool> pool_;
-  std::vector<io::Slab> slabs_;
   const std::int32_t id_;
   bool closing_ = false;
 };

@@ -34,8 +34,14 @@ bool ListenerHandle::run(Function function) {
   return true;
 }
 
+// From here on the thread may end.
+void ListenerHandle::leave_thread() {
+  if (thread_ && !std::exchange(left_, true)) thread_->add_user(-1);
+}
+
 ListenerHandle::~ListenerHandle() {
   if (thread_) {
+    leave_thread();
     thread_->post([listener = std::move(listener_)] {
       if (listener) listener->close();
     });
@@ -89,6 +95,7 @@ napi_value ListenerHandle::address(const Call& call) {
 
 napi_value ListenerHandle::close(const Call& call) {
   stop();
+  leave_thread();
   return undefined(call.env);
 }
 

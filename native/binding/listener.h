@@ -21,7 +21,9 @@ class ListenerHandle {
   static std::unique_ptr<ListenerHandle> construct(const Call& call);
   // `thread`: where it accepts; null for the loop.
   ListenerHandle(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::IoThread> thread, std::int32_t id)
-      : delivery_(std::move(delivery)), thread_(std::move(thread)), id_(id) {}
+      : delivery_(std::move(delivery)), thread_(std::move(thread)), id_(id) {
+    if (thread_) thread_->add_user(1);
+  }
   // A finalizer: nothing here runs JavaScript.
   ~ListenerHandle();
 
@@ -36,12 +38,14 @@ class ListenerHandle {
   template <typename Function>
   bool run(Function function);
   void stop();
+  void leave_thread();
   void set_ref(bool on);
   openssl::FailurePtr listen_at(const io::ListenOptions& options);
 
   const std::shared_ptr<Delivery> delivery_;
   const std::shared_ptr<io::IoThread> thread_;
   const std::int32_t id_;
+  bool left_ = false;
   // Made, used and destroyed where it accepts.
   std::shared_ptr<io::Listener> listener_;
   // While it listens.

@@ -210,6 +210,51 @@ const Register kBulk("I/O threads: many connections, much data both ways, each b
   return true;
 });
 
+const Register kRetired("I/O threads: one that is retired gets nothing, and ends when nothing lives there", [] {
+  auto owner = std::make_shared<Owner>();
+  const auto pool = owner->open_pool(2);
+  Pairs pairs = make_pairs(*pool, TLS1_3_VERSION, 2);
+  const std::shared_ptr<io::IoThread> going = pool->threads()[1];
+  CHECK(!pool->retire(2) && !pool->revive() && pool->ask_to_end().empty());
+  CHECK(pool->retire(1) && !pool->retire(1) && !pool->retire(0));
+  for (int count = 0; count < 5; ++count) CHECK(pool->choose() == pool->threads()[0]);
+  CHECK(pool->ask_to_end().empty());
+  CHECK(pool->revive() && pool->choose() == pool->threads()[0] && pool->retire(1));
+
+  // The owner knows of nothing there any more, but the thread does.
+  std::vector<bool> answers;
+  const auto ask = [&] {
+    for (const auto& thread : pool->ask_to_end()) {
+      thread->ask_vacant([&, thread](bool vacant) {
+        answers.push_back(vacant);
+        if (!pool->end(thread, vacant)) answers.push_back(false);
+      });
+    }
+    CHECK(pool->ask_to_end().empty() && !pool->revive());
+    return true;
+  };
+  const int left = going->load();
+  going->add_load(-left);
+  CHECK(ask() && owner->run_until([&] { return !answers.empty(); }));
+  CHECK((answers == std::vector<bool>{false, false}) && pool->size() == 2);
+  going->add_user(1);
+  CHECK(pool->ask_to_end().empty());
+  going->add_user(-1);
+  for (const Remote& end : pairs.ends) {
+    if (end.thread != going) continue;
+    going->post([channel = end.channel] { channel->close(); });
+  }
+  answers.clear();
+  CHECK(ask() && owner->run_until([&] { return !answers.empty(); }));
+  CHECK(answers == std::vector<bool>{true});
+  CHECK(pool->size() == 1 && going->processor_time() == 0 && !going->post([] {}));
+  CHECK(pool->choose() == pool->threads()[0] && !pool->retire(0) && !pool->end(going, true));
+  CHECK(pool->measure().size() == 1);
+  pool->stop();
+  CHECK(pool->choose() == nullptr);
+  return true;
+});
+
 // What ThreadSanitizer has to see: the owner looks at any moment, also while handshakes put certificates and sessions
 // where they are published.
 const Register kPublished("I/O threads: what a connection is like is there for the owner without waiting", [] {

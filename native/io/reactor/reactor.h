@@ -141,6 +141,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   void set_activity(std::shared_ptr<Activity> activity) { activity_ = std::move(activity); }
   Activity* activity() const { return activity_.get(); }
 
+  // Nothing lives here, nor is there an event to deliver.
+  bool vacant() const { return residents_ == nullptr && recording_->empty(); }
   // Tells everything that lives here that it is over; close() follows.
   void evict(const openssl::FailurePtr& why);
   // Lets go of everything; `closed` follows.

@@ -4,6 +4,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __APPLE__
+#include <mach/mach.h>
+#endif
 
 #include <array>
 #include <cerrno>
@@ -44,18 +50,18 @@ void name_this_thread(const std::string& name) {
 std::shared_ptr<IoThread> IoThread::open(const std::weak_ptr<Owner>& owner, std::span<const Slab> slabs,
                                          std::size_t number, FailurePtr& failure) {
   const std::shared_ptr<Owner> living = owner.lock();
-  std::shared_ptr<IoThread> thread(new IoThread(owner, living->activity(), number));
-  failure = thread->start(*living, slabs);
+  std::shared_ptr<IoThread> thread(new IoThread(owner, living->activity(), slabs, number));
+  failure = thread->start(*living);
   return failure ? nullptr : thread;
 }
 
-FailurePtr IoThread::start(const Owner& owner, std::span<const Slab> slabs) {
+FailurePtr IoThread::start(const Owner& owner) {
   const int missing = descriptors_for_loop();
   if (missing != 0) return openssl::system_failure(missing, "uv_loop_init");
   int result = uv_loop_init(&loop_);
   if (result != 0) return openssl::system_failure(-result, "uv_loop_init");
   loop_open_ = true;
-  reactor_ = Reactor::open(&loop_, *this, slabs, [] {});
+  reactor_ = Reactor::open(&loop_, *this, slabs_, [] {});
   if (reactor_) {
     reactor_->set_activity(activity_);
     reactor_->share_offered(owner.offered());
@@ -71,6 +77,26 @@ FailurePtr IoThread::start(const Owner& owner, std::span<const Slab> slabs) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   running_ = result == 0;
   return running_ ? nullptr : openssl::system_failure(-result, "pthread_create");
+}
+
+std::uint64_t IoThread::processor_time() const {
+  if (!running_) return 0;
+#ifdef __APPLE__
+  thread_basic_info_data_t info{};
+  mach_msg_type_number_t count = THREAD_BASIC_INFO_COUNT;
+  const mach_port_t port = pthread_mach_thread_np(thread_);
+  if (thread_info(port, THREAD_BASIC_INFO, reinterpret_cast<thread_info_t>(&info), &count) != KERN_SUCCESS) return 0;
+  const auto seconds = static_cast<std::uint64_t>(info.user_time.seconds + info.system_time.seconds);
+  const auto rest = static_cast<std::uint64_t>(info.user_time.microseconds + info.system_time.microseconds);
+  return seconds * 1'000'000'000 + rest * 1'000;
+#elif defined(_POSIX_THREAD_CPUTIME) && _POSIX_THREAD_CPUTIME >= 0
+  clockid_t clock{};
+  timespec time{};
+  if (pthread_getcpuclockid(thread_, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+#else
+  return 0;
+#endif
 }
 
 void IoThread::run_loop(void* self) {

@@ -45,9 +45,16 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
   ~IoThread() override { stop(); }
 
   const std::shared_ptr<Reactor>& reactor() const { return reactor_; }
+  std::size_t number() const { return number_; }
+  const std::vector<Slab>& slabs() const { return slabs_; }
   // Connections that were put here and are not over: what balance goes by. The owner's thread.
   int load() const { return load_; }
   void add_load(int difference) { load_ += difference; }
+  // The same for whatever else will use this thread, such as listeners before they listen.
+  int users() const { return users_; }
+  void add_user(int difference) { users_ += difference; }
+  // Processor time since it began, in nanoseconds; 0 where the system does not tell. The owner's thread.
+  std::uint64_t processor_time() const;
 
   // The owner's thread, as all below. Runs `function` on this one, in a turn. False: stopped.
   template <typename Function>
@@ -83,6 +90,14 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
       reactor_->evict(why);
       reactor_->deliver();
       answer(std::move(told));
+    });
+  }
+  // told(vacant) runs on the owner's thread, behind the last event of what has lived here.
+  template <typename Function>
+  void ask_vacant(Function told) {
+    post([this, told = std::move(told)]() mutable {
+      reactor_->deliver();
+      answer([told = std::move(told), vacant = reactor_->vacant()]() mutable { told(vacant); });
     });
   }
   // From this thread: `function` runs on the owner's. Until it has run the owner's loop has something to wait for: what
@@ -126,9 +141,10 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
     bool given_ = false;
   };
 
-  IoThread(std::weak_ptr<Owner> owner, std::shared_ptr<Activity> activity, std::size_t number)
-      : owner_(std::move(owner)), activity_(std::move(activity)), number_(number) {}
-  openssl::FailurePtr start(const Owner& owner, std::span<const Slab> slabs);
+  IoThread(std::weak_ptr<Owner> owner, std::shared_ptr<Activity> activity, std::span<const Slab> slabs,
+           std::size_t number)
+      : owner_(std::move(owner)), activity_(std::move(activity)), number_(number), slabs_(slabs.begin(), slabs.end()) {}
+  openssl::FailurePtr start(const Owner& owner);
   static void run_loop(void* self);
   // The owner's thread: the batch may be used again.
   void give_back(std::unique_ptr<EventBatch> batch);
@@ -136,6 +152,7 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
   const std::weak_ptr<Owner> owner_;
   const std::shared_ptr<Activity> activity_;
   const std::size_t number_;
+  const std::vector<Slab> slabs_;
   uv_loop_t loop_{};
   bool loop_open_ = false;
   bool running_ = false;
@@ -143,6 +160,7 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
   std::unique_ptr<Mailbox> mailbox_;
   std::shared_ptr<Reactor> reactor_;
   int load_ = 0;
+  int users_ = 0;
 
   std::mutex returned_mutex_;  // guards the two below
   std::vector<std::unique_ptr<EventBatch>> returned_;

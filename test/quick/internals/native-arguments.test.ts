@@ -110,9 +110,9 @@ describe('native code given anything', () => {
     }
   });
 
-  it('refuses a pool without threads, or with more than there can be', async () => {
+  it('refuses a pool with more threads than there can be, and begins one without any', async () => {
     const text = await printed(`
-      for (const threads of [0, 257, 100000, 1431655766, 2 ** 32 - 1, -1, 2 ** 32, 1.5, NaN, '1', undefined]) {
+      for (const threads of [257, 100000, 1431655766, 2 ** 32 - 1, -1, 2 ** 32, 1.5, NaN, '1', undefined]) {
         try {
           new binding.NativeIoPool(9000, threads);
           console.log('made', threads);
@@ -120,11 +120,27 @@ describe('native code given anything', () => {
           console.log(error.code);
         }
       }
+      const pool = new binding.NativeIoPool(9001, 0);
+      for (const index of [0, 1, -1, 1.5, 2 ** 32, '0', undefined]) {
+        try { console.log(pool.retireThread(index)); } catch (error) { console.log(error.code); }
+      }
+      for (const act of [() => {}, () => pool.addThread(), () => pool.addThread(), () => pool.close()]) {
+        act();
+        console.log(pool.connections.length, pool.measure().length);
+      }
+      try { pool.addThread(); } catch (error) { console.log(error.code); }
+      console.log(pool.retireThread(0));
+      pool.stop();
       new binding.NativeIoPool(9001, 1).stop();
       console.log('one');`);
-    const range = Array.from({ length: 5 }, () => 'ERR_OUT_OF_RANGE');
+    const range = Array.from({ length: 4 }, () => 'ERR_OUT_OF_RANGE');
     const type = Array.from({ length: 6 }, () => 'ERR_INVALID_ARG_TYPE');
-    assert.deepEqual(text.trim().split('\n'), [...range, ...type, 'one']);
+    assert.deepEqual(text.trim().split('\n'), [
+      ...[...range, ...type],
+      ...['false', 'false', ...type.slice(0, 5)],
+      ...['0 0', '1 1', '2 2', '2 0'],
+      ...['ERR_TLS_CLOSED', 'false', 'one'],
+    ]);
   });
 
   it('refuses names that are based on what is none, or remove what is no text', async () => {

@@ -1,0 +1,26 @@
+// SYSTEM_TLS_IO_THREADS: how many threads the shared IoPool has, instead of what the load asks for.
+import { invalidArgValue } from '../base/coded-error.ts';
+
+const variable = 'SYSTEM_TLS_IO_THREADS';
+
+/** More than any machine has use for, each with its stack and 768 KiB for its events. */
+export const mostThreads = 256;
+
+/** Read once, with this file. */
+const value = process.env[variable];
+
+/**
+ * Undefined: it is not set.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_VALUE`
+ */
+export function threadsByEnvironment(): number | undefined {
+  if (value === undefined || value === '') return undefined;
+  const threads = Number(value);
+  if (/^\d+$/.test(value) && threads >= 1 && threads <= mostThreads) return threads;
+  throw invalidArgValue(
+    `environment variable ${variable}`,
+    `must be a number of threads from 1 to ${mostThreads}, or empty`,
+    value,
+  );
+}
