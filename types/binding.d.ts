@@ -609,8 +609,8 @@ export declare class NativeIoPool {
   constructor(id: number, threads: number);
   /** On each thread. */
   readonly connections: number[];
-  /** One more, or one that was retired and has not ended. Throws if the system refuses it. */
-  addThread(): void;
+  /** One more, or one that was retired and has not ended. Throws if there are `most`, or the system refuses it. */
+  addThread(most: number): void;
   /** False: there is no such thread, or no other one that is not retired. */
   retireThread(index: number): boolean;
   /** Where connections go from now on follows from it. Retired threads on which nothing lives begin to end. */

@@ -93,7 +93,7 @@ export class ThreadsByLoad {
 
   /** Before something is put on the pool. @throws Error if the system refuses the first thread */
   prepare(): void {
-    if (!this.#begun) this.#native.addThread();
+    if (!this.#begun) this.#native.addThread(this.#limits.most);
     this.#begun = true;
     if (this.#timer !== undefined || this.#limits.most === 1) return;
     this.#measure();
@@ -114,21 +114,22 @@ export class ThreadsByLoad {
 
   #look(): void {
     const load = this.#measure();
+    // The next connection begins it again; of a pool that is closed there is none.
+    if (load.threads.length < 2 && load.threads.every(idle)) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
     const decision = this.#growth.decide(load);
     if (decision === 'grow') this.#grow();
     else if (decision !== undefined) this.#native.retireThread(decision.retire);
     if (debugging && decision !== undefined) debug('IoPool.shared: %o; processors: %o', decision, shares(load));
-    // The next connection begins it again.
-    if (load.threads.length === 1 && load.threads.every(idle)) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    }
   }
 
   /** Without it the threads that there are go on. */
   #grow(): void {
     try {
-      this.#native.addThread();
+      this.#native.addThread(this.#limits.most);
     } catch (error) {
       debug('IoPool.shared: no further thread: %s', (error as Error).message);
     }

@@ -1,5 +1,6 @@
 #include "binding/io_pool.h"
 
+#include <algorithm>
 #include <string>
 
 #include "binding/core/failure.h"
@@ -14,9 +15,8 @@ constexpr std::size_t kSlabsPerThread = 3;
 // More than any machine has use for, each with its stack and its slabs.
 constexpr std::uint32_t kMostThreads = 256;
 
-FailurePtr too_many() {
-  return openssl::named_failure("ERR_OUT_OF_RANGE",
-                                "An IoPool has at most " + std::to_string(kMostThreads) + " threads");
+FailurePtr too_many(std::uint32_t most) {
+  return openssl::named_failure("ERR_OUT_OF_RANGE", "An IoPool has at most " + std::to_string(most) + " threads");
 }
 FailurePtr no_memory() {
   return openssl::named_failure("ERR_TLS_INTERNAL", "There is no memory for the threads' events");
@@ -27,7 +27,7 @@ std::unique_ptr<IoPoolHandle> IoPoolHandle::construct(const Call& call) {
   std::int32_t id = 0;
   std::uint32_t threads = 0;
   if (!call.read(0, "id", id) || !call.read(1, "threads", threads)) return nullptr;
-  if (threads > kMostThreads) return throw_failure(call.env, too_many()), nullptr;
+  if (threads > kMostThreads) return throw_failure(call.env, too_many(kMostThreads)), nullptr;
   Delivery* delivery = Delivery::required(call.env);
   if (delivery == nullptr) return nullptr;
   std::vector<io::Slab> slabs;
@@ -58,9 +58,13 @@ napi_value IoPoolHandle::connections(const Call& call) {
 
 // One that was retired and has not ended is as good as a new one.
 napi_value IoPoolHandle::add_thread(const Call& call) {
+  std::uint32_t most = 0;
+  if (!call.read(0, "most", most)) return nullptr;
   if (closing_) return throw_failure(call.env, closed_failure());
   if (pool_->revive()) return undefined(call.env);
-  if (pool_->size() >= kMostThreads) return throw_failure(call.env, too_many());
+  // Those that are about to end are still there.
+  most = std::min(most, kMostThreads);
+  if (pool_->size() >= most) return throw_failure(call.env, too_many(most));
   std::vector<io::Slab> slabs;
   FailurePtr failure = no_memory();
   if (delivery_->add_slabs(kSlabsPerThread, slabs) && pool_->add(slabs, failure)) return undefined(call.env);

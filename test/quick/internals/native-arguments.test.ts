@@ -124,11 +124,14 @@ describe('native code given anything', () => {
       for (const index of [0, 1, -1, 1.5, 2 ** 32, '0', undefined]) {
         try { console.log(pool.retireThread(index)); } catch (error) { console.log(error.code); }
       }
-      for (const act of [() => {}, () => pool.addThread(), () => pool.addThread(), () => pool.close()]) {
+      for (const most of [0, -1, '1', undefined]) {
+        try { pool.addThread(most); } catch (error) { console.log(error.code); }
+      }
+      for (const act of [() => {}, () => pool.addThread(2), () => pool.addThread(2), () => pool.close()]) {
         act();
         console.log(pool.connections.length, pool.measure().length);
       }
-      try { pool.addThread(); } catch (error) { console.log(error.code); }
+      try { pool.addThread(2); } catch (error) { console.log(error.code); }
       console.log(pool.retireThread(0));
       pool.stop();
       new binding.NativeIoPool(9001, 1).stop();
@@ -138,6 +141,7 @@ describe('native code given anything', () => {
     assert.deepEqual(text.trim().split('\n'), [
       ...[...range, ...type],
       ...['false', 'false', ...type.slice(0, 5)],
+      ...['ERR_OUT_OF_RANGE', ...type.slice(0, 3)],
       ...['0 0', '1 1', '2 2', '2 0'],
       ...['ERR_TLS_CLOSED', 'false', 'one'],
     ]);
