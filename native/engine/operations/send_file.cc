@@ -14,6 +14,8 @@ using openssl::FailurePtr;
 using SendFile = Operation::SendFile;
 
 namespace {
+// What is read at a time: each file that is being sent has such a buffer.
+constexpr std::size_t kPiece = 64 * 1024;
 
 // What sendfile(2) says of the socket, and not of the file.
 bool is_of_connection(int error) {
@@ -66,8 +68,7 @@ Step send_by_kernel(Connection& connection, Operation& operation, SendFile& file
 
 Step send_by_writing(Connection& connection, Operation& operation, SendFile& file, std::size_t count) {
   int error = 0;
-  const std::span<const std::uint8_t> piece =
-      file.file->read(file.begin + file.offset, std::min(count, kWriteBatch), error);
+  const std::span<const std::uint8_t> piece = file.file->read(file.begin + file.offset, std::min(count, kPiece), error);
   if (error != 0) return fail(connection, openssl::system_failure(error, "read"));
   if (piece.empty()) return file_ended(connection, file);
   const std::size_t written = connection.write_clear(piece);

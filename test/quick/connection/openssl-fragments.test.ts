@@ -11,7 +11,7 @@ import { fullRecords, recordsOf } from '../../support/records.ts';
 const kib = 1024;
 const mib = 1024 * kib;
 /** So much OpenSSL is given at once. */
-const together = 64 * kib;
+const together = 256 * kib;
 
 /** What a record has besides: header and, of TLS 1.3, content type and tag. */
 const tls13Rest = 5 + 1 + 16;
