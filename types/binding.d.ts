@@ -434,9 +434,8 @@ export declare class NativeConnection {
   handshake(op: number): Status;
   /** `data` is read until the operation ends. */
   write(op: number, data: Uint8Array, hold: Hold): Status;
-  writev(op: number, chunks: readonly Uint8Array[], hold: Hold): Status;
-  /** Held later. The first `length` bytes of what setDispatch() gives as `gathered`, which may be used again at once. */
-  writeGathered(op: number, length: number): Status;
+  /** The first `length` bytes of what setDispatch() gives as `gathered`, which may be used again at once. */
+  writeGathered(op: number, length: number, hold: Hold): Status;
   /** Takes over what `file` holds. `length` null: to the file's end. Ends by an event: the bytes sent. */
   sendFile(op: number, file: NativeFile, offset: number, length: number | null): Status;
   /** With requestPeer an event PeerUpdated with the same number follows the peer's own KeyUpdate. */

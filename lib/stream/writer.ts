@@ -9,14 +9,13 @@ import type { SendFileOptions } from '../connection/options.ts';
 import { checkFilePart, type FilePart, openFile, sendFilePart } from '../connection/send-file.ts';
 import { sendAtEndOfTurn } from '../transport/held-writes.ts';
 import type { Connection, Pending } from '../transport/native-connection.ts';
-import { chunksOf, gather, type Piece } from './pieces.ts';
-import { type Group, groupsOf, lengthOf } from './write-groups.ts';
-import { type Chunk, type WriteCallback, WriteTurns } from './write-turns.ts';
+import { bytesOf, type Piece } from './pieces.ts';
+import { type Group, lengthOf, WriteGroups } from './write-groups.ts';
+import { type WriteCallback, WriteTurns } from './write-turns.ts';
 
 function startWrite(native: NativeConnection, op: number, group: Group, more: boolean): StatusType {
-  if (typeof group === 'number') return native.writeGathered(op, group);
   const hold = more ? 2 : 1;
-  return group instanceof Uint8Array ? native.write(op, group, hold) : native.writev(op, group, hold);
+  return typeof group === 'number' ? native.writeGathered(op, group, hold) : native.write(op, group, hold);
 }
 
 /** What it needs of the stream, and of those who watch over it. */
@@ -60,12 +59,10 @@ export class Writer {
   write(chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
     // SSL_write takes a length of 0 for an error; and it may mark a place in the order of writes.
     if (typeof chunk === 'string' || chunk.length === 0) this.writev([{ chunk, encoding }], callback);
-    else this.#handOver(chunk, callback);
-  }
-
-  #handOver(group: Group, callback: WriteCallback): void {
-    this.#handedOver += lengthOf(group);
-    this.#sendGroup(group, callback);
+    else {
+      this.#handedOver += chunk.length;
+      this.#sendGroup(chunk, callback);
+    }
   }
 
   /** The common case, an answer that is taken at once, costs no allocation here. */
@@ -108,15 +105,9 @@ export class Writer {
   }
 
   writev(pieces: readonly Piece[], callback: WriteCallback): void {
-    const gathered = this.#turns === undefined ? gather(pieces) : -1;
-    if (gathered > 0) this.#handOver(gathered, callback);
-    else this.#writeChunks(chunksOf(pieces), callback);
-  }
-
-  #writeChunks(chunks: readonly Chunk[], callback: WriteCallback): void {
-    for (const { chunk } of chunks) this.#handedOver += chunk.length;
-    if (this.#turns === undefined) this.#send(chunks, callback);
-    else this.#turns.send(chunks, (part, done) => this.#send(part, done), callback);
+    this.#handedOver += bytesOf(pieces);
+    if (this.#turns === undefined) this.#send(pieces, callback);
+    else this.#turns.send(pieces, (part, done) => this.#send(part, done), callback);
   }
 
   /** See {@link TlsSocket.sendFile}. */
@@ -152,17 +143,19 @@ export class Writer {
     }
   }
 
-  #send(chunks: readonly Chunk[], callback: WriteCallback): void {
-    const groups = groupsOf(chunks);
-    const [first] = groups;
-    if (first === undefined) callback();
-    else if (groups.length === 1) this.#sendGroup(first, callback);
-    else this.#sendGroups(groups, callback);
+  #send(pieces: readonly Piece[], callback: WriteCallback): void {
+    const groups = new WriteGroups(pieces);
+    const first = groups.next();
+    if (first === undefined) {
+      callback();
+      return;
+    }
+    if (!groups.more) this.#sendGroup(first, callback);
+    else this.#sendGroup(first, error => (error ? callback(error) : this.#sendGroups(groups, callback)), true);
   }
 
-  /** One after the other: what native code gathers is a copy, and a backlog may be large. */
-  #sendGroups(groups: readonly Group[], callback: WriteCallback): void {
-    let at = 0;
+  /** One after the other: what is gathered is a copy, and a backlog may be large. */
+  #sendGroups(groups: WriteGroups, callback: WriteCallback): void {
     // Most groups are taken at once: a loop, where callbacks that each start the next group would nest without bound.
     let looping = false;
     let goOn = false;
@@ -175,9 +168,9 @@ export class Writer {
       looping = true;
       do {
         goOn = false;
-        const group = groups[at++];
+        const group = groups.next();
         if (group === undefined) callback();
-        else this.#sendGroup(group, taken, at < groups.length);
+        else this.#sendGroup(group, taken, groups.more);
       } while (goOn);
       looping = false;
     };

@@ -47,7 +47,6 @@ class ConnectionHandle {
 
   // connection_data.cc
   napi_value write(const Call& call);
-  napi_value writev(const Call& call);
   napi_value write_gathered(const Call& call);
   napi_value send_file(const Call& call);
   napi_value read(const Call& call);

@@ -16,9 +16,6 @@ using openssl::FailurePtr;
 
 namespace {
 
-// Chunks of one writev() are copied together, and encrypted whenever they fill four records.
-constexpr std::size_t kGathered = 64 * 1024;
-
 std::unique_ptr<engine::ClearSource> pin_view(const Call& call, std::span<const std::uint8_t>) {
   return PinnedView::of(call.env, call[1]);
 }
@@ -126,45 +123,18 @@ napi_value ConnectionHandle::write(const Call& call) {
   return start_write(call, id, clear, hold, pin_view);
 }
 
-napi_value ConnectionHandle::writev(const Call& call) {
-  engine::OperationId id = 0;
-  std::uint32_t length = 0;
-  Hold hold = Hold::never;
-  if (!call.read(0, "op", id) || !read_hold(call, hold)) return nullptr;
-  if (napi_get_array_length(call.env, call[1], &length) != napi_ok)
-    return call.reject("chunks", "an array of views"), nullptr;
-  if (access_->closed()) return closed_failure(call.env);
-  const Entry entry(access_->delivery());
-  std::vector<std::uint8_t>& gather = access_->delivery().cleared_gather();
-  bool refused = false;  // something was not taken: everything behind it waits in one operation
-  for (std::uint32_t index = 0; index < length; ++index) {
-    napi_value element = nullptr;
-    View clear;
-    if (napi_get_element(call.env, call[1], index, &element) != napi_ok || !from_js(call.env, element, clear)) {
-      return call.reject("chunks", "an array of Buffers, TypedArrays or DataViews"), nullptr;
-    }
-    gather.insert(gather.end(), clear.begin(), clear.end());
-    if (!refused && !access_->remote() && gather.size() >= kGathered) {
-      std::size_t taken = 0;
-      refused = !access_->local().write_now(gather, taken, false);
-      gather.erase(gather.begin(), gather.begin() + static_cast<std::ptrdiff_t>(taken));
-    }
-  }
-  if (access_->remote()) return submit_write(call.env, id, gather, true);
-  return start_write(call, id, gather, hold, own);
-}
-
 napi_value ConnectionHandle::write_gathered(const Call& call) {
   engine::OperationId id = 0;
   std::uint32_t length = 0;
-  if (!call.read(0, "op", id) || !call.read(1, "length", length)) return nullptr;
+  Hold hold = Hold::never;
+  if (!call.read(0, "op", id) || !call.read(1, "length", length) || !read_hold(call, hold)) return nullptr;
   const std::uint8_t* gathered = access_->delivery().gathered(length);
   if (gathered == nullptr) return call.reject("length", "what the memory has room for"), nullptr;
   if (access_->closed()) return closed_failure(call.env);
   const std::span<const std::uint8_t> clear(gathered, length);
-  if (access_->remote()) return submit_write(call.env, id, clear, true);
+  if (access_->remote()) return submit_write(call.env, id, clear, hold != Hold::never);
   const Entry entry(access_->delivery());
-  return start_write(call, id, clear, Hold::later, own);
+  return start_write(call, id, clear, hold, own);
 }
 
 napi_value ConnectionHandle::send_file(const Call& call) {

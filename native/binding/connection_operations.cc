@@ -297,7 +297,6 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::set_bio>("setBio"),
       method<&Self::handshake>("handshake"),
       method<&Self::write>("write"),
-      method<&Self::writev>("writev"),
       method<&Self::write_gathered>("writeGathered"),
       method<&Self::send_file>("sendFile"),
       method<&Self::key_update>("keyUpdate"),

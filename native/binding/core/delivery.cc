@@ -326,14 +326,6 @@ void Delivery::dispatch_events(io::EventBatch& batch) {
   current_ = nullptr;
 }
 
-std::vector<std::uint8_t>& Delivery::cleared_gather() {
-  // What one large backlog needed is not kept for good.
-  constexpr std::size_t kKept = 256 * 1024;
-  if (gather_.capacity() > kKept) gather_ = std::vector<std::uint8_t>();
-  gather_.clear();
-  return gather_;
-}
-
 void Delivery::notify(Notified* notified) {
   if (std::find(notified_.begin(), notified_.end(), notified) != notified_.end()) return;
   notified_.push_back(notified);

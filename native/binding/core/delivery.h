@@ -41,8 +41,6 @@ class Delivery : public io::Reactor::Receiver,
   explicit Delivery(napi_env env) : env_(env) {}
 
   const std::shared_ptr<io::Reactor>& reactor() const { return reactor_; }
-  // Where several writes are gathered for one SSL_write, if they are too large for the next.
-  std::vector<std::uint8_t>& cleared_gather();
   // What JavaScript has laid side by side, for writeGathered(). Null: it is not there so far.
   const std::uint8_t* gathered(std::size_t size) const { return size <= kGathered ? gathered_ : nullptr; }
   // state[0] in JavaScript.
@@ -129,7 +127,6 @@ class Delivery : public io::Reactor::Receiver,
   std::vector<std::weak_ptr<ChannelAccess>> held_;
   // From the beginning of teardown until the last handle is closed.
   std::shared_ptr<Delivery> keep_;
-  std::vector<std::uint8_t> gather_;
 };
 
 // A call from JavaScript that touches the reactor.
