@@ -427,6 +427,13 @@ export declare class NativeConnection {
    * else will use the socket, so that its directions may be shut down at the end.
    */
   setFd(fd: number, close: boolean, sole: boolean): void;
+  /**
+   * What a server does with a descriptor that its listener has offered, in one call: setFd() with `close` and `sole`, the
+   * options of the socket, handshake() and, with `reads`, startReading(). Throws as setFd().
+   *
+   * @param keepAlive - seconds, as of setKeepAlive(true); -1: off
+   */
+  accept(op: number, fd: number, noDelay: boolean, keepAlive: number, reads: boolean, strictEnd: boolean): Status;
   /** With DTLS each datagram goes through behind two bytes with its length, the higher one first. */
   setBio(read: NativeBio, write: NativeBio): void;
 

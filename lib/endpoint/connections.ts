@@ -1,4 +1,5 @@
 // What servers have in common, whatever they listen on and hand out. Each holds one: a class has one base.
+import type { Status } from '../../types/binding.d.ts';
 import { tlsError } from '../base/coded-error.ts';
 import { type Resolvers, withResolvers } from '../base/with-resolvers.ts';
 import { moveToLoop } from '../connection/operations.ts';
@@ -60,6 +61,12 @@ export class Connections {
   /** Begins its handshake. */
   begin(ssl: Ssl): void {
     this.#handshakes.begin(ssl);
+  }
+
+  /** Counts one whose handshake native code has begun. */
+  begun(ssl: Ssl, op: number, status: Status): void {
+    this.add(ssl);
+    this.#handshakes.begun(ssl, op, status);
   }
 
   async #moveToLoop(ssl: Ssl): Promise<void> {

@@ -1,5 +1,6 @@
 // The handshakes of a server: a small object for each, neither promise nor timer, since there are thousands a second.
 
+import type { Status } from '../../types/binding.d.ts';
 import { timeoutError } from '../base/coded-error.ts';
 import { handshakeTimeoutError } from '../base/deadline.ts';
 import type { Ssl } from '../connection/ssl.ts';
@@ -21,12 +22,11 @@ class Handshake implements Pending {
   readonly deadline: number;
   readonly #all: ServerHandshakes;
 
-  constructor(all: ServerHandshakes, ssl: Ssl, deadline: number) {
+  constructor(all: ServerHandshakes, ssl: Ssl, connection: Connection, op: number, deadline: number) {
     this.#all = all;
     this.ssl = ssl;
-    this.connection = connectionOf(ssl);
-    this.connection.assertUsable();
-    this.op = this.connection.nextOp();
+    this.connection = connection;
+    this.op = op;
     this.deadline = deadline;
   }
 
@@ -53,14 +53,32 @@ export class ServerHandshakes {
   }
 
   begin(ssl: Ssl): void {
+    const connection = connectionOf(ssl);
     try {
-      const timeout = this.#timeout;
-      const handshake = new Handshake(this, ssl, timeout === undefined ? 0 : performance.now() + timeout);
-      const { connection, op } = handshake;
-      if (connection.started(connection.native.handshake(op))) {
+      connection.assertUsable();
+      const op = connection.nextOp();
+      this.begun(ssl, op, connection.native.handshake(op));
+    } catch (error) {
+      this.#fail(ssl, error as Error);
+    }
+  }
+
+  /** As {@link begin}, for one that native code has begun already. */
+  begun(ssl: Ssl, op: number, status: Status): void {
+    const connection = connectionOf(ssl);
+    try {
+      if (connection.started(status)) {
         this.#owner.succeeded(ssl);
         return;
       }
+      const timeout = this.#timeout;
+      const handshake = new Handshake(
+        this,
+        ssl,
+        connection,
+        op,
+        timeout === undefined ? 0 : performance.now() + timeout,
+      );
       connection.expect(op, handshake);
       if (timeout === undefined) return;
       this.#running.add(handshake);

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { Status } from '../../types/binding.d.ts';
 import { abortError, invalidArgValue, invalidThis, tlsError } from '../base/coded-error.ts';
 import { debug, debugging } from '../base/debug.ts';
 import {
@@ -19,6 +20,7 @@ import type { SslContext, SslContextOptions } from '../context/context.ts';
 import type { OwnContextOptions } from '../context/options.ts';
 import { checkOnRead } from '../stream/receiver.ts';
 import { TlsSocket, type TlsSocketOptions } from '../stream/tls-socket.ts';
+import type { Arrival } from '../transport/native-connection.ts';
 import { Acceptor, type AcceptorEvents } from './acceptor.ts';
 import { Connections } from './connections.ts';
 import { defaultHandshakeTimeout } from './handshake.ts';
@@ -86,9 +88,7 @@ export interface AddressInfo {
 interface Settings {
   readonly socket: TlsSocketOptions;
   readonly handshakeTimeout: number | undefined;
-  readonly noDelay: boolean;
-  readonly keepAlive: boolean;
-  readonly keepAliveDelay: number;
+  readonly arrival: Arrival;
   readonly io: IoPool | undefined;
   readonly dataOnLoop: boolean;
   readonly ktls: boolean;
@@ -104,25 +104,48 @@ function checkData(data: unknown, io: IoPool | undefined): void {
   throw invalidArgValue('options.data', why, data);
 }
 
-function settingsOf(options: ServerOptions): Settings {
-  const { onread, on } = options;
+/** Seconds; -1: off. */
+function keepAliveOf({ keepAlive, keepAliveInitialDelay }: ServerOptions): number {
+  const delay = optionalInteger(keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1) ?? 0;
+  return optionalBoolean(keepAlive, 'options.keepAlive', false) ? Math.floor(delay / 1000) : -1;
+}
+
+function socketOptions(options: ServerOptions): Required<TlsSocketOptions> {
+  const { onread } = options;
   checkOnRead(onread);
+  return {
+    allowHalfOpen: optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false),
+    onread,
+    pauseOnConnect: optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false),
+    strictEnd: optionalBoolean(options.strictEnd, 'options.strictEnd', true),
+  };
+}
+
+/** A socket reads from its first moment on, unless it is told not to: what comes with the end of a handshake waits for nobody. */
+function arrivalOf(
+  options: ServerOptions,
+  { onread, pauseOnConnect, strictEnd }: TlsSocketOptions,
+  io: IoPool | undefined,
+): Arrival {
+  return {
+    noDelay: optionalBoolean(options.noDelay, 'options.noDelay', true),
+    keepAlive: keepAliveOf(options),
+    // Only a thread is told with the handshake.
+    reads: io !== undefined && !pauseOnConnect && (onread === undefined || onread === null) && options.data !== 'loop',
+    strictEnd: strictEnd !== false,
+  };
+}
+
+function settingsOf(options: ServerOptions): Settings {
+  const { on } = options;
+  const socket = socketOptions(options);
   checkListeners(on);
   const io = ioPool(options.io, 'options.io');
   checkData(options.data, io);
   return {
-    socket: {
-      allowHalfOpen: optionalBoolean(options.allowHalfOpen, 'options.allowHalfOpen', false),
-      onread,
-      pauseOnConnect: optionalBoolean(options.pauseOnConnect, 'options.pauseOnConnect', false),
-      strictEnd: optionalBoolean(options.strictEnd, 'options.strictEnd', true),
-    },
+    socket,
     handshakeTimeout: validateTimeout(options.handshakeTimeout ?? defaultHandshakeTimeout, 'options.handshakeTimeout'),
-    noDelay: optionalBoolean(options.noDelay, 'options.noDelay', true),
-    keepAlive: optionalBoolean(options.keepAlive, 'options.keepAlive', false),
-    keepAliveDelay: Math.floor(
-      (optionalInteger(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay', 0, 2 ** 31 - 1) ?? 0) / 1000,
-    ),
+    arrival: arrivalOf(options, socket, io),
     io,
     dataOnLoop: options.data === 'loop',
     ktls: optionalBoolean(options.ktls, 'options.ktls', false),
@@ -315,43 +338,34 @@ export class Server extends EventEmitter<ServerEvents> {
       return;
     }
     const ssl = this.#makeSsl(fd);
-    if (ssl !== undefined) this.#connections.begin(ssl);
+    if (ssl !== undefined) this.#begin(ssl, fd);
   }
 
   /** Whatever fails, the descriptor is closed, and no client's arrival is an uncaught exception. */
   #makeSsl(fd: number): Ssl | undefined {
-    let ssl: Ssl;
     try {
       const { context, options, shared, names } = this.#contexts.template;
-      ssl = new Ssl(context, options, shared, names);
+      return new Ssl(context, options, shared, names);
     } catch (error) {
       this.#acceptor?.refuse(fd);
       this.#acceptFailed(error);
       return undefined;
     }
-    return this.#takeOver(ssl, fd) ? ssl : undefined;
   }
 
   /** The client may be gone already: then there is nobody to tell, and nothing to keep. */
-  #takeOver(ssl: Ssl, fd: number): boolean {
-    const { noDelay, keepAlive, keepAliveDelay } = this.#settings;
+  #begin(ssl: Ssl, fd: number): void {
     const connection = connectionOf(ssl);
+    const op = connection.nextOp();
+    let status: Status;
     try {
-      ssl.setFd(fd, { close: true });
+      status = connection.accept(op, fd, this.#settings.arrival);
     } catch {
       ssl.close();
       this.#acceptor?.refuse(fd);
-      return false;
+      return;
     }
-    try {
-      if (noDelay) connection.native.setNoDelay(true);
-      if (keepAlive) connection.native.setKeepAlive(true, keepAliveDelay);
-    } catch {
-      ssl.close();
-      return false;
-    }
-    this.#connections.add(ssl);
-    return true;
+    this.#connections.begun(ssl, op, status);
   }
 
   #handshakeFailed(ssl: Ssl, error: Error): void {

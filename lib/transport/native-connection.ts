@@ -113,6 +113,17 @@ export interface ConnectionParameters {
   readonly native: NativeConnectionOptions | NativeSharedOptions;
 }
 
+/** How the connections of a server begin. */
+export interface Arrival {
+  readonly noDelay: boolean;
+  /** Seconds; -1: off. */
+  readonly keepAlive: number;
+  /** Whoever hears of the handshake reads, without a pause between. */
+  readonly reads: boolean;
+  /** See setStrictEnd(). */
+  readonly strictEnd: boolean;
+}
+
 /** Of nearly all connections: one for all. */
 const noDuplexes: readonly DuplexBio[] = Object.freeze([]);
 
@@ -207,6 +218,16 @@ export class Connection implements DispatchTarget {
     if (debugging) this.#log(`transport: descriptor ${fd}`);
     this.hasTransport = true;
     this.noteEvents();
+  }
+
+  /** What a listener has offered: transport, handshake and, with `reads`, flow. As {@link started}. */
+  accept(op: number, fd: number, { noDelay, keepAlive, reads, strictEnd }: Arrival): StatusType {
+    const status = this.native.accept(op, fd, noDelay, keepAlive, reads, strictEnd);
+    if (debugging) this.#log(`transport: descriptor ${fd}`);
+    this.hasTransport = true;
+    this.#flowing = reads;
+    this.noteEvents();
+    return status;
   }
 
   /** Refuses what can never succeed, without leaving a trace. */

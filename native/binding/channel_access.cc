@@ -22,10 +22,44 @@ ChannelAccess::ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr
   });
 }
 
+ChannelAccess::ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::Channel> channel,
+                             std::shared_ptr<io::IoThread> thread, Recipe recipe)
+    : delivery_(std::move(delivery)),
+      channel_(std::move(channel)),
+      thread_(std::move(thread)),
+      write_ahead_(std::make_shared<io::WriteAhead>(delivery_->blocks())),
+      published_(std::make_shared<io::Published>()),
+      making_(new Making{channel_, write_ahead_, published_, std::move(recipe)}) {
+  thread_->add_load(1);
+}
+
+void ChannelAccess::Making::run() const {
+  const ConnectionOptions& options = *recipe.options;
+  if (openssl::FailurePtr failure = channel->set_up(recipe.context->new_ssl(options.engine.server), options.engine)) {
+    channel->failed(std::move(failure));
+    return;
+  }
+  channel->publish_to(published);
+  channel->tell(ahead);
+  channel->move_in();
+}
+
+void ChannelAccess::make_now() {
+  if (making_) thread_->post([making = std::move(making_)] { making->run(); });
+}
+
+// Whoever asks what it is like before the thread has made it: nobody but for those who have just begun it.
+void ChannelAccess::await_shown() {
+  if (published_->shown()) return;
+  make_now();
+  thread_->run([] {});
+}
+
 // What waits for the thread counts as sent: it will be ciphertext.
-io::Gauges ChannelAccess::gauges() const {
+io::Gauges ChannelAccess::gauges() {
   if (closed()) return {};
   if (!remote()) return io::Gauges::of(*channel_->connection());
+  await_shown();
   io::Gauges gauges = published_->gauges();
   gauges.out += write_ahead_->unsent();
   return gauges;
@@ -34,7 +68,10 @@ io::Gauges ChannelAccess::gauges() const {
 // On the loop it is made for those who ask, and once for all of them.
 std::shared_ptr<const engine::Negotiated> ChannelAccess::negotiated() {
   if (closed()) return std::make_shared<const engine::Negotiated>();
-  if (remote()) return published_->negotiated();
+  if (remote()) {
+    await_shown();
+    return published_->negotiated();
+  }
   const engine::Connection& connection = *channel_->connection();
   if (!negotiated_ || !connection.established() || negotiated_version_ != connection.negotiated_version()) {
     negotiated_ = std::make_shared<const engine::Negotiated>(engine::negotiated_by(connection));
@@ -43,14 +80,15 @@ std::shared_ptr<const engine::Negotiated> ChannelAccess::negotiated() {
   return negotiated_;
 }
 
-std::optional<io::KernelTls> ChannelAccess::kernel_tls() const {
+std::optional<io::KernelTls> ChannelAccess::kernel_tls() {
   if (closed()) return std::nullopt;
   if (!remote()) return channel_->kernel_tls();
+  await_shown();
   std::optional<io::KernelTls> shown = published_->kernel_tls();
   return shown ? shown : io::Channel::no_kernel_tls();
 }
 
-openssl::SessionPtr ChannelAccess::session() const {
+openssl::SessionPtr ChannelAccess::session() {
   if (closed()) return nullptr;
   if (remote()) return published_->session();
   const engine::Connection& connection = *channel_->connection();
@@ -116,6 +154,7 @@ ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes, bo
 bool ChannelAccess::move_to_loop(engine::OperationId id) {
   seal();
   const auto arrive_there = [self = shared_from_this(), id] { self->arrive(id); };
+  make_now();
   moving_ = thread_->post([channel = channel_, thread = thread_.get(), arrive_there] {
     channel->leave();
     // What was recorded before goes ahead.
@@ -159,7 +198,8 @@ void ChannelAccess::close() {
     channel_->close();
   } else if (!moving_) {
     thread_->add_load(-1);
-    thread_->post([channel = channel_] { channel->close(); });
+    // Otherwise the thread has never heard of it.
+    if (!making_) thread_->post([channel = channel_] { channel->close(); });
   }
 }
 

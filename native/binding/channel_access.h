@@ -10,19 +10,31 @@
 #include <utility>
 #include <vector>
 
+#include "binding/connection_options.h"
 #include "binding/core/delivery.h"
 #include "io/channel.h"
 #include "io/threads/io_thread.h"
 #include "io/threads/published.h"
 #include "io/threads/write_buffer.h"
+#include "openssl/context/context.h"
 
 namespace system_tls::binding {
 
 class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
  public:
+  // What the thread makes the connection of. Its creation is half of what a connection costs here, and what one thread
+  // allocates and another one frees costs both of them more.
+  struct Recipe {
+    std::shared_ptr<const openssl::Context> context;
+    std::shared_ptr<const ConnectionOptions> options;
+  };
+
   // `thread`: null for the loop.
   ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::Channel> channel,
                 std::shared_ptr<io::IoThread> thread);
+  // The channel is not set up: that is done on the thread, before the first call. If it fails, an event says so.
+  ChannelAccess(std::shared_ptr<Delivery> delivery, std::shared_ptr<io::Channel> channel,
+                std::shared_ptr<io::IoThread> thread, Recipe recipe);
   ChannelAccess(const ChannelAccess&) = delete;
   ChannelAccess& operator=(const ChannelAccess&) = delete;
 
@@ -31,11 +43,11 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   // The loop closes its channels by itself when the environment ends.
   bool closed() const { return closed_ || (!remote() && channel_->connection() == nullptr); }
   // What it is like. No thread is waited for. Of a connection that is closed: what an unused one would tell.
-  io::Gauges gauges() const;
+  io::Gauges gauges();
   std::shared_ptr<const engine::Negotiated> negotiated();
-  std::optional<io::KernelTls> kernel_tls() const;
+  std::optional<io::KernelTls> kernel_tls();
   // Null in the middle of a handshake, which has not settled one.
-  openssl::SessionPtr session() const;
+  openssl::SessionPtr session();
   // engine::ContextChoice::tag; also of a connection that is closed.
   std::int32_t context_tag() const;
   // Milliseconds since the transport gave or took a byte, or something was written; and when that was, on the clock of
@@ -82,6 +94,7 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
       function(*channel_);
       return;
     }
+    make_now();
     thread_->run([this, &function] {
       if (channel_->connection() == nullptr) return;
       function(*channel_);
@@ -97,6 +110,17 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   void drop();
 
  private:
+  // On the thread, ahead of all that is asked of the channel.
+  struct Making {
+    std::shared_ptr<io::Channel> channel;
+    std::shared_ptr<io::WriteAhead> ahead;
+    std::shared_ptr<io::Published> published;
+    Recipe recipe;
+    void run() const;
+  };
+  void make_now();
+  void await_shown();
+
   template <typename Function>
   bool send(Function function) {
     if (thread_ == nullptr) {
@@ -104,7 +128,8 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
       if (channel_->connection() != nullptr) function(*channel_);
       return true;
     }
-    auto call = [channel = channel_, function = std::move(function)]() mutable {
+    auto call = [channel = channel_, making = std::move(making_), function = std::move(function)]() mutable {
+      if (making) making->run();
       if (channel->connection() != nullptr) function(*channel);
     };
     if (moving_) {
@@ -129,6 +154,8 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   std::shared_ptr<io::WriteAhead> write_ahead_;
   std::shared_ptr<io::WriteBuffer> write_buffer_;
   std::shared_ptr<io::Published> published_;
+  // Null: it is on its way to the thread.
+  std::unique_ptr<const Making> making_;
   // On the loop: what was made for somebody who asked, and its version.
   std::shared_ptr<const engine::Negotiated> negotiated_;
   std::uint32_t negotiated_version_ = 0;

@@ -28,6 +28,7 @@ class ConnectionHandle {
 
   // connection_operations.cc
   napi_value set_fd(const Call& call);
+  napi_value accept(const Call& call);
   napi_value set_bio(const Call& call);
   napi_value handshake(const Call& call);
   napi_value key_update(const Call& call);
@@ -117,6 +118,12 @@ class ConnectionHandle {
 
  private:
   enum class Status { pending = 0, done = 1, failed = 2 };
+  struct Arrival;
+
+  static std::unique_ptr<ConnectionHandle> construct_later(Delivery& delivery,
+                                                           const std::shared_ptr<const openssl::Context>& context,
+                                                           const std::shared_ptr<const ConnectionOptions>& options,
+                                                           std::shared_ptr<io::IoThread> thread, std::int32_t id);
 
   napi_value status(napi_env env, Status status) { return to_js(env, static_cast<std::int32_t>(status)); }
   napi_value fail(napi_env env, openssl::FailurePtr failure);
@@ -144,6 +151,9 @@ class ConnectionHandle {
   openssl::FailurePtr use_socket(io::Fd& fd, bool sole);
   openssl::FailurePtr adopt(int fd, bool take, bool sole);
   openssl::FailurePtr adopt(io::OfferedSockets::Offered offered, bool sole);
+  void note_offered(io::OfferedSockets::Offered& offered);
+  static io::Channel::Outcome arrive(io::Channel& channel, const Arrival& arrival, bool now);
+  napi_value submit_arrival(napi_env env, io::Fd fd, const Arrival& arrival);
   void note_local_address(std::optional<io::Address> address);
 
   // Outlives the SSL: its SSL_CTX has callbacks that use what the Context holds.

@@ -17,6 +17,18 @@ namespace system_tls::binding {
 using engine::Operation;
 using openssl::FailurePtr;
 
+namespace {
+
+// On the thread where it will live: one of many of a server, for which nothing is wrong with the options.
+bool may_be_made_later(const ConnectionOptions& options) {
+  const openssl::Credentials& own = options.credentials;
+  const bool none =
+      own.cert.empty() && own.key.empty() && own.pfx.empty() && own.cert_uri.empty() && own.key_uri.empty();
+  return options.engine.server && none;
+}
+
+}  // namespace
+
 std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) {
   Delivery* delivery = Delivery::required(call.env);
   if (delivery == nullptr) return nullptr;
@@ -29,14 +41,16 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
   }
   std::int32_t id = 0;
   if (!call.read(1, "id", id)) return nullptr;
-  ConnectionOptions own;
-  const auto* shared = unwrap<SharedOptionsHandle>(call.env, call[2]);
-  if (shared == nullptr && !read_connection_options(call.env, call[2], own)) return nullptr;
-  const ConnectionOptions& options = shared == nullptr ? own : shared->options();
   std::shared_ptr<io::IoThread> thread = pool == nullptr ? nullptr : pool->choose();
+  if (pool != nullptr && !thread) return throw_failure(call.env, IoPoolHandle::closed_failure()), nullptr;
+  const auto* shared = unwrap<SharedOptionsHandle>(call.env, call[2]);
+  if (shared != nullptr && thread && may_be_made_later(*shared->options()))
+    return construct_later(*delivery, context->context(), shared->options(), std::move(thread), id);
+  ConnectionOptions own;
+  if (shared == nullptr && !read_connection_options(call.env, call[2], own)) return nullptr;
+  const ConnectionOptions& options = shared == nullptr ? own : *shared->options();
   openssl::SslPtr ssl = context->context()->new_ssl(options.engine.server);
   FailurePtr failure = ssl == nullptr ? nullptr : openssl::use_credentials(ssl.get(), options.credentials, true);
-  if (pool != nullptr && !thread) failure = IoPoolHandle::closed_failure();
   const bool dtls = ssl != nullptr && SSL_is_dtls(ssl.get()) != 0;
   std::shared_ptr<io::Channel> channel;
   if (!failure) {
@@ -49,6 +63,16 @@ std::unique_ptr<ConnectionHandle> ConnectionHandle::construct(const Call& call) 
   }
   auto access = std::make_shared<ChannelAccess>(delivery->shared_from_this(), std::move(channel), std::move(thread));
   return std::make_unique<ConnectionHandle>(context->context(), std::move(access), dtls);
+}
+
+// One of many of a server, on an I/O thread: never DTLS, whose servers have datagrams of JavaScript's.
+std::unique_ptr<ConnectionHandle> ConnectionHandle::construct_later(
+    Delivery& delivery, const std::shared_ptr<const openssl::Context>& context,
+    const std::shared_ptr<const ConnectionOptions>& options, std::shared_ptr<io::IoThread> thread, std::int32_t id) {
+  auto channel = std::make_shared<io::Channel>(thread->reactor(), id);
+  auto access = std::make_shared<ChannelAccess>(delivery.shared_from_this(), std::move(channel), std::move(thread),
+                                                ChannelAccess::Recipe{context, options});
+  return std::make_unique<ConnectionHandle>(context, std::move(access), false);
 }
 
 napi_value ConnectionHandle::fail(napi_env env, FailurePtr failure) {
@@ -90,8 +114,8 @@ FailurePtr ConnectionHandle::adopt(int fd, bool take, bool sole) {
   std::optional<io::Address> local;
   if (access_->remote()) {
     // The thread's loop would not notice that the environment's polls it, for node, say, under whom it must not be
-    // closed.
-    failure = io::FdPoll::probe(*access_->delivery().reactor(), owned.get());
+    // closed. A duplicate nobody else knows.
+    if (take) failure = io::FdPoll::probe(*access_->delivery().reactor(), owned.get());
     local = io::local_address(owned.get());
   }
   if (!failure) failure = use_socket(owned, sole);
@@ -103,13 +127,17 @@ FailurePtr ConnectionHandle::adopt(int fd, bool take, bool sole) {
 
 // What a listener has accepted nobody else knows, and all that has to be known of it is there.
 FailurePtr ConnectionHandle::adopt(io::OfferedSockets::Offered offered, bool sole) {
-  peer_ = offered.peer;
-  std::optional<io::Address> local = std::move(offered.local);
-  if (access_->remote() && !local) local = io::local_address(offered.fd.get());
+  note_offered(offered);
   FailurePtr failure = use_socket(offered.fd, sole);
-  if (!failure) note_local_address(std::move(local));
   if (failure) offered.fd.release();
   return failure;
+}
+
+void ConnectionHandle::note_offered(io::OfferedSockets::Offered& offered) {
+  peer_ = offered.peer;
+  if (!access_->remote()) return;
+  if (!offered.local) offered.local = io::local_address(offered.fd.get());
+  note_local_address(std::move(offered.local));
 }
 
 // On an I/O thread the descriptor is out of reach of those who ask.
@@ -128,6 +156,64 @@ napi_value ConnectionHandle::set_fd(const Call& call) {
     failure = offered ? adopt(std::move(*offered), sole) : adopt(fd, take, sole);
   }
   return failure ? throw_failure(call.env, failure) : undefined(call.env);
+}
+
+// How a server's connection begins.
+struct ConnectionHandle::Arrival {
+  engine::OperationId handshake = 0;
+  bool no_delay = false;
+  std::int32_t keep_alive = -1;  // seconds; less than 0: off
+  bool reads = false;
+  bool strict_end = true;
+};
+
+io::Channel::Outcome ConnectionHandle::arrive(io::Channel& channel, const Arrival& arrival, bool now) {
+  if (const int fd = channel.fd(); fd >= 0) {
+    if (arrival.no_delay) io::set_no_delay(fd, true);
+    if (arrival.keep_alive >= 0) io::set_keep_alive(fd, true, static_cast<unsigned>(arrival.keep_alive));
+  }
+  channel.connection()->set_strict_end(arrival.strict_end);
+  io::Channel::Outcome outcome = channel.start({arrival.handshake, Operation::Handshake{}}, now);
+  if (arrival.reads) channel.start_flow();
+  return outcome;
+}
+
+// All that a server asks of a connection, in one message where it is on a thread.
+napi_value ConnectionHandle::accept(const Call& call) {
+  Arrival arrival;
+  int fd = -1;
+  if (!call.read(0, "op", arrival.handshake) || !call.read(1, "fd", fd) || !call.read(2, "noDelay", arrival.no_delay) ||
+      !call.read(3, "keepAlive", arrival.keep_alive) || !call.read(4, "reads", arrival.reads) ||
+      !call.read(5, "strictEnd", arrival.strict_end)) {
+    return nullptr;
+  }
+  FailurePtr failure = transport_refused();
+  auto offered = failure ? std::nullopt : access_->delivery().reactor()->offered()->take(fd);
+  if (!failure && !offered) failure = openssl::system_failure(EBADF, "accept");
+  if (failure) return throw_failure(call.env, failure);
+  note_offered(*offered);
+  if (access_->remote()) return submit_arrival(call.env, std::move(offered->fd), arrival);
+  const Entry entry(access_->delivery());
+  failure = access_->local().set_socket(offered->fd, true);
+  if (failure) {
+    // Whoever refuses it closes it.
+    offered->fd.release();
+    return throw_failure(call.env, failure);
+  }
+  return finish(call.env, arrive(access_->local(), arrival, true));
+}
+
+napi_value ConnectionHandle::submit_arrival(napi_env env, io::Fd fd, const Arrival& arrival) {
+  has_socket_ = true;
+  const bool sent = access_->run([fd = std::move(fd), arrival](io::Channel& channel) mutable {
+    if (FailurePtr failure = channel.set_socket(fd, true)) {
+      channel.evict(failure);
+    } else if (channel.connection()->ktls_wanted()) {
+      channel.publish();
+    }
+    arrive(channel, arrival, false);
+  });
+  return sent ? status(env, Status::pending) : fail(env, IoPoolHandle::closed_failure());
 }
 
 napi_value ConnectionHandle::set_bio(const Call& call) {
@@ -294,6 +380,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
   using Self = ConnectionHandle;
   return {
       method<&Self::set_fd>("setFd"),
+      method<&Self::accept>("accept"),
       method<&Self::set_bio>("setBio"),
       method<&Self::handshake>("handshake"),
       method<&Self::write>("write"),

@@ -61,8 +61,8 @@ bool read_connection_options(napi_env env, napi_value object, ConnectionOptions&
 }
 
 std::unique_ptr<SharedOptionsHandle> SharedOptionsHandle::construct(const Call& call) {
-  ConnectionOptions options;
-  if (!read_connection_options(call.env, call[0], options)) return nullptr;
+  auto options = std::make_shared<ConnectionOptions>();
+  if (!read_connection_options(call.env, call[0], *options)) return nullptr;
   return std::make_unique<SharedOptionsHandle>(std::move(options));
 }
 

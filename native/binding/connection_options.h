@@ -24,12 +24,13 @@ class SharedOptionsHandle {
   static constexpr ClassId kClass = ClassId::SharedOptions;
 
   static std::unique_ptr<SharedOptionsHandle> construct(const Call& call);
-  explicit SharedOptionsHandle(ConnectionOptions options) : options_(std::move(options)) {}
+  explicit SharedOptionsHandle(std::shared_ptr<const ConnectionOptions> options) : options_(std::move(options)) {}
 
-  const ConnectionOptions& options() const { return options_; }
+  // What is made of them may be made on another thread.
+  const std::shared_ptr<const ConnectionOptions>& options() const { return options_; }
 
  private:
-  const ConnectionOptions options_;
+  const std::shared_ptr<const ConnectionOptions> options_;
 };
 
 // False: an exception is pending.

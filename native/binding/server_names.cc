@@ -20,7 +20,7 @@ bool read_choice(napi_env env, OptionsReader& reader, engine::ContextChoice& cho
   if (verification == nullptr) return reader.ok();
   const auto* options = unwrap<SharedOptionsHandle>(env, verification);
   if (options == nullptr) return reader.reject("verification", "an instance of NativeSharedOptions"), false;
-  choice.verification = verification_of(options->options().engine);
+  choice.verification = verification_of(options->options()->engine);
   return reader.ok();
 }
 

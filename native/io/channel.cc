@@ -25,8 +25,14 @@ constexpr std::size_t kWorthSending = 16 * 1024;
 std::shared_ptr<Channel> Channel::create(const std::shared_ptr<Reactor>& reactor, std::int32_t id, openssl::SslPtr ssl,
                                          const engine::ConnectionOptions& options, FailurePtr& failure) {
   auto channel = std::make_shared<Channel>(reactor, id);
-  channel->connection_ = engine::Connection::create(std::move(ssl), options, reactor->chunks(), *channel, failure);
-  return channel->connection_ ? channel : nullptr;
+  failure = channel->set_up(std::move(ssl), options);
+  return failure ? nullptr : channel;
+}
+
+FailurePtr Channel::set_up(openssl::SslPtr ssl, const engine::ConnectionOptions& options) {
+  FailurePtr failure;
+  connection_ = engine::Connection::create(std::move(ssl), options, reactor_->chunks(), *this, failure);
+  return failure;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

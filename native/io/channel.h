@@ -43,6 +43,8 @@ class Channel : public engine::Events,
   static std::shared_ptr<Channel> create(const std::shared_ptr<Reactor>& reactor, std::int32_t id, openssl::SslPtr ssl,
                                          const engine::ConnectionOptions& options, openssl::FailurePtr& failure);
   Channel(std::shared_ptr<Reactor> reactor, std::int32_t id) : reactor_(std::move(reactor)), id_(id) {}
+  // The second part of create(), of what the constructor has made alone. Null, or why not.
+  openssl::FailurePtr set_up(openssl::SslPtr ssl, const engine::ConnectionOptions& options);
   ~Channel() override { close(); }
 
   void move_in() { Resident::move_in(*reactor_); }

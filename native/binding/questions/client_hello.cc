@@ -21,7 +21,7 @@ void read_handles(napi_env env, OptionsReader& reader, engine::HelloSettings& se
     const auto* options = unwrap<SharedOptionsHandle>(env, verification);
     if (options == nullptr)
       return static_cast<void>(reader.reject("verification", "an instance of NativeSharedOptions"));
-    settings.verification = verification_of(options->options().engine);
+    settings.verification = verification_of(options->options()->engine);
   }
   if (napi_value identity = reader.get("identity")) {
     const auto* handle = unwrap<IdentityHandle>(env, identity);

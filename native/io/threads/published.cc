@@ -28,6 +28,7 @@ void Published::show(const Gauges& gauges) {
   out_.store(gauges.out, kRelaxed);
   readable_.store(gauges.readable, kRelaxed);
   state_.store(gauges.state, kRelaxed);
+  shown_.store(true, std::memory_order_release);
 }
 
 Gauges Published::gauges() const {
@@ -58,7 +59,7 @@ void Published::show(openssl::SessionPtr session) {
 
 std::shared_ptr<const engine::Negotiated> Published::negotiated() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return negotiated_;
+  return negotiated_ ? negotiated_ : std::make_shared<const engine::Negotiated>();
 }
 
 std::optional<KernelTls> Published::kernel_tls() const {

@@ -43,7 +43,9 @@ class Published {
   void show(engine::Negotiated negotiated, std::optional<KernelTls> kernel_tls);
   void show(openssl::SessionPtr session);
 
-  // Any thread. A gauge may be newer than another.
+  // Any thread, as all below. Whether all of it has been shown once.
+  bool shown() const { return shown_.load(std::memory_order_acquire); }
+  // A gauge may be newer than another.
   Gauges gauges() const;
   std::shared_ptr<const engine::Negotiated> negotiated() const;
   // Nothing: the connection was not asked to use it.
@@ -59,10 +61,11 @@ class Published {
   std::atomic<std::size_t> out_{0};
   std::atomic<std::size_t> readable_{0};
   std::atomic<const char*> state_{""};
+  std::atomic<bool> shown_{false};
 
   // Held while pointers are exchanged, no longer.
   mutable std::mutex mutex_;
-  std::shared_ptr<const engine::Negotiated> negotiated_ = std::make_shared<const engine::Negotiated>();
+  std::shared_ptr<const engine::Negotiated> negotiated_;  // null: not shown so far
   std::optional<KernelTls> kernel_tls_;
   openssl::SessionPtr session_;
 };

@@ -4,6 +4,7 @@ import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { connect, createServer, type Server, Ssl, SslContext, type SslSession, type TlsSocket } from 'system-tls';
+import { Connection } from '#dist/transport/native-connection.js';
 import { certificates } from '../../support/certificates.ts';
 import { nodeScript } from '../../support/child.ts';
 import { rejected, thrown } from '../../support/errors.ts';
@@ -396,9 +397,9 @@ describe('Server', () => {
 
   describe('a connection that cannot be taken over', () => {
     /** Connects once while the method throws, and tells what the client saw. */
-    async function arriveWhile(method: 'setFd' | 'on', port: number): Promise<void> {
-      const original = Ssl.prototype[method];
-      Object.defineProperty(Ssl.prototype, method, {
+    async function arriveWhile(prototype: object, method: 'accept' | 'on', port: number): Promise<void> {
+      const own = Object.getOwnPropertyDescriptor(prototype, method);
+      Object.defineProperty(prototype, method, {
         configurable: true,
         writable: true,
         value: () => {
@@ -409,14 +410,14 @@ describe('Server', () => {
         const client = net.connect(port, '127.0.0.1').on('error', () => {});
         await within(once(client.resume(), 'close'), 'the client to be dropped');
       } finally {
-        if (method === 'on') Reflect.deleteProperty(Ssl.prototype, 'on');
-        else Object.defineProperty(Ssl.prototype, method, { value: original });
+        if (own === undefined) Reflect.deleteProperty(prototype, method);
+        else Object.defineProperty(prototype, method, own);
       }
     }
 
     it('is closed: its descriptor was refused', async () => {
       const { server, port } = await startServer();
-      await arriveWhile('setFd', port);
+      await arriveWhile(Connection.prototype, 'accept', port);
       assert.equal(server.connections, 0);
       // Once: its number is another's by now, who keeps it when the server goes.
       const others = Array.from({ length: 20 }, () => openSync('/dev/null', 'r'));
@@ -433,7 +434,7 @@ describe('Server', () => {
       const { server, port } = await startServer({ on: { keylog: () => {} } });
       const errors: Error[] = [];
       server.on('error', error => errors.push(error));
-      await arriveWhile('on', port);
+      await arriveWhile(Ssl.prototype, 'on', port);
       assert.deepEqual(
         errors.map(({ message }) => message),
         ['on fails on purpose'],
