@@ -134,7 +134,9 @@ void Channel::set_user_ref(bool on) {
 
 void Channel::run() {
   waits_for_delivery_ = false;
-  if (std::exchange(deferred_, false)) tickets_due_ = true;
+  const bool was_deferred = std::exchange(deferred_, false);
+  const bool was_held = std::exchange(held_, false);
+  if (was_deferred || was_held) tickets_due_ = true;
   if (!connection_) return;
   await_fill_delivered();
   pump();
@@ -166,11 +168,15 @@ void Channel::pump() {
 }
 
 // Session tickets are in no hurry: they go with the first answer, if JavaScript has one in this iteration of the loop,
-// and save a system call.
+// and save a system call. On another thread it has a moment longer.
 bool Channel::holds_tickets() {
   if (tickets_due_ || !connection_->only_tickets_unsent()) return false;
-  if (transport_->always_readable() || !reactor_->handles_events()) return false;
-  if (!std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
+  if (transport_->always_readable()) return false;
+  if (reactor_->handles_events()) {
+    if (!std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
+  } else {
+    if (!std::exchange(held_, true)) reactor_->hold(weak_from_this());
+  }
   return true;
 }
 

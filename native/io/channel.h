@@ -203,6 +203,7 @@ class Channel : public engine::Events,
   std::size_t send_budget_ = 0;
   bool waits_for_job_ = false;
   // Paused in an ASYNC job, or waiting for one.
+  bool held_ = false;
   bool uses_job_ = false;
   // Between two reactors.
   Fd travelling_fd_;
