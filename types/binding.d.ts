@@ -434,6 +434,8 @@ export declare class NativeConnection {
    * @param keepAlive - seconds, as of setKeepAlive(true); -1: off
    */
   accept(op: number, fd: number, noDelay: boolean, keepAlive: number, reads: boolean, strictEnd: boolean): Status;
+  /** The same with a duplicate of a descriptor that is the caller's, and not DTLS. */
+  begin(op: number, fd: number, reads: boolean, strictEnd: boolean): Status;
   /** With DTLS each datagram goes through behind two bytes with its length, the higher one first. */
   setBio(read: NativeBio, write: NativeBio): void;
 

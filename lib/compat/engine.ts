@@ -60,6 +60,7 @@ interface TlsOptions {
   readonly secureContext?: Handle['_secureContext'];
   readonly credentials?: Handle['_secureContext'];
   readonly io?: unknown;
+  readonly signal?: unknown;
 }
 
 function serveHttp2(handle: Handle): void {
@@ -97,7 +98,7 @@ const ours: Record<string, (node: Any) => Any> = {
       const parent = (handle as ParentHandle | null | undefined) ?? parentOf(this, Boolean(options.pipe));
       socket?.on('close', () => this.destroy());
       const made = new Handle(this, parent, socket, secureContext, context, Boolean(options.isServer));
-      if (this.listenerCount('close', closeLeft) === 0) this.on('close', closeLeft);
+      if (options.signal !== undefined && this.listenerCount('close', closeLeft) === 0) this.on('close', closeLeft);
       return made;
     },
   _writeGeneric: () =>
@@ -107,7 +108,8 @@ const ours: Record<string, (node: Any) => Any> = {
         return (netSocketPrototype['_writeGeneric'] as Any).call(this, writev, data, encoding, callback);
       }
       // As node's own: what waited for the connection is counted as written from now on.
-      Object.assign(this, { _pendingData: null, _pendingEncoding: '' });
+      this['_pendingData'] = null;
+      this['_pendingEncoding'] = '';
       const pieces = writev ? (data as readonly Piece[]) : [{ chunk: data, encoding } as Piece];
       handle.write(pieces, callback as WriteCallback);
       return undefined;

@@ -3,6 +3,7 @@
 // The connection is made when the handshake begins: until then node tells what it is to be like. A client of node's begins
 // by start(), a server by the first readStart().
 import type { Duplex } from 'node:stream';
+import type { Status } from '../../types/binding.d.ts';
 import { copyBytes } from '../base/copy-bytes.ts';
 import { sessionPolicy } from '../connection/settings.ts';
 import type { Ssl } from '../connection/ssl.ts';
@@ -24,7 +25,7 @@ import {
 } from '../transport/native-connection.ts';
 import { HandleFacts } from './facts.ts';
 import { poolOf } from './io.ts';
-import { makeSsl } from './make-ssl.ts';
+import { asksNobody, makeSsl } from './make-ssl.ts';
 import { errnoOf, nodeError, systemError, wrongVersion } from './node-errors.ts';
 import type { AnySocket } from './node-tls.ts';
 import type { Context } from './secure-context.ts';
@@ -133,28 +134,45 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
       this.#make();
     } catch (error) {
       process.nextTick(() => this.#fail(error as Error));
-      return;
     }
-    this.#handshake();
   }
 
   #make(): void {
     const fd = this.#descriptor();
-    const ssl = makeSsl(this.context.ssl, this, fd === undefined ? undefined : poolOf(this.socket));
+    const pool = fd === undefined ? undefined : poolOf(this.socket);
+    const ssl = makeSsl(this.context.ssl, this, pool);
     this.ssl = ssl;
-    const { server, requireCert } = this.settings;
     const connection = connectionOf(ssl);
     this.#connection = connection;
+    if (fd !== undefined && this.#isPlain) {
+      this.#releaseParent();
+      this.#handshake(connection, op => connection.begin(op, fd, pool !== undefined && this.#readsAtOnce));
+    } else {
+      this.#prepare(ssl, connection, fd);
+      this.#handshake(connection, op => connection.native.handshake(op));
+    }
+  }
+
+  /** A server's connection of which node has told nothing that must be said before its handshake. */
+  get #isPlain(): boolean {
+    const { server, requireCert, trace, sendFragment } = this.settings;
+    return server && !requireCert && !trace && sendFragment === undefined && !this.#unrefed;
+  }
+
+  /** Nobody is asked, so that node has looked at what there is when it hears of the handshake; and HTTP/2 reads elsewhere. */
+  get #readsAtOnce(): boolean {
+    return this.reading && asksNobody(this.settings) && this.settings.protocols?.includes('h2') !== true;
+  }
+
+  #prepare(ssl: Ssl, connection: Connection, fd: number | undefined): void {
+    const { server, requireCert, trace, sendFragment } = this.settings;
     connection.native.setStrictEnd(false);
     if (fd === undefined) this.#useStream(ssl);
     else this.#useDescriptor(connection, fd);
-    connection.flow = this;
-    connection.pin();
     if (server && requireCert) requireCertificate(connection);
     if (this.#unrefed) connection.native.unref();
-    if (this.settings.trace) connection.native.trace();
-    if (this.settings.sendFragment !== undefined) ssl.setMaxSendFragment(this.settings.sendFragment);
-    if (this.settings.server) this.#countHandshake();
+    if (trace) connection.native.trace();
+    if (sendFragment !== undefined) ssl.setMaxSendFragment(sendFragment);
   }
 
   #countHandshake(): void {
@@ -181,10 +199,14 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
 
   /** A duplicate of it: node's own handle stays, with its addresses and options, and reads nothing any more. */
   #useDescriptor(connection: Connection, fd: number): void {
+    this.#releaseParent();
+    connection.setFd(fd, false, true);
+  }
+
+  #releaseParent(): void {
     if (this._parent.reading) this._parent.readStop?.();
     // Whatever its socket does next, such as the first read of one that has just connected, begins no reading there.
     this._parent.reading = true;
-    connection.setFd(fd, false, true);
   }
 
   #useStream(ssl: Ssl): void {
@@ -200,16 +222,15 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
     return wrap.readableLength;
   }
 
-  #handshake(): void {
-    const { connection } = this;
+  #handshake(connection: Connection, begin: (op: number) => Status): void {
     const op = connection.nextOp();
+    const status = begin(op);
+    connection.flow = this;
+    connection.pin();
+    if (this.settings.server) this.#countHandshake();
     const done = (): void => this.#secured();
-    try {
-      if (connection.started(connection.native.handshake(op))) queueMicrotask(done);
-      else connection.expect(op, { done, failed: () => {} });
-    } catch (error) {
-      process.nextTick(() => this.#fail(error as Error));
-    }
+    if (connection.started(status)) queueMicrotask(done);
+    else connection.expect(op, { done, failed: () => {} });
   }
 
   #secured(): void {

@@ -50,7 +50,7 @@ function sharedBy(context: SslContext, settings: HandleSettings, io: IoPool | un
   return found;
 }
 
-const asksNobody = ({ asksCertificate, asksSession, asksProtocol, asksPsk, keylog }: HandleSettings): boolean =>
+export const asksNobody = ({ asksCertificate, asksSession, asksProtocol, asksPsk, keylog }: HandleSettings): boolean =>
   !(asksCertificate || asksSession || asksProtocol || asksPsk || keylog);
 
 function clientOptions({ servername, protocols, session }: HandleSettings, io: IoPool | undefined): SslOptions {

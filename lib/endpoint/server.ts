@@ -121,7 +121,10 @@ function socketOptions(options: ServerOptions): Required<TlsSocketOptions> {
   };
 }
 
-/** A socket reads from its first moment on, unless it is told not to: what comes with the end of a handshake waits for nobody. */
+/**
+ * A socket reads from its first moment on, unless it is told not to. Its thread does so without being asked again; on the
+ * loop there is nobody to wait for.
+ */
 function arrivalOf(
   options: ServerOptions,
   { onread, pauseOnConnect, strictEnd }: TlsSocketOptions,
@@ -130,8 +133,7 @@ function arrivalOf(
   return {
     noDelay: optionalBoolean(options.noDelay, 'options.noDelay', true),
     keepAlive: keepAliveOf(options),
-    // Only a thread is told with the handshake.
-    reads: io !== undefined && !pauseOnConnect && (onread === undefined || onread === null) && options.data !== 'loop',
+    reads: io !== undefined && !pauseOnConnect && (onread ?? null) === null && options.data !== 'loop',
     strictEnd: strictEnd !== false,
   };
 }

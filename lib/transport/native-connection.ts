@@ -223,11 +223,22 @@ export class Connection implements DispatchTarget {
   /** What a listener has offered: transport, handshake and, with `reads`, flow. As {@link started}. */
   accept(op: number, fd: number, { noDelay, keepAlive, reads, strictEnd }: Arrival): StatusType {
     const status = this.native.accept(op, fd, noDelay, keepAlive, reads, strictEnd);
+    this.#noteBegun(fd, reads);
+    return status;
+  }
+
+  /** As {@link accept}, over a duplicate of the descriptor; its end may stand for the peer's close_notify. */
+  begin(op: number, fd: number, reads: boolean): StatusType {
+    const status = this.native.begin(op, fd, reads, false);
+    this.#noteBegun(fd, reads);
+    return status;
+  }
+
+  #noteBegun(fd: number, reads: boolean): void {
     if (debugging) this.#log(`transport: descriptor ${fd}`);
     this.hasTransport = true;
     this.#flowing = reads;
     this.noteEvents();
-    return status;
   }
 
   /** Refuses what can never succeed, without leaving a trace. */

@@ -29,6 +29,7 @@ class ConnectionHandle {
   // connection_operations.cc
   napi_value set_fd(const Call& call);
   napi_value accept(const Call& call);
+  napi_value begin(const Call& call);
   napi_value set_bio(const Call& call);
   napi_value handshake(const Call& call);
   napi_value key_update(const Call& call);
@@ -153,6 +154,7 @@ class ConnectionHandle {
   openssl::FailurePtr adopt(io::OfferedSockets::Offered offered, bool sole);
   void note_offered(io::OfferedSockets::Offered& offered);
   static io::Channel::Outcome arrive(io::Channel& channel, const Arrival& arrival, bool now);
+  napi_value begin_arrival(napi_env env, io::Fd& fd, const Arrival& arrival);
   napi_value submit_arrival(napi_env env, io::Fd fd, const Arrival& arrival);
   void note_local_address(std::optional<io::Address> address);
 

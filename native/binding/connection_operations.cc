@@ -174,7 +174,10 @@ io::Channel::Outcome ConnectionHandle::arrive(io::Channel& channel, const Arriva
   }
   channel.connection()->set_strict_end(arrival.strict_end);
   io::Channel::Outcome outcome = channel.start({arrival.handshake, Operation::Handshake{}}, now);
-  if (arrival.reads) channel.start_flow();
+  if (arrival.reads) {
+    channel.note_arrival(arrival.handshake);
+    channel.start_flow();
+  }
   return outcome;
 }
 
@@ -192,15 +195,34 @@ napi_value ConnectionHandle::accept(const Call& call) {
   if (!failure && !offered) failure = openssl::system_failure(EBADF, "accept");
   if (failure) return throw_failure(call.env, failure);
   note_offered(*offered);
-  if (access_->remote()) return submit_arrival(call.env, std::move(offered->fd), arrival);
-  const Entry entry(access_->delivery());
-  failure = access_->local().set_socket(offered->fd, true);
-  if (failure) {
-    // Whoever refuses it closes it.
-    offered->fd.release();
-    return throw_failure(call.env, failure);
+  napi_value status = begin_arrival(call.env, offered->fd, arrival);
+  // Refused: whoever offered it closes it.
+  if (status == nullptr) offered->fd.release();
+  return status;
+}
+
+// The same with a duplicate of a descriptor of whoever called.
+napi_value ConnectionHandle::begin(const Call& call) {
+  Arrival arrival;
+  int fd = -1;
+  if (!call.read(0, "op", arrival.handshake) || !call.read(1, "fd", fd) || !call.read(2, "reads", arrival.reads) ||
+      !call.read(3, "strictEnd", arrival.strict_end)) {
+    return nullptr;
   }
-  return finish(call.env, arrive(access_->local(), arrival, true));
+  FailurePtr failure = transport_refused();
+  io::Fd own = failure ? io::Fd() : io::adopt_stream_socket(fd, false, failure);
+  if (!own) return throw_failure(call.env, failure);
+  peer_ = io::peer_name(own.get());
+  if (access_->remote()) note_local_address(io::local_address(own.get()));
+  return begin_arrival(call.env, own, arrival);
+}
+
+// Null: an exception is pending, and `fd` is still the caller's.
+napi_value ConnectionHandle::begin_arrival(napi_env env, io::Fd& fd, const Arrival& arrival) {
+  if (access_->remote()) return submit_arrival(env, std::move(fd), arrival);
+  const Entry entry(access_->delivery());
+  if (FailurePtr failure = access_->local().set_socket(fd, true)) return throw_failure(env, failure);
+  return finish(env, arrive(access_->local(), arrival, true));
 }
 
 napi_value ConnectionHandle::submit_arrival(napi_env env, io::Fd fd, const Arrival& arrival) {
@@ -381,6 +403,7 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
   return {
       method<&Self::set_fd>("setFd"),
       method<&Self::accept>("accept"),
+      method<&Self::begin>("begin"),
       method<&Self::set_bio>("setBio"),
       method<&Self::handshake>("handshake"),
       method<&Self::write>("write"),

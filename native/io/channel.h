@@ -97,6 +97,9 @@ class Channel : public engine::Events,
   // The outcome of an export for operation `id`; null failure: the bytes.
   void exported(engine::OperationId id, openssl::Bytes material, openssl::FailurePtr failure);
   void start_flow();
+  // Whoever hears of this handshake shall have done all that follows from it, ticks and microtasks, before more is
+  // told.
+  void note_arrival(engine::OperationId handshake) { arrival_ = handshake; }
   void stop_flow();
   void pump();
 
@@ -138,6 +141,7 @@ class Channel : public engine::Events,
 
  private:
   void record(EventKind kind, std::int32_t a = 0, std::int32_t b = 0, std::int32_t c = 0);
+  void part_from_arrival(EventKind kind);
   void record_read(EventKind kind, std::int32_t a, std::int32_t b = 0, std::int32_t c = 0);
   template <typename T>
   std::int32_t payload(T value) {
@@ -184,6 +188,8 @@ class Channel : public engine::Events,
   std::shared_ptr<Published> published_;
   const std::int32_t id_;
 
+  engine::OperationId arrival_ = 0;
+  std::uint64_t arrived_in_ = 0;  // the batch that tells of it; 0: none, or what follows has been parted from it
   engine::OperationId starting_ = 0;
   bool starting_read_ = false;
   Outcome outcome_;
@@ -197,13 +203,13 @@ class Channel : public engine::Events,
   bool waits_for_delivery_ = false;
   bool deferred_ = false;
   bool held_ = false;         // output waits for more that JavaScript writes in this turn
+  bool tickets_held_ = false;
   bool tickets_due_ = false;  // they are not held back, or no longer
   // What this connection may still do in the reactor's iteration `budgets_of_`.
   std::uint64_t budgets_of_ = 0;
   std::size_t send_budget_ = 0;
   bool waits_for_job_ = false;
   // Paused in an ASYNC job, or waiting for one.
-  bool held_ = false;
   bool uses_job_ = false;
   // Between two reactors.
   Fd travelling_fd_;

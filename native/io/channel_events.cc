@@ -10,7 +10,20 @@ using openssl::FailurePtr;
 
 void Channel::record(EventKind kind, std::int32_t a, std::int32_t b, std::int32_t c) {
   show_gauges();
+  if (arrived_in_ != 0) part_from_arrival(kind);
   reactor_->record({id_, kind, a, b, c});
+}
+
+namespace {
+bool comes_of_reading(EventKind kind) {
+  return kind == EventKind::data || kind == EventKind::end || kind == EventKind::failed ||
+         kind == EventKind::sending_failed || kind == EventKind::alert || kind == EventKind::key_update;
+}
+}  // namespace
+
+void Channel::part_from_arrival(EventKind kind) {
+  if (!comes_of_reading(kind)) return;
+  if (std::exchange(arrived_in_, 0) == reactor_->recording_number()) reactor_->recording().cut();
 }
 
 void Channel::record_read(EventKind kind, std::int32_t a, std::int32_t b, std::int32_t c) {
@@ -33,6 +46,7 @@ void Channel::operation_done(OperationId id, std::int64_t result) {
   constexpr std::int64_t kHalf = std::int64_t{1} << 31;  // two numbers of 31 bits
   record_read(EventKind::operation_done, static_cast<std::int32_t>(id), static_cast<std::int32_t>(result % kHalf),
               static_cast<std::int32_t>(result / kHalf));
+  if (id == arrival_) arrived_in_ = reactor_->recording_number();
 }
 
 void Channel::operation_failed(OperationId id, FailurePtr failure) {

@@ -34,6 +34,7 @@ void Channel::leave() {
   waits_for_job_ = false;
   fill_batch_ = 0;
   last_read_batch_ = 0;
+  arrived_in_ = 0;
   reactor_->forget(this);
   move_out();
 }

@@ -273,24 +273,32 @@ void Delivery::dispatch(io::EventBatch& batch) {
 }
 
 void Delivery::dispatch(io::EventBatch& batch, const std::function<void()>& handled) {
-  const HandleScope handles(env_);
   // What is written meanwhile is sent below.
   ++state_[2];
-  dispatch_in_scope(batch, handled);
+  std::size_t first = 0;
+  for (const std::size_t cut : batch.cuts()) {
+    in_callback_scope([&] { dispatch_events(batch, first, cut); });
+    first = cut;
+  }
+  bool told = false;
+  in_callback_scope([&] {
+    dispatch_events(batch, first, batch.events().size());
+    call_notified();
+    told = true;
+    handled();
+  });
+  if (!told) handled();
   --state_[2];
   send_held();
 }
 
-void Delivery::dispatch_in_scope(io::EventBatch& batch, const std::function<void()>& handled) {
+// With what was queued meanwhile: ticks and microtasks run before it returns. Does nothing where nothing can run any
+// more.
+void Delivery::in_callback_scope(const std::function<void()>& action) {
+  const HandleScope handles(env_);
   napi_callback_scope scope = nullptr;
-  // Refused: nothing can run any more.
-  const bool open = napi_open_callback_scope(env_, value_of(env_, resource_), context_, &scope) == napi_ok;
-  if (open) {
-    dispatch_events(batch);
-    call_notified();
-  }
-  handled();
-  if (!open) return;
+  if (napi_open_callback_scope(env_, value_of(env_, resource_), context_, &scope) != napi_ok) return;
+  action();
   napi_close_callback_scope(env_, scope);
   report_exception(env_);
 }
@@ -312,13 +320,13 @@ napi_value Delivery::send_held(const Call& call) {
   return undefined(call.env);
 }
 
-void Delivery::dispatch_events(io::EventBatch& batch) {
+void Delivery::dispatch_events(io::EventBatch& batch, std::size_t first, std::size_t end) {
   current_ = &batch;
   update_state();
   const std::vector<io::Event>& events = batch.events();
-  for (std::size_t first = 0; first < events.size(); first += kEventsAtOnce) {
+  for (; first < end; first += kEventsAtOnce) {
     const HandleScope handles(env_);
-    const std::size_t count = std::min(kEventsAtOnce, events.size() - first);
+    const std::size_t count = std::min(kEventsAtOnce, end - first);
     std::memcpy(numbers_, events.data() + first, count * sizeof(io::Event));
     const std::array arguments{to_js(env_, static_cast<double>(count)), current_slab()};
     call(value_of(env_, dispatch_), arguments);

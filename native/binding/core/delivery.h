@@ -93,8 +93,9 @@ class Delivery : public io::Reactor::Receiver,
   bool open_mailbox();
   // In a callback scope; `handled` runs before it closes, and with it microtasks and ticks.
   void dispatch(io::EventBatch& batch, const std::function<void()>& handled);
-  void dispatch_in_scope(io::EventBatch& batch, const std::function<void()>& handled);
-  void dispatch_events(io::EventBatch& batch);
+  void in_callback_scope(const std::function<void()>& action);
+  // Those from `first` to `end`.
+  void dispatch_events(io::EventBatch& batch, std::size_t first, std::size_t end);
   void call(napi_value function, std::span<const napi_value> arguments);
   void call_notified();
 

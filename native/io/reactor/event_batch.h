@@ -89,6 +89,11 @@ class EventBatch {
 
   void record(const Event& event) { events_.push_back(event); }
 
+  // What is recorded from now on is told when all that follows from what was recorded before has run.
+  void cut() { cuts_.push_back(events_.size()); }
+  // How many events are before each of them.
+  std::span<const std::size_t> cuts() const { return cuts_; }
+
   // In place: GCC 12 takes the move of a variant for a use of what it does not hold.
   template <typename T>
   std::int32_t add_payload(T payload) {
@@ -122,12 +127,14 @@ class EventBatch {
 
   void clear() {
     events_.clear();
+    cuts_.clear();
     payloads_.clear();
     used_ = 0;
   }
 
  private:
   std::vector<Event> events_;
+  std::vector<std::size_t> cuts_;
   std::vector<Payload> payloads_;
   Slab slab_;
   std::size_t used_ = 0;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import net from 'node:net';
+import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { createServer, IoPool, type Server } from 'system-tls';
 import { needs } from '../../support/capabilities.ts';
@@ -40,6 +41,28 @@ function block(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
+/** Hands on what a client sends in one piece, `behind` with it, when it has been quiet for a moment. */
+async function inOnePiece(port: number, behind: Buffer = Buffer.alloc(0)): Promise<{ proxy: net.Server; via: number }> {
+  const proxy = net.createServer(client => {
+    const server = net.connect(port, '127.0.0.1').on('error', () => {});
+    const held: Buffer[] = [];
+    let flights = 0;
+    const send = (): void =>
+      void server.write(Buffer.concat([...held.splice(0), ...(++flights === 2 ? [behind] : [])]));
+    let quiet: NodeJS.Timeout | undefined;
+    client
+      .on('error', () => {})
+      .on('data', data => {
+        held.push(data);
+        clearTimeout(quiet);
+        quiet = setTimeout(send, 50);
+      });
+    server.on('close', () => client.destroy()).pipe(client);
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  return { proxy, via: (proxy.address() as net.AddressInfo).port };
+}
+
 describe('accepting on an I/O thread', () => {
   let io: IoPool;
   beforeEach('opens a pool', () => {
@@ -57,6 +80,44 @@ describe('accepting on an I/O thread', () => {
     assert.equal(socket.localAddress, '127.0.0.1');
     assert.equal(socket.localPort, port);
     client.destroy();
+    await server[Symbol.asyncDispose]();
+  });
+
+  it('tells what came with the end of the handshake when all that follows from that has run', async () => {
+    const { server, port } = await serving(io);
+    const told: string[] = [];
+    server.on('secureConnection', async socket => {
+      socket.on('data', (data: Buffer) => told.push(String(data)));
+      socket.on('end', () => told.push('end'));
+      process.nextTick(() => told.push('tick'));
+      await undefined;
+      told.push('microtask');
+    });
+    const { proxy, via } = await inOnePiece(port);
+    const client = tls.connect({ port: via, rejectUnauthorized: false }).on('error', () => {});
+    client.end('hello');
+    await until(() => told.length >= 4, 'all to be told');
+    assert.deepEqual(told, ['tick', 'microtask', 'hello', 'end']);
+    client.destroy();
+    proxy.close();
+    await server[Symbol.asyncDispose]();
+  });
+
+  it('also what is wrong with it', async () => {
+    const { server, port } = await serving(io);
+    server.removeAllListeners('secureConnection');
+    const failed = new Promise<Error>(resolve => {
+      server.on('secureConnection', async socket => {
+        await undefined;
+        socket.on('error', resolve);
+      });
+    });
+    const { proxy, via } = await inOnePiece(port, Buffer.from('17030300050102030405', 'hex'));
+    const client = tls.connect({ port: via, rejectUnauthorized: false }).on('error', () => {});
+    const error = (await within(failed, 'the error')) as NodeJS.ErrnoException;
+    assert.match(String(error.code), /^ERR_SSL_/);
+    client.destroy();
+    proxy.close();
     await server[Symbol.asyncDispose]();
   });
 
