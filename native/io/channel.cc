@@ -135,7 +135,7 @@ void Channel::set_user_ref(bool on) {
 void Channel::run() {
   waits_for_delivery_ = false;
   const bool was_deferred = std::exchange(deferred_, false);
-  const bool was_held = std::exchange(held_, false);
+  const bool was_held = std::exchange(tickets_held_, false);
   if (was_deferred || was_held) tickets_due_ = true;
   if (!connection_) return;
   await_fill_delivered();
@@ -175,7 +175,7 @@ bool Channel::holds_tickets() {
   if (reactor_->handles_events()) {
     if (!std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
   } else {
-    if (!std::exchange(held_, true)) reactor_->hold(weak_from_this());
+    if (!std::exchange(tickets_held_, true)) reactor_->hold(weak_from_this());
   }
   return true;
 }
