@@ -3,6 +3,7 @@
 // comes from.
 import { Duplex } from 'node:stream';
 import type { WriteCallback } from '../stream/write-turns.ts';
+import { throwLater } from '../transport/dispatch.ts';
 import { HandleFacts } from './facts.ts';
 import { Handle, type ShutdownRequest } from './handle.ts';
 import { NodeHandle } from './node-handle.ts';
@@ -76,9 +77,60 @@ function streamPrototype(): object {
   return made;
 }
 
+/** Writes of C++'s, and the word that they are over. */
+class Writes {
+  readonly #stream: JsStream;
+  readonly #handle: Handle;
+  /** Whoever hears that one is over may write the next; told inside of that, C++ would read one piece of data twice. */
+  #telling = false;
+
+  constructor(stream: JsStream, handle: Handle) {
+    this.#stream = stream;
+    this.#handle = handle;
+  }
+
+  /**
+   * Most are taken at once, and told before this returns: a write that is under way makes http2 stop reading until then.
+   * C++ keeps the request alive as long as it uses it.
+   */
+  write(request: object, buffers: readonly Buffer[]): void {
+    let under = true;
+    let taken = false;
+    const done: WriteCallback = error => {
+      if (under && !error && !this.#telling) taken = true;
+      else setImmediate(() => this.#tell(request, error ? canceled : 0));
+    };
+    this.#handle.write(
+      buffers.map(chunk => ({ chunk, encoding: 'latin1' })),
+      done,
+    );
+    under = false;
+    if (taken) this.#tellAtOnce(request);
+  }
+
+  /** A callback of a user's that throws must not make C++ take the write for one that failed, which ends the process. */
+  #tellAtOnce(request: object): void {
+    try {
+      this.#tell(request, 0);
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+
+  #tell(request: object, status: number): void {
+    this.#telling = true;
+    try {
+      this.#stream.finishWrite(request, status);
+    } finally {
+      this.#telling = false;
+    }
+  }
+}
+
 /** Puts such a stream in the place of the handle; gives who is to hear of data. */
 export function streamOver(handle: Handle, owner: symbol): JsStream {
   const stream = new (jsStreamClass())();
+  const writes = new Writes(stream, handle);
   Object.setPrototypeOf(stream, streamPrototype());
   Object.assign(stream, {
     [ours]: handle,
@@ -96,12 +148,7 @@ export function streamOver(handle: Handle, owner: symbol): JsStream {
       return handle.shutdown(told) === 0 ? 0 : canceled;
     },
     onwrite: (request: object, buffers: readonly Buffer[]) => {
-      // Not before this has returned: C++ uses the request until then.
-      const done: WriteCallback = error => void setImmediate(() => stream.finishWrite(request, error ? canceled : 0));
-      handle.write(
-        buffers.map(chunk => ({ chunk, encoding: 'latin1' })),
-        done,
-      );
+      writes.write(request, buffers);
       return 0;
     },
   });

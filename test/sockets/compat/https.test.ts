@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { ClientRequest, IncomingMessage, RequestListener } from 'node:http';
-import nodeHttp2 from 'node:http2';
+import nodeHttp2, { type ServerHttp2Stream } from 'node:http2';
 import nodeHttps from 'node:https';
 import { buffer, text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
@@ -13,7 +13,7 @@ import https from 'system-tls/https';
 import { pattern, sha256 } from '../../support/bytes.ts';
 import { needsProgram } from '../../support/capabilities.ts';
 import { certificates } from '../../support/certificates.ts';
-import { Child } from '../../support/child.ts';
+import { Child, nodeScript } from '../../support/child.ts';
 import { endLater, isOurs, listening, toServer } from '../../support/drop-in.ts';
 import { within } from '../../support/wait.ts';
 
@@ -29,6 +29,29 @@ const identity = () => {
   const { cert, key } = certificates().server;
   return { cert, key };
 };
+
+/** Each answer waits for the callback of its second write, which throws. */
+const throwing = `
+  import { readFileSync } from 'node:fs';
+  import { text } from 'node:stream/consumers';
+  import http2 from 'system-tls/http2';
+  const [cert, key, ca] = process.argv.slice(1, 4).map(file => readFileSync(file));
+  process.on('uncaughtException', error => console.log(error.message));
+  const server = http2.createSecureServer({ cert, key });
+  server.on('stream', stream => {
+    stream.respond();
+    stream.write('a', () => setImmediate(() => stream.write('b', () => {
+      stream.end('c');
+      throw new Error('caught');
+    })));
+  });
+  server.listen(0, '127.0.0.1', async () => {
+    const session = http2.connect('https://127.0.0.1:' + server.address().port, { ca, servername: 'localhost' });
+    for (const round of [1, 2]) console.log(await text(session.request({ ':path': '/' })));
+    session.close();
+    server.close();
+  });
+`;
 
 async function responseOf(request: ClientRequest): Promise<IncomingMessage> {
   return (await within(once(request, 'response'), 'the response'))[0] as IncomingMessage;
@@ -155,6 +178,39 @@ describe('system-tls/http2', () => {
       assert.deepEqual(await within(curl.exited, 'curl'), { code: 0, signal: null }, curl.output);
       assert.equal(curl.output, `${version} true`);
     }
+  });
+
+  it('gives back bodies both ways at once, through windows that hold more than sockets do', async () => {
+    const settings = { initialWindowSize: 1 << 29 };
+    const limits = { settings, maxSessionMemory: 1000 };
+    const server = http2.createSecureServer({ ...identity(), ...limits });
+    server.on('session', session => session.once('remoteSettings', () => session.setLocalWindowSize(1 << 29)));
+    server.on('stream', (stream: ServerHttp2Stream) => {
+      stream.respond();
+      stream.pipe(stream);
+    });
+    const port = await listening(server);
+    for (const client of [http2, nodeHttp2]) {
+      const session = client.connect(`https://127.0.0.1:${port}`, { ...toServer(port), ...limits });
+      endLater(() => session.destroy());
+      await within(once(session, 'remoteSettings'), 'settings');
+      session.setLocalWindowSize(1 << 29);
+      const bodies = await Promise.all(
+        [large, large.subarray(1), pattern(10), Buffer.alloc(0)].map(async body => {
+          const stream = session.request({ ':path': '/', ':method': 'POST' });
+          stream.end(body);
+          return [sha256(body), sha256(await within(buffer(stream), 'the body'))];
+        }),
+      );
+      for (const [sent, received] of bodies) assert.equal(received, sent);
+    }
+  });
+
+  it('a callback of a write that throws is an uncaught exception, and neither its session nor the process ends', async () => {
+    const { server, ca } = certificates();
+    const child = nodeScript(throwing, { args: [server.certFile, server.keyFile, ca.certFile], env: process.env });
+    assert.deepEqual(await within(child.exited, 'the script'), { code: 0, signal: null }, child.output);
+    assert.equal(child.output.trim(), 'caught\nabc\ncaught\nabc');
   });
 
   it('a session whose socket is destroyed in the middle of a body ends, and the server lives on', async () => {
