@@ -381,7 +381,7 @@ export type Status = StatusValues[keyof StatusValues];
 
 /**
  * Whether what is little waits for {@link sendHeld}, or for the next call: never (0), unless it is the connection's first write in an
- * iteration of the loop (1), or always (2). On a thread 1 is 2.
+ * iteration of the loop (1), or always (2).
  */
 export type Hold = 0 | 1 | 2;
 
@@ -569,10 +569,8 @@ export declare class NativeConnection {
   readonly bufferedAmount: number;
   /** Clear bytes that can be read without the network. */
   readonly readableAmount: number;
-  /** Milliseconds since the transport gave or took a byte. */
+  /** Milliseconds since the transport gave or took a byte, or something was written. */
   readonly idleTime: number;
-  /** When that was, in milliseconds, on a clock that all loops of the process share. */
-  readonly lastActivity: number;
   /** SSL_get_state text, for messages. */
   readonly state: string;
   /** getsockname / getpeername, null when there is no socket. */

@@ -8,7 +8,7 @@ import { sessionPolicy } from '../connection/settings.ts';
 import type { Ssl } from '../connection/ssl.ts';
 import { connectionOf } from '../connection/state.ts';
 import { VerifyMode } from '../native/constants.ts';
-import { bytesOf, gatherBuffers, type Piece } from '../stream/pieces.ts';
+import { bytesOf, type Piece } from '../stream/pieces.ts';
 import { pushCopies } from '../stream/receiver.ts';
 import type { WriteCallback } from '../stream/write-turns.ts';
 import { Writer, type WriterOwner } from '../stream/writer.ts';
@@ -49,8 +49,6 @@ interface Waiting {
   readonly pieces: readonly Piece[];
   readonly callback: WriteCallback;
 }
-
-const asPiece = (chunk: Buffer): Piece => ({ chunk, encoding: 'latin1' });
 
 /** SSL_CB_HANDSHAKE_START of <openssl/ssl.h>. */
 const handshakeStart = 0x10;
@@ -331,13 +329,6 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
     this.#waiting ??= [];
     this.#waiting.push({ pieces, callback });
     this.#begin();
-  }
-
-  /** As write(), without an object for each: http2 hands over four of them for a small answer. */
-  writeBuffers(buffers: readonly Buffer[], callback: WriteCallback): void {
-    const gathered = this.#open && this.connection.duplexes.length === 0 ? gatherBuffers(buffers) : -1;
-    if (gathered > 0) this.#writer.writeGathered(gathered, callback);
-    else this.write(buffers.map(asPiece), callback);
   }
 
   #send(pieces: readonly Piece[], told: WriteCallback): void {

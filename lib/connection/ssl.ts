@@ -31,7 +31,7 @@ import {
 import { assertMethodCarries } from '../context/methods.ts';
 import { sendFragment } from '../context/options.ts';
 import type { Passphrase } from '../context/passphrase.ts';
-import { ReadStatus } from '../native/constants.ts';
+import { Hold, ReadStatus } from '../native/constants.ts';
 import {
   assertSessionFits,
   originAtLevel,
@@ -313,7 +313,7 @@ export class Ssl extends SslState implements Sink {
     // SSL_write takes a length of 0 for an error.
     if (bytes.length === 0) return;
     const op = connection.nextOp();
-    if (connection.started(connection.native.write(op, bytes, 0))) return;
+    if (connection.started(connection.native.write(op, bytes, Hold.Never))) return;
     await waitFor(connection, op, 'write', limits, () => void bytes);
   }
 

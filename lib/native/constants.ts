@@ -51,3 +51,6 @@ export const internalError = 80;
 
 /** SSL_VERIFY_... of <openssl/ssl.h>. */
 export const VerifyMode = { None: 0, Peer: 1, FailIfNoPeerCertificate: 2, ClientOnce: 4, PostHandshake: 8 } as const;
+
+/** See Hold in types/binding.d.ts. */
+export const Hold = { Never: 0, Later: 1, Always: 2 } as const;

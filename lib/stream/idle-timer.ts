@@ -1,9 +1,3 @@
-/** In milliseconds of a clock of its own; how long ago that was. */
-export interface Activity {
-  readonly lastActivity: number;
-  readonly idleTime: number;
-}
-
 /**
  * Calls back when nothing has happened for a while; keeps no process running.
  *
@@ -12,19 +6,20 @@ export interface Activity {
  */
 export class IdleTimer {
   readonly #expired: () => void;
-  readonly #activity: () => Activity;
+  readonly #idleTime: () => number;
   #timer: NodeJS.Timeout | undefined;
   /** Milliseconds that the timer was made for. */
   #armed = 0;
   /** For what is left of the time. */
   #rest: NodeJS.Timeout | undefined;
   #milliseconds = 0;
-  /** The moment of the last activity before what was told. */
-  #told = -1;
+  /** It was told, and nothing has happened since. */
+  #told = false;
 
-  constructor(expired: () => void, activity: () => Activity) {
+  /** @param idleTime - milliseconds since something last happened */
+  constructor(expired: () => void, idleTime: () => number) {
     this.#expired = expired;
-    this.#activity = activity;
+    this.#idleTime = idleTime;
   }
 
   get milliseconds(): number {
@@ -35,7 +30,7 @@ export class IdleTimer {
   set(milliseconds: number): void {
     this.#stopRest();
     this.#milliseconds = milliseconds;
-    this.#told = -1;
+    this.#told = false;
     if (milliseconds === 0) return;
     if (this.#timer !== undefined && this.#armed === milliseconds) {
       this.#timer.refresh();
@@ -46,11 +41,17 @@ export class IdleTimer {
     this.#timer = this.#lookIn(milliseconds);
   }
 
+  /** Something happened, which begins the time anew behind an end that was told. Costs nothing otherwise. */
+  touch(): void {
+    if (this.#told) this.set(this.#milliseconds);
+  }
+
   stop(): void {
     this.#stopRest();
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#milliseconds = 0;
+    this.#told = false;
   }
 
   #lookIn(milliseconds: number): NodeJS.Timeout {
@@ -61,13 +62,10 @@ export class IdleTimer {
     this.#stopRest();
     // Taken back, or replaced.
     if (this.#milliseconds === 0) return;
-    const { lastActivity, idleTime } = this.#activity();
-    const left = this.#milliseconds - idleTime;
-    // Also behind an end that is told: activity begins the time anew.
-    this.#rest = this.#lookIn(left > 0 ? left : this.#milliseconds);
-    if (left > 0 || this.#told === lastActivity) return;
-    this.#told = lastActivity;
-    this.#expired();
+    const left = this.#milliseconds - this.#idleTime();
+    this.#told = left <= 0;
+    if (this.#told) this.#expired();
+    else this.#rest = this.#lookIn(left);
   }
 
   #stopRest(): void {

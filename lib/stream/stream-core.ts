@@ -121,6 +121,7 @@ export class StreamCore implements Flow, Forwarder, WriterOwner {
 
   [onData](bytes: Uint8Array, offset: number, length: number): void {
     this.#bytesRead += length;
+    this.touch();
     const receiver = this.#receiver;
     const goOn =
       receiver === undefined ? pushCopies(this.stream, bytes, offset, length) : receiver.receive(bytes, offset, length);
@@ -240,13 +241,15 @@ export class StreamCore implements Flow, Forwarder, WriterOwner {
     const { connection, stream } = this;
     this.#idle ??= new IdleTimer(
       () => connection.inScope(() => void stream.emit('timeout'), undefined),
-      () => connection.native,
+      () => connection.native.idleTime,
     );
     this.#idle.set(stream.destroyed ? 0 : milliseconds);
   }
 
-  /** Native code keeps the time, and the timer asks for it. */
-  touch(): void {}
+  /** Native code keeps the time, and the timer asks for it, but not behind a timeout that was told. */
+  touch(): void {
+    this.#idle?.touch();
+  }
 
   // -------------------------------------------------------------------------------------------------------------------
   // Ending

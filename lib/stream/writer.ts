@@ -7,6 +7,7 @@ import { closedError, timeoutError, tlsError } from '../base/coded-error.ts';
 import { Deadline } from '../base/deadline.ts';
 import type { SendFileOptions } from '../connection/options.ts';
 import { checkFilePart, type FilePart, openFile, sendFilePart } from '../connection/send-file.ts';
+import { Hold } from '../native/constants.ts';
 import { sendAtEndOfTurn } from '../transport/held-writes.ts';
 import type { Connection, Pending } from '../transport/native-connection.ts';
 import { bytesOf, type Piece } from './pieces.ts';
@@ -14,7 +15,7 @@ import { type Group, lengthOf, WriteGroups } from './write-groups.ts';
 import { type WriteCallback, WriteTurns } from './write-turns.ts';
 
 function startWrite(native: NativeConnection, op: number, group: Group, more: boolean): StatusType {
-  const hold = more ? 2 : 1;
+  const hold = more ? Hold.Always : Hold.Later;
   return typeof group === 'number' ? native.writeGathered(op, group, hold) : native.write(op, group, hold);
 }
 

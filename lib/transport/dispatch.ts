@@ -27,6 +27,8 @@ const { events, gathered, lends } = shared;
 
 /** See the binding. */
 export const { state } = shared;
+/** What it tells, by index. */
+export const stateAt = { recorded: 0, held: 1, dispatching: 2 } as const;
 
 /** Memory for the native call `writeGathered`, of this environment. */
 export const gatheredBytes: Buffer = Buffer.from(gathered.buffer, gathered.byteOffset, gathered.byteLength);
@@ -80,7 +82,7 @@ export function keepAlive(target: DispatchTarget, keep: boolean): void {
 
 /** Whether events were recorded that no dispatch has delivered yet, by whichever call. */
 export function eventsAreWaiting(): boolean {
-  return state[0] !== 0;
+  return state[stateAt.recorded] !== 0;
 }
 
 /** For a target that a call has just left with undelivered events. */

@@ -106,7 +106,7 @@ std::uint64_t ChannelAccess::idle_time() const {
   return channel_ ? now - std::min(now, channel_->moved_at()) : now;
 }
 
-void ChannelAccess::hold() {
+void ChannelAccess::hold_until_end_of_turn() {
   if (!std::exchange(listed_, true)) delivery_->hold(weak_from_this());
 }
 
@@ -145,7 +145,7 @@ ChannelAccess::Sent ChannelAccess::write(std::span<const std::uint8_t> bytes, bo
   }
   unposted_ = true;
   if (hold) {
-    this->hold();
+    hold_until_end_of_turn();
     return Sent::yes;
   }
   return post_written() ? Sent::yes : Sent::ended;

@@ -50,10 +50,8 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   openssl::SessionPtr session();
   // engine::ContextChoice::tag; also of a connection that is closed.
   std::int32_t context_tag() const;
-  // Milliseconds since the transport gave or took a byte, or something was written; and when that was, on the clock of
-  // the loops.
+  // Milliseconds since the transport gave or took a byte, or something was written.
   std::uint64_t idle_time() const;
-  std::uint64_t last_activity() const { return channel_ ? channel_->moved_at() : 0; }
   // Something was written.
   void note_written() const { channel_->moved_at(uv_now(delivery_->reactor()->loop())); }
   // Only if not remote().
@@ -67,10 +65,10 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   // send_held().
   Sent write(std::span<const std::uint8_t> bytes, bool hold);
   // What was written last waits for the end of JavaScript's turn, or for the next call.
-  void hold();
+  void hold_until_end_of_turn();
   void send_held();
-  // On the loop. Its first write in an iteration goes at once, and only what follows is held: a reader that is woken
-  // early works while we do.
+  // Its first write in an iteration of the loop goes at once, and only what follows is held: a reader, or a thread,
+  // that is woken early works while we do, and nobody waits for what JavaScript does behind an answer.
   bool wrote_in_iteration() {
     const std::uint64_t now = delivery_->reactor()->iteration();
     return std::exchange(wrote_in_, now) == now;

@@ -109,7 +109,6 @@ class ConnectionHandle {
   napi_value buffered_amount(const Call& call);
   napi_value readable_amount(const Call& call);
   napi_value idle_time(const Call& call);
-  napi_value last_activity(const Call& call);
   napi_value state(const Call& call);
   napi_value local_address(const Call& call);
   napi_value remote_address(const Call& call);
@@ -132,9 +131,8 @@ class ConnectionHandle {
   napi_value finish(napi_env env, io::Channel::Outcome outcome);
   napi_value start(const Call& call, engine::Operation::What what);
   napi_value submit(napi_env env, engine::Operation operation);
-  // Shall what is little wait for more that is written in the same turn? `later`: unless it is the first.
-  enum class Hold : std::uint32_t { never = 0, later = 1, yes = 2 };
-  static bool read_hold(const Call& call, Hold& hold);
+  // Shall what is little wait for more that is written in the same turn?
+  bool read_hold(const Call& call, bool& hold);
   // `hold`: what else is written in this turn may go with it.
   napi_value submit_write(napi_env env, engine::OperationId id, std::span<const std::uint8_t> clear, bool hold);
   napi_value write_ahead(napi_env env, std::span<const std::uint8_t> clear, bool hold);
@@ -142,7 +140,7 @@ class ConnectionHandle {
   napi_value send_write(napi_env env, engine::Operation operation);
   napi_value submit_read(napi_env env, engine::ReadOperation read);
   using Pin = std::unique_ptr<engine::ClearSource> (*)(const Call& call, std::span<const std::uint8_t> rest);
-  napi_value start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear, Hold hold,
+  napi_value start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear, bool hold,
                          Pin pin);
   napi_value finish_read(napi_env env, const io::Channel::Outcome& outcome);
   napi_value set(napi_env env, const std::function<openssl::FailurePtr(engine::Connection&)>& what);

@@ -31,14 +31,12 @@ FailurePtr no_memory() { return openssl::system_failure(ENOMEM, "malloc"); }
 
 // Encrypts what goes at once without pinning anything; the rest becomes an operation.
 napi_value ConnectionHandle::start_write(const Call& call, engine::OperationId id, std::span<const std::uint8_t> clear,
-                                         Hold hold, Pin pin) {
+                                         bool hold, Pin pin) {
   io::Channel& channel = access_->local();
   access_->note_written();
   std::size_t taken = 0;
-  const bool wrote = access_->wrote_in_iteration();
-  const bool done =
-      !clear.empty() && channel.write_now(clear, taken, hold == Hold::yes || (hold == Hold::later && wrote));
-  if (channel.holds_output()) access_->hold();
+  const bool done = !clear.empty() && channel.write_now(clear, taken, hold);
+  if (channel.holds_output()) access_->hold_until_end_of_turn();
   if (done) return status(call.env, Status::done);
   Operation::Write write{nullptr, taken, clear.size()};
   if (taken < clear.size()) {
@@ -95,29 +93,34 @@ napi_value ConnectionHandle::submit_large_write(const Call& call, engine::Operat
 
 napi_value ConnectionHandle::send_write(napi_env env, engine::Operation operation) {
   const bool told = operation.id != engine::kUntold;
-  const bool sent = access_->run(
-      [operation = std::move(operation)](io::Channel& channel) mutable { channel.start(std::move(operation), false); });
+  // Not moved from closure to closure: GCC 12 takes the move of a variant for a use of what it does not hold.
+  auto moved = std::make_unique<engine::Operation>(std::move(operation));
+  const bool sent =
+      access_->run([moved = std::move(moved)](io::Channel& channel) { channel.start(std::move(*moved), false); });
   if (!sent) return fail(env, IoPoolHandle::closed_failure());
   return status(env, told ? Status::pending : Status::done);
 }
 
-bool ConnectionHandle::read_hold(const Call& call, Hold& hold) {
+bool ConnectionHandle::read_hold(const Call& call, bool& hold) {
+  enum : std::uint32_t { kNever, kLater, kAlways };  // Hold in types/binding.d.ts
   std::uint32_t number = 0;
   if (!call.read(2, "hold", number)) return false;
-  if (number > static_cast<std::uint32_t>(Hold::yes)) return call.reject("hold", "0, 1 or 2"), false;
-  hold = static_cast<Hold>(number);
+  if (number > kAlways) return call.reject("hold", "0, 1 or 2"), false;
+  const bool wrote = access_->wrote_in_iteration();
+  hold = number == kAlways || (number == kLater && wrote);
   return true;
 }
 
 napi_value ConnectionHandle::write(const Call& call) {
   engine::OperationId id = 0;
   View clear;
-  Hold hold = Hold::never;
-  if (!call.read(0, "op", id) || !call.read(1, "data", clear) || !read_hold(call, hold)) return nullptr;
+  bool hold = false;
+  if (!call.read(0, "op", id) || !call.read(1, "data", clear)) return nullptr;
   if (access_->closed()) return closed_failure(call.env);
+  if (!read_hold(call, hold)) return nullptr;
   if (access_->remote()) {
     return clear.size() > Lender::kAhead ? submit_large_write(call, id, clear)
-                                         : submit_write(call.env, id, clear, hold != Hold::never);
+                                         : submit_write(call.env, id, clear, hold);
   }
   const Entry entry(access_->delivery());
   return start_write(call, id, clear, hold, pin_view);
@@ -126,13 +129,14 @@ napi_value ConnectionHandle::write(const Call& call) {
 napi_value ConnectionHandle::write_gathered(const Call& call) {
   engine::OperationId id = 0;
   std::uint32_t length = 0;
-  Hold hold = Hold::never;
-  if (!call.read(0, "op", id) || !call.read(1, "length", length) || !read_hold(call, hold)) return nullptr;
+  bool hold = false;
+  if (!call.read(0, "op", id) || !call.read(1, "length", length)) return nullptr;
   const std::uint8_t* gathered = access_->delivery().gathered(length);
   if (gathered == nullptr) return call.reject("length", "what the memory has room for"), nullptr;
   if (access_->closed()) return closed_failure(call.env);
+  if (!read_hold(call, hold)) return nullptr;
   const std::span<const std::uint8_t> clear(gathered, length);
-  if (access_->remote()) return submit_write(call.env, id, clear, hold != Hold::never);
+  if (access_->remote()) return submit_write(call.env, id, clear, hold);
   const Entry entry(access_->delivery());
   return start_write(call, id, clear, hold, own);
 }

@@ -210,10 +210,6 @@ napi_value ConnectionHandle::buffered_amount(const Call& call) { return to_js(ca
 
 napi_value ConnectionHandle::readable_amount(const Call& call) { return to_js(call.env, access_->gauges().readable); }
 
-napi_value ConnectionHandle::last_activity(const Call& call) {
-  return to_js(call.env, static_cast<double>(access_->last_activity()));
-}
-
 napi_value ConnectionHandle::idle_time(const Call& call) { return to_js(call.env, access_->idle_time()); }
 
 napi_value ConnectionHandle::state(const Call& call) { return to_js(call.env, access_->gauges().state); }
@@ -267,7 +263,6 @@ std::vector<napi_property_descriptor> ConnectionHandle::states() {
       getter<&Self::buffered_amount>("bufferedAmount"),
       getter<&Self::readable_amount>("readableAmount"),
       getter<&Self::idle_time>("idleTime"),
-      getter<&Self::last_activity>("lastActivity"),
       getter<&Self::state>("state"),
       method<&Self::local_address>("localAddress"),
       method<&Self::remote_address>("remoteAddress"),

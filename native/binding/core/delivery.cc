@@ -288,8 +288,8 @@ void Delivery::dispatch(io::EventBatch& batch, const std::function<void()>& hand
     handled();
   });
   if (!told) handled();
-  --state_[2];
-  send_held();
+  // One inside another one ends no turn.
+  if (--state_[2] == 0) send_held();
 }
 
 // With what was queued meanwhile: ticks and microtasks run before it returns. Does nothing where nothing can run any
@@ -304,7 +304,7 @@ void Delivery::in_callback_scope(const std::function<void()>& action) {
 }
 
 void Delivery::send_held() {
-  if (held_.empty() || state_[2] != 0) return;
+  if (held_.empty()) return;
   state_[1] = 0;
   const std::vector<std::weak_ptr<ChannelAccess>> held = std::exchange(held_, {});
   if (reactor_->closed()) return;
