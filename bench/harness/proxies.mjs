@@ -4,7 +4,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
-import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TalkingProcess } from './processes.mjs';
 import { onProcessors } from './processors.mjs';
@@ -68,6 +67,12 @@ async function untilItListens(port, name, program) {
   throw program.over ?? new Error(`${name} does not listen`);
 }
 
+/** Ends what it runs when nobody holds the other end of its standard input any more, however whoever did has ended. */
+const untilInputEnds = '"$@" & program=$!; while read -r _; do :; done; kill "$program"; wait "$program"';
+
+/** @param {number} pid @returns {number[]} */
+const descendantsOf = pid => childrenOf(pid).flatMap(child => [child, ...descendantsOf(child)]);
+
 /**
  * A folder of its own, a configuration, and a program that hears no commands: its end is a signal.
  * @param {string} name
@@ -82,10 +87,10 @@ async function run(name, scratch, configure, args, processors) {
   const folder = mkdtempSync(path.join(scratch, `${name}-`));
   const port = await freePort();
   writeFileSync(path.join(folder, 'conf'), configure(folder, port));
-  const program = new TalkingProcess(name, ...onProcessors(processors, name, args(folder)));
+  const shell = ['-c', untilInputEnds, 'sh', name, ...args(folder)];
+  const program = new TalkingProcess(name, ...onProcessors(processors, 'sh', shell));
   const pid = Number(program.pid);
   const end = async () => {
-    if (!program.over) process.kill(pid, 'SIGTERM');
     await program.end();
     rmSync(folder, { recursive: true, force: true });
   };
@@ -96,7 +101,7 @@ async function run(name, scratch, configure, args, processors) {
     throw error;
   }
   const use = () => {
-    const uses = [pid, ...childrenOf(pid)].map(useOf);
+    const uses = descendantsOf(pid).map(useOf);
     return {
       cpu: uses.reduce((sum, each) => sum + each.cpu, 0),
       resident: uses.reduce((sum, each) => sum + each.resident, 0),

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { TlsSocket } from 'system-tls';
 import { certificates } from '../../support/certificates.ts';
-import { collect, pool, socketPair, startServer } from '../../support/sockets.ts';
+import { collect, pool, type Running, socketPair, startServer } from '../../support/sockets.ts';
 import { until, within } from '../../support/wait.ts';
 
 /** Also with an error. */
@@ -109,30 +109,71 @@ describe('the writes of one turn', () => {
     assert.equal(client.destroyed, true);
   });
 
-  for (const [how, last] of [
-    ['process.exit()', 'process.exit(0)'],
-    ['an exception that nobody catches', "throw new Error('on purpose')"],
-  ] as const) {
-    it(`leave before the process ends by ${how}`, async () => {
-      const { port, next } = await startServer();
-      const script = `
-        import { connect, IoPool } from 'system-tls';
-        const io = ${pool === undefined ? 'undefined' : 'new IoPool({ threads: 1 })'};
-        const socket = await connect({ port: ${port}, host: '127.0.0.1', servername: 'localhost', ca: ${JSON.stringify(certificates().ca.cert)}, io });
-        setTimeout(() => {
-          socket.write('one');
-          socket.write('two');
-          socket.write('three');
-          ${last};
-        }, 10);`;
-      const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' });
-      const socket = await next();
-      let text = '';
-      socket.on('data', data => {
-        text += data;
-      });
-      await within(Promise.all([once(child, 'exit'), closed(socket)]), 'the end');
-      assert.equal(text, 'onetwothree');
+  /** Where a script writes three times, and how it ends in the same turn. */
+  const begins = {
+    'a timer': 'setTimeout(act, 10);',
+    'a handler of data': "socket.once('data', act);",
+    'a tick behind a handler': "socket.once('data', () => process.nextTick(act));",
+    'a promise behind a handler': "socket.once('data', () => Promise.resolve().then(act));",
+  } as const;
+  const ends = {
+    'process.exit()': 'process.exit(0);',
+    'an exception that nobody catches': "throw new Error('on purpose');",
+  } as const;
+
+  /** In a process, or in a worker of one. */
+  const script = (port: number, begin: string, end: string): string => `
+    import { connect, IoPool } from 'system-tls';
+    const io = ${pool === undefined ? 'undefined' : 'new IoPool({ threads: 1 })'};
+    const ca = ${JSON.stringify(certificates().ca.cert)};
+    const socket = await connect({ port: ${port}, host: '127.0.0.1', servername: 'localhost', ca, io });
+    const act = () => {
+      socket.write('one');
+      socket.write('two');
+      socket.write('three');
+      ${end}
+    };
+    ${begin}`;
+
+  async function textOf(running: Running, args: readonly string[]): Promise<string> {
+    const child = spawn(process.execPath, args, { stdio: 'ignore' });
+    const socket = await running.next();
+    let text = '';
+    socket.on('data', data => {
+      text += data;
     });
+    socket.write('go');
+    await within(Promise.all([once(child, 'exit'), closed(socket)]), 'the end');
+    return text;
   }
+
+  for (const [where, begin] of Object.entries(begins)) {
+    for (const [how, end] of Object.entries(ends)) {
+      it(`in ${where}: leave before the process ends by ${how}`, async () => {
+        const running = await startServer();
+        const code = script(running.port, begin, end);
+        assert.equal(await textOf(running, ['--input-type=module', '--eval', code]), 'onetwothree');
+      });
+    }
+  }
+
+  it('leave before a worker ends by process.exit() in a handler', async () => {
+    const running = await startServer();
+    const code = script(running.port, begins['a handler of data'], ends['process.exit()']);
+    const url = `data:text/javascript,${encodeURIComponent(code.replace("'system-tls'", JSON.stringify(import.meta.resolve('system-tls'))))}`;
+    const main = `new (require('node:worker_threads').Worker)(new URL(${JSON.stringify(url)}))`;
+    assert.equal(await textOf(running, ['--eval', main]), 'onetwothree');
+  });
+
+  it('the first does not wait for what its handler does behind it', async () => {
+    const { port, next } = await startServer();
+    const code = script(port, begins['a handler of data'], 'for (const end = Date.now() + 4000; Date.now() < end; );');
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: 'ignore' });
+    const socket = await next();
+    socket.write('go');
+    const first = await within(new Promise(resolve => socket.once('data', resolve)), 'the first');
+    assert.equal(String(first), 'one');
+    child.kill();
+    await once(child, 'exit');
+  });
 });
