@@ -46,6 +46,16 @@ function threadsFor(processors: number): number {
   return Math.min(mostThreads, Math.max(1, processors - 1));
 }
 
+/** @internal Options of a pool whose threads come and go by load, the first one with the first connection. */
+export class ByLoad implements IoPoolOptions {
+  readonly threads = undefined;
+  readonly limits: ThreadLimits;
+
+  constructor(limits: ThreadLimits) {
+    this.limits = limits;
+  }
+}
+
 let own: (pool: unknown) => IoPool;
 let sharedPool: IoPool | undefined;
 let makeShared: () => IoPool;
@@ -79,11 +89,11 @@ export class IoPool {
   #closed = false;
 
   /**
-   * @param limits - internal: threads come and go by load, the first one with the first connection
    * @throws RangeError `ERR_OUT_OF_RANGE` for fewer than 1 or more than 256 threads; Error if the system refuses one
    */
-  constructor(options: IoPoolOptions = {}, limits?: ThreadLimits) {
+  constructor(options: IoPoolOptions = {}) {
     validateObject(options, 'options');
+    const limits = options instanceof ByLoad ? options.limits : undefined;
     const threads = options.threads ?? threadsFor(processorsAtHand());
     validateInteger(threads, 'options.threads', 1, mostThreads);
     this.#closing = makeClosing();
@@ -152,7 +162,7 @@ export class IoPool {
       const threads = threadsByEnvironment();
       if (threads !== undefined) return new IoPool({ threads });
       const processors = processorsAtHand();
-      return new IoPool({}, { most: threadsFor(processors), processors });
+      return new IoPool(new ByLoad({ most: threadsFor(processors), processors }));
     };
     ioPool = (value, name) => {
       if (value === undefined || value === null || value === false) return undefined;

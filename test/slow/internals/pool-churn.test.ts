@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { IoPool, type TlsSocket } from 'system-tls';
+import { ByLoad } from '#dist/connection/io-pool.js';
 import { Growth } from '#dist/connection/threads-by-load.js';
 import { pattern, sha256 } from '../../support/bytes.ts';
 import { collect, connectTo, startServer } from '../../support/sockets.ts';
@@ -42,7 +43,7 @@ describe('a pool whose threads come and go', () => {
   });
 
   it('loses no byte, no end and no connection', async () => {
-    const io = Reflect.construct(IoPool, [{}, { most: 4, processors: 64 }]) as IoPool;
+    const io = new IoPool(new ByLoad({ most: 4, processors: 64 }));
     const { server, port } = await startServer({ io }, socket => socket.pipe(socket));
     let [most, last, ended] = [0, 0, 0];
     const end = performance.now() + 6000;
@@ -67,7 +68,7 @@ describe('a pool whose threads come and go', () => {
   it('keeps a thread while last words wait for their peer there', async () => {
     let decision: Decision;
     Growth.prototype.decide = () => decision;
-    const io = Reflect.construct(IoPool, [{}, { most: 2, processors: 64 }]) as IoPool;
+    const io = new IoPool(new ByLoad({ most: 2, processors: 64 }));
     const { server, port } = await startServer({ io });
     await connectTo(port, { io: undefined });
     decision = 'grow';
@@ -102,7 +103,7 @@ describe('a pool whose threads come and go', () => {
 
   it('may be closed while some of them are about to end', async () => {
     for (let round = 0; round < 20; round++) {
-      const io = Reflect.construct(IoPool, [{}, { most: 4, processors: 64 }]) as IoPool;
+      const io = new IoPool(new ByLoad({ most: 4, processors: 64 }));
       const { server, port } = await startServer({ io }, socket => socket.pipe(socket));
       const visits = [1000, 300_000].map(size => visit(port, io, size).catch(() => {}));
       await new Promise(resolve => setTimeout(resolve, round * 3));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { connect, createServer, IoPool, Ssl, type TlsSocket } from 'system-tls';
 import tls, { sslOf } from 'system-tls/tls';
+import { ByLoad } from '#dist/connection/io-pool.js';
 import { certificates, openssl } from '../../support/certificates.ts';
 import { nodeScript } from '../../support/child.ts';
 import { rejected, thrown } from '../../support/errors.ts';
@@ -17,8 +18,7 @@ const onShared = (): number => sum(IoPool.shared.connections);
 const none = (): Promise<void> => until(() => onShared() === 0, 'the shared pool to be empty');
 
 /** Grows as far as it may whatever machine this is: the parameter is internal. */
-const elastic = (most: number, processors = 64): IoPool =>
-  Reflect.construct(IoPool, [{}, { most, processors }]) as IoPool;
+const elastic = (most: number, processors = 64): IoPool => new IoPool(new ByLoad({ most, processors }));
 
 const pools: IoPool[] = [];
 const loads: Load[] = [];
