@@ -46,7 +46,9 @@ function groupOf(lines: readonly string[], version: 1 | 2): string | undefined {
 /** From the group itself up to what is mounted. Of a group outside of it, as in some containers: what is mounted. */
 function* foldersOf({ root, point }: Mount, group: string): Generator<string> {
   const inside = relative(root, group);
-  const parts = inside === '' || inside.startsWith('..') ? [] : inside.split('/');
+  // The kernel writes `/../x` for a group that is outside of the namespace (cgroup_namespaces(7)).
+  const outside = inside.startsWith('..') || group.startsWith('/..');
+  const parts = inside === '' || outside ? [] : inside.split('/');
   for (; parts.length > 0; parts.pop()) yield join(point, ...parts);
   yield point;
 }

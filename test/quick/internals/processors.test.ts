@@ -77,6 +77,12 @@ describe('processors at hand', () => {
     assert.equal(quota(named, '0::/a:b', { '/mnt/control groups/a:b/cpu.max': '50000 100000' }), 0.5);
   });
 
+  it('a group outside of the namespace is none of those that can be seen', () => {
+    const files = { '/sys/fs/cgroup/x/cpu.max': '100000 100000', '/sys/fs/cgroup/cpu.max': '500000 100000' };
+    assert.equal(quota(version2, '0::/../x\n', files), 5);
+    assert.equal(quota(version2, '0::/x\n', files), 1);
+  });
+
   it('by cfs_quota of version 1, also beside version 2', () => {
     const folder = '/sys/fs/cgroup/cpu,cpuacct/a';
     const of = (time: string | undefined, period: string | undefined): number =>
