@@ -67,8 +67,17 @@ async function untilItListens(port, name, program) {
   throw program.over ?? new Error(`${name} does not listen`);
 }
 
-/** Ends what it runs when nobody holds the other end of its standard input any more, however whoever did has ended. */
-const untilInputEnds = '"$@" & program=$!; while read -r _; do :; done; kill "$program"; wait "$program"';
+/** Ends with what it runs, and ends that when nobody holds the other end of its input any more, however whoever did has ended. */
+const untilInputEnds = `
+exec 3<&0
+"$@" </dev/null &
+program=$!
+{ while read -r _; do :; done; kill "$program"; } <&3 >/dev/null 2>&1 &
+reader=$!
+wait "$program"
+status=$?
+kill "$reader"
+exit "$status"`;
 
 /** @param {number} pid @returns {number[]} */
 const descendantsOf = pid => childrenOf(pid).flatMap(child => [child, ...descendantsOf(child)]);
