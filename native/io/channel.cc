@@ -134,9 +134,7 @@ void Channel::set_user_ref(bool on) {
 
 void Channel::run() {
   waits_for_delivery_ = false;
-  const bool was_deferred = std::exchange(deferred_, false);
-  const bool was_held = std::exchange(tickets_held_, false);
-  if (was_deferred || was_held) tickets_due_ = true;
+  if (std::exchange(deferred_, false)) tickets_due_ = true;
   if (!connection_) return;
   await_fill_delivered();
   pump();
@@ -168,15 +166,11 @@ void Channel::pump() {
 }
 
 // Session tickets are in no hurry: they go with the first answer, if JavaScript has one in this iteration of the loop,
-// and save a system call. On another thread it has a moment longer.
+// and save a system call.
 bool Channel::holds_tickets() {
   if (tickets_due_ || !connection_->only_tickets_unsent()) return false;
-  if (transport_->always_readable()) return false;
-  if (reactor_->handles_events()) {
-    if (!std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
-  } else {
-    if (!std::exchange(tickets_held_, true)) reactor_->hold(weak_from_this());
-  }
+  if (transport_->always_readable() || !reactor_->handles_events()) return false;
+  if (!std::exchange(deferred_, true)) reactor_->defer(weak_from_this());
   return true;
 }
 

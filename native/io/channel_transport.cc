@@ -29,7 +29,6 @@ void Channel::leave() {
   note_job();
   waits_for_delivery_ = false;
   deferred_ = false;
-  tickets_held_ = false;
   budgets_of_ = 0;
   waits_for_job_ = false;
   fill_batch_ = 0;

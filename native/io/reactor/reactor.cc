@@ -9,7 +9,6 @@ constexpr std::size_t kReceiveBuffer = 128 * 1024;
 constexpr std::size_t kScratch = 32 * 1024;
 // Connections that feed each other in memory must not keep the loop to themselves.
 constexpr int kReadyRounds = 64;
-constexpr std::uint64_t kHold = 5;  // milliseconds
 }  // namespace
 
 void Resident::move_in(Reactor& reactor) {
@@ -44,7 +43,6 @@ bool Reactor::open_handles() {
   if (check_.open(lease_, this, [this](uv_check_t* check) { return uv_check_init(loop_, check); }) != 0) return false;
   if (idle_.open(lease_, this, [this](uv_idle_t* idle) { return uv_idle_init(loop_, idle); }) != 0) return false;
   if (deferring_.open(lease_, this, [this](uv_idle_t* idle) { return uv_idle_init(loop_, idle); }) != 0) return false;
-  if (holding_.open(lease_, this, [this](uv_timer_t* timer) { return uv_timer_init(loop_, timer); }) != 0) return false;
   uv_check_start(check_.get(), [](uv_check_t* check) { static_cast<Reactor*>(check->data)->checked(); });
   // Delivery alone keeps no process alive; undelivered events do, through the idle handle.
   check_.set_ref(false);
@@ -83,7 +81,6 @@ void Reactor::close() {
   check_.reset();
   idle_.reset();
   deferring_.reset();
-  holding_.reset();
   lease_.reset();
 }
 
@@ -148,7 +145,6 @@ void Reactor::forget(const Runnable* runnable) {
   std::erase_if(ready_, same);
   std::erase_if(awaiting_delivery_, same);
   std::erase_if(deferred_, same);
-  std::erase_if(held_, same);
 }
 
 std::span<std::uint8_t> Reactor::receive_buffer() {
@@ -196,22 +192,8 @@ void Reactor::defer(std::weak_ptr<Runnable> runnable) {
 
 void Reactor::run_deferred() {
   uv_idle_stop(deferring_.get());
-  run_all(std::exchange(deferred_, {}));
-}
-
-void Reactor::hold(std::weak_ptr<Runnable> runnable) {
-  if (closed_) return;
-  held_.push_back(std::move(runnable));
-  if (held_.size() != 1) return;
-  const auto fired = [](uv_timer_t* timer) { static_cast<Reactor*>(timer->data)->run_held(); };
-  uv_timer_start(holding_.get(), fired, kHold, 0);
-}
-
-void Reactor::run_held() { run_all(std::exchange(held_, {})); }
-
-void Reactor::run_all(const std::vector<std::weak_ptr<Runnable>>& all) {
   const Turn turn(*this);
-  for (const std::weak_ptr<Runnable>& each : all) {
+  for (const std::weak_ptr<Runnable>& each : std::exchange(deferred_, {})) {
     if (const std::shared_ptr<Runnable> runnable = each.lock()) runnable->run();
   }
 }

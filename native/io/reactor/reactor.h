@@ -121,8 +121,6 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   void after_delivery(std::weak_ptr<Runnable> runnable) { awaiting_delivery_.push_back(std::move(runnable)); }
   // Runs in the next iteration of the loop, after everybody else has had a turn.
   void defer(std::weak_ptr<Runnable> runnable);
-  // Runs in a millisecond or two: for what should not wait longer for company.
-  void hold(std::weak_ptr<Runnable> runnable);
   // Counts the loop's iterations, for those who bound their work in each.
   std::uint64_t iteration() const { return iteration_; }
   // Runs when a job of this thread's is free again, in the order of asking.
@@ -167,8 +165,6 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   void leave_turn();
   void run_ready();
   void run_deferred();
-  void run_held();
-  void run_all(const std::vector<std::weak_ptr<Runnable>>& all);
   void set_idle(bool on);
 
   uv_loop_t* loop_;
@@ -177,7 +173,6 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   UvHandle<uv_check_t> check_;
   UvHandle<uv_idle_t> idle_;
   UvHandle<uv_idle_t> deferring_;
-  UvHandle<uv_timer_t> holding_;
   engine::ChunkPool chunks_;
   std::unique_ptr<std::uint8_t[]> receive_buffer_;
   std::unique_ptr<std::uint8_t[]> scratch_;
@@ -197,7 +192,6 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   std::vector<std::weak_ptr<Runnable>> ready_;
   std::vector<std::weak_ptr<Runnable>> awaiting_delivery_;
   std::vector<std::weak_ptr<Runnable>> deferred_;
-  std::vector<std::weak_ptr<Runnable>> held_;
   std::uint64_t iteration_ = 1;
   engine::Fifo<std::weak_ptr<Runnable>> awaiting_job_;
   Resident* residents_ = nullptr;

@@ -167,13 +167,14 @@ describe('the writes of one turn', () => {
 
   it('the first does not wait for what its handler does behind it', async () => {
     const { port, next } = await startServer();
-    const code = script(port, begins['a handler of data'], 'for (const end = Date.now() + 4000; Date.now() < end; );');
+    const code = script(port, begins['a handler of data'], 'while (true);');
     const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: 'ignore' });
     const socket = await next();
     socket.write('go');
+    // The others may come with it, if its thread was not awake yet.
     const first = await within(new Promise(resolve => socket.once('data', resolve)), 'the first');
-    assert.equal(String(first), 'one');
-    child.kill();
+    assert.match(String(first), /^one/);
+    child.kill('SIGKILL');
     await once(child, 'exit');
   });
 });
