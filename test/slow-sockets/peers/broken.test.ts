@@ -162,7 +162,8 @@ async function meetAndBreak(both: SslContextOptions, { how, step, server = {} }:
   await onLanes(breaks(carried, how, step), open, async (free, each) => {
     const wire = await meet(free, client, each);
     // Signatures have a few bytes more or less.
-    assert.ok(wire.broken || each.after > carried[each.direction] - 8, textOf(each));
+    const passed = `${textOf(each)}: ${wire.carried[each.direction]} passed, of ${carried[each.direction]}`;
+    assert.ok(wire.broken || each.after > carried[each.direction] - 8, passed);
   });
 }
 
