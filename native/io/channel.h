@@ -202,7 +202,7 @@ class Channel : public engine::Events,
   ActivityMark activity_;
   bool waits_for_delivery_ = false;
   bool deferred_ = false;
-  bool held_ = false;  // output waits for more that JavaScript writes in this turn
+  bool held_ = false;         // output waits for more that JavaScript writes in this turn
   bool tickets_due_ = false;  // they are not held back, or no longer
   // What this connection may still do in the reactor's iteration `budgets_of_`.
   std::uint64_t budgets_of_ = 0;
