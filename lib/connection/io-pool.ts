@@ -94,10 +94,10 @@ export class IoPool {
   constructor(options: IoPoolOptions = {}) {
     validateObject(options, 'options');
     const limits = options instanceof ByLoad ? options.limits : undefined;
-    const threads = options.threads ?? threadsFor(processorsAtHand());
-    validateInteger(threads, 'options.threads', 1, mostThreads);
+    const threads = limits === undefined ? (options.threads ?? threadsFor(processorsAtHand())) : 0;
+    if (limits === undefined) validateInteger(threads, 'options.threads', 1, mostThreads);
     this.#closing = makeClosing();
-    this.#native = new binding.NativeIoPool(this.#closing.id, limits === undefined ? threads : 0);
+    this.#native = new binding.NativeIoPool(this.#closing.id, threads);
     this.#byLoad = limits && new ThreadsByLoad(this.#native, limits);
     this.#tracked = track(this.#native);
     if (debugging) debug('IoPool #%d: %d threads', this.#closing.id, this.threads);

@@ -88,7 +88,7 @@ std::optional<io::KernelTls> ChannelAccess::kernel_tls() {
   return shown ? shown : io::Channel::no_kernel_tls();
 }
 
-openssl::SessionPtr ChannelAccess::session() {
+openssl::SessionPtr ChannelAccess::session() const {
   if (closed()) return nullptr;
   if (remote()) return published_->session();
   const engine::Connection& connection = *channel_->connection();

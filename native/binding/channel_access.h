@@ -42,12 +42,13 @@ class ChannelAccess : public std::enable_shared_from_this<ChannelAccess> {
   bool remote() const { return thread_ != nullptr; }
   // The loop closes its channels by itself when the environment ends.
   bool closed() const { return closed_ || (!remote() && channel_->connection() == nullptr); }
-  // What it is like. No thread is waited for. Of a connection that is closed: what an unused one would tell.
+  // What it is like. A thread is waited for by those alone who ask before it has made the connection. Of one that is
+  // closed: what an unused one would tell.
   io::Gauges gauges();
   std::shared_ptr<const engine::Negotiated> negotiated();
   std::optional<io::KernelTls> kernel_tls();
   // Null in the middle of a handshake, which has not settled one.
-  openssl::SessionPtr session();
+  openssl::SessionPtr session() const;
   // engine::ContextChoice::tag; also of a connection that is closed.
   std::int32_t context_tag() const;
   // Milliseconds since the transport gave or took a byte, or something was written.

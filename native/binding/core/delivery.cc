@@ -1,5 +1,4 @@
 #include "binding/core/delivery.h"
-#include "binding/channel_access.h"
 
 #include <algorithm>
 #include <array>
@@ -7,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "binding/channel_access.h"
 #include "binding/core/failure.h"
 #include "binding/lent_bytes.h"
 #include "binding/questions.h"
@@ -44,13 +44,15 @@ void report_exception(napi_env env) {
   napi_fatal_exception(env, error);
 }
 
-napi_value int32_array(napi_env env, std::size_t length, std::int32_t*& data) {
+// Memory of JavaScript's own, as an array of T. Null: it cannot be had.
+template <typename T>
+napi_value typed_array(napi_env env, napi_typedarray_type type, std::size_t length, T*& data) {
   void* memory = nullptr;
   napi_value buffer = nullptr;
   napi_value array = nullptr;
-  if (napi_create_arraybuffer(env, length * sizeof(std::int32_t), &memory, &buffer) != napi_ok) return nullptr;
-  if (napi_create_typedarray(env, napi_int32_array, length, buffer, 0, &array) != napi_ok) return nullptr;
-  data = static_cast<std::int32_t*>(memory);
+  if (napi_create_arraybuffer(env, length * sizeof(T), &memory, &buffer) != napi_ok) return nullptr;
+  if (napi_create_typedarray(env, type, length, buffer, 0, &array) != napi_ok) return nullptr;
+  data = static_cast<T*>(memory);
   return array;
 }
 
@@ -97,7 +99,7 @@ napi_value Delivery::set_dispatch(const Call& call) {
   if (environment->delivery) return throw_error(call.env, "ERR_TLS_INTERNAL", "setDispatch() may be called once");
   auto delivery = std::make_shared<Delivery>(call.env);
   napi_value result = nullptr;
-  napi_value state = int32_array(call.env, 3, delivery->state_);
+  napi_value state = typed_array(call.env, napi_int32_array, kStates, delivery->state_);
   const bool opened = state != nullptr &&
                       napi_create_reference(call.env, state, 1, &delivery->state_reference_) == napi_ok &&
                       napi_create_object(call.env, &result) == napi_ok && delivery->open(call[0]);
@@ -181,19 +183,14 @@ void Delivery::add_pool(const std::shared_ptr<io::IoPool>& pool) {
 }
 
 bool Delivery::make_gathered() {
-  void* memory = nullptr;
-  napi_value buffer = nullptr;
-  napi_value bytes = nullptr;
-  if (napi_create_arraybuffer(env_, kGathered, &memory, &buffer) != napi_ok) return false;
-  if (napi_create_typedarray(env_, napi_uint8_array, kGathered, buffer, 0, &bytes) != napi_ok) return false;
-  gathered_ = static_cast<std::uint8_t*>(memory);
-  return napi_create_reference(env_, bytes, 1, &gathered_reference_) == napi_ok;
+  napi_value bytes = typed_array(env_, napi_uint8_array, kGathered, gathered_);
+  return bytes != nullptr && napi_create_reference(env_, bytes, 1, &gathered_reference_) == napi_ok;
 }
 
 bool Delivery::open_reactor() {
   uv_loop_t* loop = nullptr;
   std::vector<io::Slab> slabs;
-  napi_value events = int32_array(env_, kEventsAtOnce * kIntegersPerEvent, numbers_);
+  napi_value events = typed_array(env_, napi_int32_array, kEventsAtOnce * kIntegersPerEvent, numbers_);
   if (events == nullptr || napi_create_reference(env_, events, 1, &events_) != napi_ok) return false;
   if (!make_gathered() || !add_slabs(2, slabs) || napi_get_uv_event_loop(env_, &loop) != napi_ok) return false;
   // An open handle at the end of a worker aborts the process: the environment waits until the last one is closed.
@@ -274,38 +271,37 @@ void Delivery::dispatch(io::EventBatch& batch) {
 
 void Delivery::dispatch(io::EventBatch& batch, const std::function<void()>& handled) {
   // What is written meanwhile is sent below.
-  ++state_[2];
+  ++state_[kDispatching];
   std::size_t first = 0;
   for (const std::size_t cut : batch.cuts()) {
     in_callback_scope([&] { dispatch_events(batch, first, cut); });
     first = cut;
   }
-  bool told = false;
-  in_callback_scope([&] {
+  const bool told = in_callback_scope([&] {
     dispatch_events(batch, first, batch.events().size());
     call_notified();
-    told = true;
     handled();
   });
   if (!told) handled();
   // One inside another one ends no turn.
-  if (--state_[2] == 0) send_held();
+  if (--state_[kDispatching] == 0) send_held();
 }
 
-// With what was queued meanwhile: ticks and microtasks run before it returns. Does nothing where nothing can run any
-// more.
-void Delivery::in_callback_scope(const std::function<void()>& action) {
+// With what was queued meanwhile: ticks and microtasks run before it returns. False: nothing can run any more, and
+// nothing did.
+bool Delivery::in_callback_scope(const std::function<void()>& action) {
   const HandleScope handles(env_);
   napi_callback_scope scope = nullptr;
-  if (napi_open_callback_scope(env_, value_of(env_, resource_), context_, &scope) != napi_ok) return;
+  if (napi_open_callback_scope(env_, value_of(env_, resource_), context_, &scope) != napi_ok) return false;
   action();
   napi_close_callback_scope(env_, scope);
   report_exception(env_);
+  return true;
 }
 
 void Delivery::send_held() {
   if (held_.empty()) return;
-  state_[1] = 0;
+  state_[kHeld] = 0;
   const std::vector<std::weak_ptr<ChannelAccess>> held = std::exchange(held_, {});
   if (reactor_->closed()) return;
   const Entry entry(*this);

@@ -43,12 +43,11 @@ class Delivery : public io::Reactor::Receiver,
   const std::shared_ptr<io::Reactor>& reactor() const { return reactor_; }
   // What JavaScript has laid side by side, for writeGathered(). Null: it is not there so far.
   const std::uint8_t* gathered(std::size_t size) const { return size <= kGathered ? gathered_ : nullptr; }
-  // state[0] in JavaScript.
-  void update_state() { state_[0] = static_cast<std::int32_t>(reactor_->recorded()); }
-  // Until JavaScript's turn is over, which a dispatch sees by itself: otherwise JavaScript, by state[1] and state[2].
+  void update_state() { state_[kRecorded] = static_cast<std::int32_t>(reactor_->recorded()); }
+  // Until JavaScript's turn is over, which a dispatch sees by itself: otherwise JavaScript, by the state.
   void hold(std::weak_ptr<ChannelAccess> access) {
     held_.push_back(std::move(access));
-    state_[1] = 1;
+    state_[kHeld] = 1;
   }
   void send_held();
   void notify(Notified* notified);
@@ -93,12 +92,14 @@ class Delivery : public io::Reactor::Receiver,
   bool open_mailbox();
   // In a callback scope; `handled` runs before it closes, and with it microtasks and ticks.
   void dispatch(io::EventBatch& batch, const std::function<void()>& handled);
-  void in_callback_scope(const std::function<void()>& action);
+  bool in_callback_scope(const std::function<void()>& action);
   // Those from `first` to `end`.
   void dispatch_events(io::EventBatch& batch, std::size_t first, std::size_t end);
   void call(napi_value function, std::span<const napi_value> arguments);
   void call_notified();
 
+  // What JavaScript sees as `state`, by index: `stateAt` in lib/transport/dispatch.ts.
+  enum State : std::size_t { kRecorded, kHeld, kDispatching, kStates };
   static constexpr std::size_t kEventsAtOnce = 1024;
   static constexpr std::size_t kGathered = 64 * 1024;
 

@@ -219,15 +219,21 @@ describe('a pool that grows by load', () => {
     for (const pool of pools.splice(0)) await pool.close();
   });
 
-  it('never has more threads than it may, gives new connections to the one with room, and loses the one that nobody needs', async () => {
+  /** A server there, under four clients that make it sign by RSA-4096 all the time. */
+  async function flooded(io: IoPool) {
     const { cert, key } = rsa4096();
-    const io = elastic(2);
     pools.push(io);
     const options = { cert, key, io, maxVersion: 'TLSv1.2', clientRenegotiation: { limit: 1e6, window: 1 } } as const;
     const { server, port } = await startServer(options);
     const load = new Load();
     loads.push(load);
     await load.begin(port, cert, 4);
+    return { server, port, load, cert };
+  }
+
+  it('never has more threads than it may, gives new connections to the one with room, and loses the one that nobody needs', async () => {
+    const io = elastic(2);
+    const { server, port, load, cert } = await flooded(io);
     assert.deepEqual(io.connections, [4]);
     await until(() => io.threads === 2, 'a second thread');
     for (let second = 0; second < 3; second++) {
@@ -251,14 +257,8 @@ describe('a pool that grows by load', () => {
   });
 
   it('does not grow while no processor is free for it', async () => {
-    const { cert, key } = rsa4096();
     const io = elastic(2, 1);
-    pools.push(io);
-    const options = { cert, key, io, maxVersion: 'TLSv1.2', clientRenegotiation: { limit: 1e6, window: 1 } } as const;
-    const { server, port } = await startServer(options);
-    const load = new Load();
-    loads.push(load);
-    await load.begin(port, cert, 4);
+    const { server, load } = await flooded(io);
     await sleep(4000);
     assert.deepEqual(io.connections, [4]);
     load.end();
