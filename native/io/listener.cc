@@ -34,7 +34,7 @@ FailurePtr Listener::listen(const ListenOptions& options) {
   FailurePtr failure;
   Fd fd = listen_socket(options, failure);
   if (!fd) return failure;
-  failure = poll_.open(*reactor_, fd.get(), this, on_poll);
+  failure = poll_.open(*reactor_, fd.get(), this);
   if (failure) return failure;
   fd_ = std::move(fd);
   path_ = options.path;
@@ -76,14 +76,13 @@ void Listener::close() {
   activity_.set(reactor_->activity(), false);
 }
 
-void Listener::on_poll(uv_poll_t* poll, int status, int) {
-  auto& self = *static_cast<Listener*>(poll->data);
-  const Turn turn(*self.reactor_);
+void Listener::polled(int status, int /*events*/) {
+  const Turn turn(*reactor_);
   if (status < 0) {
-    self.poll_.stopped();
-    self.failed(-status, "poll");
+    poll_.stopped();
+    failed(-status, "poll");
   } else {
-    self.accept_some();
+    accept_some();
   }
 }
 

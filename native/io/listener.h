@@ -11,7 +11,7 @@
 
 namespace system_tls::io {
 
-class Listener : public Resident, public std::enable_shared_from_this<Listener> {
+class Listener : public Resident, private PollOwner, public std::enable_shared_from_this<Listener> {
  public:
   Listener(Reactor& reactor, std::int32_t id) : reactor_(reactor.shared_from_this()), id_(id) { move_in(reactor); }
   ~Listener() override { close(); }
@@ -24,7 +24,7 @@ class Listener : public Resident, public std::enable_shared_from_this<Listener> 
   void close() override;
 
  private:
-  static void on_poll(uv_poll_t* poll, int status, int events);
+  void polled(int status, int events) override;
   void adapt_accepts();
   void accept_some();
   void offer(Accepted accepted);

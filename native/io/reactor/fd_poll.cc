@@ -1,20 +1,33 @@
 #include "io/reactor/fd_poll.h"
 
+#include <utility>
+
 namespace system_tls::io {
+
+namespace {
+
+PollOwner* owner_of(const uv_poll_t* poll) { return static_cast<PollOwner*>(poll->data); }
+
+}  // namespace
 
 // Closed on the way out, before anybody polls the descriptor or closes it: closing takes whatever has this number out
 // of the loop's epoll.
 openssl::FailurePtr FdPoll::probe(Reactor& reactor, int fd) {
   FdPoll poll;
-  return poll.open(reactor, fd, nullptr, nullptr);
+  return poll.open(reactor, fd, nullptr);
 }
 
-openssl::FailurePtr FdPoll::open(Reactor& reactor, int fd, void* owner, uv_poll_cb callback) {
-  callback_ = callback;
+openssl::FailurePtr FdPoll::open(Reactor& reactor, int fd, PollOwner* owner) {
   events_ = 0;
   const auto init = [&](uv_poll_t* poll) { return uv_poll_init(reactor.loop(), poll, fd); };
   const int result = poll_.open(reactor.lease(), owner, init);
   return result == 0 ? nullptr : openssl::system_failure(-result, "uv_poll_init");
+}
+
+void FdPoll::take(FdPoll& from, PollOwner* owner) {
+  poll_ = std::move(from.poll_);
+  events_ = std::exchange(from.events_, 0);
+  poll_.get()->data = owner;
 }
 
 void FdPoll::set(int events) {
@@ -23,7 +36,8 @@ void FdPoll::set(int events) {
   if (events == 0) {
     uv_poll_stop(poll_.get());
   } else {
-    uv_poll_start(poll_.get(), events, callback_);
+    uv_poll_start(poll_.get(), events,
+                  [](uv_poll_t* poll, int status, int polled) { owner_of(poll)->polled(status, polled); });
   }
 }
 

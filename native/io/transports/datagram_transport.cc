@@ -51,7 +51,7 @@ std::unique_ptr<DatagramTransport> DatagramTransport::open(Reactor& reactor, Fd&
                                                            std::shared_ptr<engine::Datagrams> datagrams,
                                                            FailurePtr& failure) {
   std::unique_ptr<DatagramTransport> transport(new DatagramTransport(owner, std::move(datagrams)));
-  failure = transport->poll_.open(reactor, fd.get(), transport.get(), on_poll);
+  failure = transport->poll_.open(reactor, fd.get(), transport.get());
   if (failure) return nullptr;
   note_path(fd.get(), *transport->datagrams_);
   transport->fd_ = std::move(fd);
@@ -114,13 +114,12 @@ void DatagramTransport::watch(bool input, bool output) {
 }
 
 // An error is told by the call that meets it, and poll(2) by "readable": libuv stops polling then.
-void DatagramTransport::on_poll(uv_poll_t* poll, int status, int events) {
-  auto& self = *static_cast<DatagramTransport*>(poll->data);
-  if (status < 0) self.poll_.stopped();
+void DatagramTransport::polled(int status, int events) {
+  if (status < 0) poll_.stopped();
   const bool input = status < 0 || (events & UV_READABLE) != 0;
-  self.budget_ = input ? kDatagramsPerTurn : 0;
-  // Received by the channel's pump, which asks always_readable(). `self` may be gone after this.
-  self.owner_.transport_ready(false, true);
+  budget_ = input ? kDatagramsPerTurn : 0;
+  // Received by the channel's pump, which asks always_readable(). This may be gone then.
+  owner_.transport_ready(false, true);
 }
 
 }  // namespace system_tls::io

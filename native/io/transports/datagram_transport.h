@@ -12,7 +12,7 @@
 
 namespace system_tls::io {
 
-class DatagramTransport : public Transport {
+class DatagramTransport : public Transport, private PollOwner {
  public:
   // Null: `failure` says why, and `fd` is still the caller's.
   static std::unique_ptr<DatagramTransport> open(Reactor& reactor, Fd& fd, TransportOwner& owner,
@@ -36,7 +36,7 @@ class DatagramTransport : public Transport {
  private:
   DatagramTransport(TransportOwner& owner, std::shared_ptr<engine::Datagrams> datagrams)
       : owner_(owner), datagrams_(std::move(datagrams)) {}
-  static void on_poll(uv_poll_t* poll, int status, int events);
+  void polled(int status, int events) override;
   int send_one(const engine::ByteQueue& out, std::size_t size) const;
 
   // Before poll_, so that it is closed after polling has ended.

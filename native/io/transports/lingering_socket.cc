@@ -17,9 +17,9 @@ constexpr std::size_t kMostDropped = 32 * 1024 * 1024;
 constexpr int kReceives = 8;
 }  // namespace
 
-void LingeringSocket::start(Reactor& reactor, Fd fd, const engine::ByteQueue& out, const Linger& how) {
+void LingeringSocket::start(Reactor& reactor, Fd& fd, FdPoll& poll, const engine::ByteQueue& out, const Linger& how) {
   if (!reactor.may_linger()) return;
-  std::unique_ptr<LingeringSocket> socket(new LingeringSocket(reactor, std::move(fd)));
+  std::unique_ptr<LingeringSocket> socket(new LingeringSocket(reactor, fd, poll));
   out.for_each([&](std::span<const std::uint8_t> piece) {
     socket->rest_.insert(socket->rest_.end(), piece.begin(), piece.end());
     return true;
@@ -30,19 +30,16 @@ void LingeringSocket::start(Reactor& reactor, Fd fd, const engine::ByteQueue& ou
   lingering.go_on(UV_WRITABLE);
 }
 
+LingeringSocket::LingeringSocket(Reactor& reactor, Fd& fd, FdPoll& poll) : reactor_(reactor), fd_(std::move(fd)) {
+  poll_.take(poll, this);
+}
+
 LingeringSocket::~LingeringSocket() {
   if (active_) reactor_.activity()->leave();
   if (timer_) reactor_.note_lingering(-1);
 }
 
 bool LingeringSocket::open(const Linger& how) {
-  const auto on_poll = [](uv_poll_t* poll, int status, int events) {
-    auto& self = *static_cast<LingeringSocket*>(poll->data);
-    // libuv has stopped at an error, and what comes next is what recv(2) says of it.
-    if (status < 0) self.poll_.stopped();
-    self.go_on(status < 0 ? UV_READABLE : events);
-  };
-  if (poll_.open(reactor_, fd_.get(), this, on_poll)) return false;
   const auto init = [this](uv_timer_t* timer) { return uv_timer_init(reactor_.loop(), timer); };
   if (timer_.open(reactor_.lease(), this, init) != 0) return false;
   reactor_.note_lingering(1);
@@ -55,6 +52,12 @@ bool LingeringSocket::open(const Linger& how) {
   active_ = how.ref && reactor_.activity() != nullptr;
   if (active_) reactor_.activity()->enter();
   return true;
+}
+
+// libuv has stopped at an error, and what comes next is what recv(2) says of it.
+void LingeringSocket::polled(int status, int events) {
+  if (status < 0) poll_.stopped();
+  go_on(status < 0 ? UV_READABLE : events);
 }
 
 void LingeringSocket::close() {

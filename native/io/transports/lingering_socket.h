@@ -21,18 +21,19 @@
 
 namespace system_tls::io {
 
-class LingeringSocket : public Resident {
+class LingeringSocket : public Resident, private PollOwner {
  public:
-  // Closes `fd` at once where nothing can linger: the reactor is closing, or too many do.
-  static void start(Reactor& reactor, Fd fd, const engine::ByteQueue& out, const Linger& how);
+  // Takes `fd` and `poll`. They stay the caller's where nothing can linger: the reactor is closing, or too many do.
+  static void start(Reactor& reactor, Fd& fd, FdPoll& poll, const engine::ByteQueue& out, const Linger& how);
   ~LingeringSocket() override;
 
   // Resident
   void close() override;
 
  private:
-  LingeringSocket(Reactor& reactor, Fd fd) : reactor_(reactor), fd_(std::move(fd)) {}
+  LingeringSocket(Reactor& reactor, Fd& fd, FdPoll& poll);
   bool open(const Linger& how);
+  void polled(int status, int events) override;
   void go_on(int events);
   // False: the socket is broken.
   bool send_rest();

@@ -27,7 +27,7 @@ std::unique_ptr<SocketTransport> SocketTransport::open(Reactor& reactor, Fd& fd,
 }
 
 bool SocketTransport::start(Reactor& reactor, Fd& fd, FailurePtr& failure) {
-  failure = poll_.open(reactor, fd.get(), this, on_poll);
+  failure = poll_.open(reactor, fd.get(), this);
   if (failure) return false;
   fd_ = std::move(fd);
   return true;
@@ -105,16 +105,15 @@ void SocketTransport::watch(bool input, bool output) {
   if (!ended_) poll_.set(wanted_ | keep);
 }
 
-void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
-  auto& self = *static_cast<SocketTransport*>(poll->data);
+void SocketTransport::polled(int status, int events) {
   if (status < 0) {
-    self.on_poll_error();
+    on_poll_error();
     return;
   }
   const bool input = (events & UV_READABLE) != 0;
-  if (input && (self.wanted_ & UV_READABLE) == 0) self.poll_.set(self.wanted_);
-  // `self` may be gone after this.
-  self.owner_.transport_ready(input && (self.wanted_ & UV_READABLE) != 0, (events & UV_WRITABLE) != 0);
+  if (input && (wanted_ & UV_READABLE) == 0) poll_.set(wanted_);
+  // This may be gone then.
+  owner_.transport_ready(input && (wanted_ & UV_READABLE) != 0, (events & UV_WRITABLE) != 0);
 }
 
 // libuv says EBADF for whatever poll(2) calls POLLERR, and has stopped polling. What there is to read comes first, and
@@ -129,8 +128,7 @@ void SocketTransport::on_poll_error() {
 void SocketTransport::linger(Reactor& reactor, const engine::ByteQueue& out, const Linger& how) {
   // The user's own socket, of which this is a duplicate, goes on.
   if (!sole_ || ended_) return;
-  poll_.close();
-  LingeringSocket::start(reactor, std::move(fd_), out, how);
+  LingeringSocket::start(reactor, fd_, poll_, out, how);
 }
 
 }  // namespace system_tls::io

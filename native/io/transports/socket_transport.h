@@ -11,7 +11,7 @@
 
 namespace system_tls::io {
 
-class SocketTransport : public Transport, private engine::EncSource {
+class SocketTransport : public Transport, private engine::EncSource, private PollOwner {
  public:
   // `sole`: nobody else uses the socket, so that its ends may be closed one by one. Null: `failure` says why, and `fd`
   // is still the caller's.
@@ -42,7 +42,7 @@ class SocketTransport : public Transport, private engine::EncSource {
  private:
   // engine::EncSource
   Moved draw(std::span<std::uint8_t> to, std::span<std::uint8_t> ahead) override;
-  static void on_poll(uv_poll_t* poll, int status, int events);
+  void polled(int status, int events) override;
   void on_poll_error();
 
   // Before poll_, so that it is closed after polling has ended.
