@@ -6,6 +6,7 @@ import { SslContext, type SslContextOptions, SslSession } from 'system-tls';
 import { certificates, openssl } from '../../support/certificates.ts';
 import { type CodedError, thrown } from '../../support/errors.ts';
 import { connectedPair } from '../../support/memory-pair.ts';
+import { luckyGuess, sealedBy, sealedKey } from '../../support/sealed-key.ts';
 
 const passphrase = 'open sesame';
 const beginCertificate = '-----BEGIN CERTIFICATE-----';
@@ -129,13 +130,11 @@ describe('contexts', () => {
 
   describe('say which input is wrong', () => {
     it('a wrong passphrase', () => {
-      const { key } = certificates().server;
-      for (const format of ['pem', 'der'] as const) {
-        refused(
-          { key: sealed(key, format), passphrase: 'wrong' },
-          'ERR_OSSL_BAD_DECRYPT',
-          /key\[0\].*passphrase is wrong/,
-        );
+      const body = sealedKey.replace(/-----.*-----/g, '');
+      for (const key of [sealedKey, Buffer.from(body, 'base64')]) {
+        refused({ key, passphrase: 'wrong' }, 'ERR_OSSL_BAD_DECRYPT', /key\[0\].*passphrase is wrong/);
+        refused({ key, passphrase: luckyGuess }, /^ERR_OSSL_/, /key\[0\].*or the passphrase .* is wrong/);
+        assert.ok(new SslContext({ key, passphrase: sealedBy }));
       }
       refused(
         { pfx: sealedBundle('wrong.p12'), passphrase: 'wrong' },

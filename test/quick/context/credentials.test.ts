@@ -9,6 +9,7 @@ import { withoutPrivileges } from '../../support/capabilities.ts';
 import { certificates, openssl } from '../../support/certificates.ts';
 import { rejected, thrown } from '../../support/errors.ts';
 import { connectedPair } from '../../support/memory-pair.ts';
+import { luckyGuess, sealedKey } from '../../support/sealed-key.ts';
 import { startServer } from '../../support/sockets.ts';
 
 const secret = 'open sesame';
@@ -22,18 +23,6 @@ function file(name: string, content: string | Uint8Array): string {
 
 const locked = (key: string): string =>
   createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: secret }) as string;
-
-/** Of "secret". */
-const fixedKey = `-----BEGIN ENCRYPTED PRIVATE KEY-----
-MIHrMFYGCSqGSIb3DQEFDTBJMCgGCSqGSIb3DQEFDDAbBAgTtp3tLncSYgIBATAM
-BggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQxBITrNueWmOxyn+4Y683WQSBkPKg
-DXcyOpFktsebLXUealawDEan6d0cubJz+j61KiecqtDf6U2teOB/QxbnNE693ZTb
-iOFC/jlZUtDqn2XI8krNoffVlmd3ggisS7UkKgrHjpzxskWh8oZHVsiPxcopJ65P
-zdHblB4wcGI7r/gjmPqnkpziktk+l8k4YkU75SWdAiZ1Oo5VcmBZDayVAsCacg==
------END ENCRYPTED PRIVATE KEY-----
-`;
-/** Wrong, but what it makes of that key ends with a padding that looks right. */
-const luckyGuess = 'guess 535';
 
 const derCert = (name: string): string => file(`${name}.der`, new X509Certificate(certificates().server.cert).raw);
 
@@ -193,7 +182,7 @@ describe('certificates and keys by URI', () => {
   });
 
   it('and says so when that is wrong, as a file does', () => {
-    const path = file('fixed.key', fixedKey);
+    const path = file('fixed.key', sealedKey);
     for (const option of ['keyFile', 'keyUri']) {
       const place = option === 'keyUri' ? uri(path) : path;
       const refusal = (passphrase: string, code: string | RegExp) =>
@@ -320,7 +309,10 @@ describe('passphrases that are asked for', () => {
       await rejected(SslContext.create(both(passphrase)), 'ERR_INVALID_RETURN_VALUE');
       await rejected(SslContext.create(both(async () => passphrase())), 'ERR_INVALID_RETURN_VALUE');
     }
-    const wrong = await rejected(SslContext.create(both(async () => 'wrong')), 'ERR_OSSL_BAD_DECRYPT');
+    const wrong = await rejected(
+      SslContext.create({ key: sealedKey, passphrase: async () => 'wrong' }),
+      'ERR_OSSL_BAD_DECRYPT',
+    );
     assert.match(wrong.message, /key\[0\].*the passphrase is wrong/);
     const pfxFile = bundle('wrong-asked.p12');
     await rejected(SslContext.create({ pfxFile, passphrase: () => 'wrong' }), 'ERR_OSSL_PKCS12_MAC_VERIFY_FAILURE');
