@@ -4,12 +4,6 @@
 
 namespace system_tls::io {
 
-namespace {
-
-PollOwner* owner_of(const uv_poll_t* poll) { return static_cast<PollOwner*>(poll->data); }
-
-}  // namespace
-
 // Closed on the way out, before anybody polls the descriptor or closes it: closing takes whatever has this number out
 // of the loop's epoll.
 openssl::FailurePtr FdPoll::probe(Reactor& reactor, int fd) {
@@ -36,8 +30,10 @@ void FdPoll::set(int events) {
   if (events == 0) {
     uv_poll_stop(poll_.get());
   } else {
-    uv_poll_start(poll_.get(), events,
-                  [](uv_poll_t* poll, int status, int polled) { owner_of(poll)->polled(status, polled); });
+    const auto told = [](uv_poll_t* poll, int status, int polled) {
+      static_cast<PollOwner*>(poll->data)->polled(status, polled);
+    };
+    uv_poll_start(poll_.get(), events, told);
   }
 }
 
