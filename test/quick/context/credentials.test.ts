@@ -9,7 +9,7 @@ import { withoutPrivileges } from '../../support/capabilities.ts';
 import { certificates, openssl } from '../../support/certificates.ts';
 import { rejected, thrown } from '../../support/errors.ts';
 import { connectedPair } from '../../support/memory-pair.ts';
-import { luckyGuess, sealedKey } from '../../support/sealed-key.ts';
+import { luckyGuess, sealedBy, sealedKey } from '../../support/sealed-key.ts';
 import { startServer } from '../../support/sockets.ts';
 
 const secret = 'open sesame';
@@ -190,7 +190,7 @@ describe('certificates and keys by URI', () => {
       assert.match(refusal('wrong', 'ERR_OSSL_BAD_DECRYPT'), new RegExp(`${option} '.*the passphrase is wrong`));
       assert.match(refusal(luckyGuess, /^ERR_OSSL_/), /or the passphrase that was asked for is wrong/);
       assert.match(refusal('', 'ERR_TLS_PASSPHRASE_REQUIRED'), /is encrypted: give its passphrase/);
-      assert.ok(new SslContext({ [option]: place, passphrase: 'secret' }));
+      assert.ok(new SslContext({ [option]: place, passphrase: sealedBy }));
     }
     const bundled = bundle('uri-bundle.p12');
     const message = (passphrase: string, code: string) =>
