@@ -579,6 +579,10 @@ export declare class NativeConnection {
   remoteAddress(): NativeAddress | null;
   setNoDelay(on: boolean): void;
   setKeepAlive(on: boolean, seconds: number): void;
+  /** IP_TOS or IPV6_TCLASS. 0, or a negated errno. */
+  setTypeOfService(value: number): number;
+  /** Or a negated errno. */
+  typeOfService(): number;
   /** False: a transport that ends between two records, after the handshake, is told as the peer's close_notify. */
   setStrictEnd(on: boolean): void;
 }
@@ -648,6 +652,8 @@ export declare class NativeListener {
   close(): void;
   /** Closes a descriptor that was accepted and that no connection has taken, or that one has refused. */
   refuse(fd: number): void;
+  /** Leaves a descriptor that was accepted to the caller, who closes it. False: it is not here any more. */
+  giveUp(fd: number): boolean;
   ref(): void;
   unref(): void;
 }

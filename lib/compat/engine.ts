@@ -2,11 +2,15 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Piece } from '../stream/pieces.ts';
 import type { WriteCallback } from '../stream/write-turns.ts';
+import { handleArriving } from './arriving.ts';
 import { handleOf } from './control.ts';
 import { Handle, type ParentHandle } from './handle.ts';
 import { checkedIo, keepIo } from './io.ts';
 import { withKnownIssuers } from './issuers.ts';
+import { listenNatively } from './listening.ts';
+import { nodeHandles, unconnected } from './node-handles.ts';
 import {
+  type AnyServer,
   type AnySocket,
   netSocketPrototype,
   nodeTls,
@@ -14,46 +18,10 @@ import {
   serverPrototype,
   socketPrototype,
 } from './node-tls.ts';
-import { contextOf, createByNode, withOurContexts } from './secure-context.ts';
+import { contextOf, withOurContexts } from './secure-context.ts';
 import { streamOver } from './stream-handle.ts';
 
 type Any = (this: AnySocket, ...args: unknown[]) => unknown;
-type HandleClass = new (type: number) => ParentHandle;
-
-/** node's classes TCP and Pipe, and the symbol by which a handle of theirs finds its socket. */
-interface NodeHandles {
-  readonly TCP: HandleClass;
-  readonly Pipe: HandleClass;
-  readonly owner: symbol;
-}
-
-let found: NodeHandles | undefined;
-
-/** Out of two sockets of node's own, which nobody connects. */
-function nodeHandles(): NodeHandles {
-  if (found !== undefined) return found;
-  const parents = [false, true].map(pipe => {
-    const socket = new nodeTls.TLSSocket(undefined as never, { pipe, secureContext: createByNode() } as never);
-    const parent = (socket as unknown as AnySocket)['_handle'] as { _parent: ParentHandle };
-    socket.destroy();
-    return parent._parent;
-  });
-  const [tcp, pipe] = parents as [ParentHandle, ParentHandle];
-  const owner = Object.getOwnPropertySymbols(tcp).find(({ description }) => description === 'owner_symbol');
-  if (owner === undefined) throw new Error(`node ${process.version} keeps the owner of a handle somewhere else`);
-  found = { TCP: tcp.constructor as HandleClass, Pipe: pipe.constructor as HandleClass, owner };
-  return found;
-}
-
-const socketType = 0;
-
-function parentOf(socket: AnySocket, pipe: boolean): ParentHandle {
-  const { TCP, Pipe, owner } = nodeHandles();
-  const parent = pipe ? new Pipe(socketType) : new TCP(socketType);
-  Object.assign(parent, { [owner]: socket });
-  return parent;
-}
-
 interface TlsOptions {
   readonly isServer?: boolean;
   readonly pipe?: boolean;
@@ -83,6 +51,8 @@ function closeLeft(this: AnySocket): void {
 const ours: Record<string, (node: Any) => Any> = {
   _wrapHandle: node =>
     function _wrapHandle(wrap, handle, ...rest) {
+      const arriving = handleArriving(this);
+      if (arriving !== undefined) return arriving;
       const options = this['_tlsOptions'] as TlsOptions;
       const secureContext =
         options.secureContext ??
@@ -95,7 +65,7 @@ const ours: Record<string, (node: Any) => Any> = {
       }
       checkedIo(options);
       const socket = wrap as AnySocket | null;
-      const parent = (handle as ParentHandle | null | undefined) ?? parentOf(this, Boolean(options.pipe));
+      const parent = (handle as ParentHandle | null | undefined) ?? unconnected(this, Boolean(options.pipe));
       socket?.on('close', () => this.destroy());
       const made = new Handle(this, parent, socket, secureContext, context, Boolean(options.isServer));
       if (options.signal !== undefined && this.listenerCount('close', closeLeft) === 0) this.on('close', closeLeft);
@@ -182,6 +152,17 @@ const makers: Record<string, (node: Any) => Any> = Object.fromEntries(
   ]),
 );
 
+/** What arrives there is a connection of ours from the start. */
+const listening: Record<string, (node: Any) => Any> = {
+  _listen2: node =>
+    function _listen2(...args) {
+      const listen = () => node.apply(this, args);
+      return contextOf(this['_sharedCreds']) === undefined
+        ? listen()
+        : listenNatively(this as unknown as AnyServer, listen);
+    },
+};
+
 /** What has been replaced stays so, and is node's own for what is node's. */
 function replace(prototype: Prototype, replacements: Record<string, (node: Any) => Any>): void {
   for (const [name, make] of Object.entries(replacements)) {
@@ -198,3 +179,4 @@ function replace(prototype: Prototype, replacements: Record<string, (node: Any) 
 
 replace(socketPrototype, ours);
 replace(serverPrototype, makers);
+replace(serverPrototype, listening);

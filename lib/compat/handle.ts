@@ -227,12 +227,25 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
     connection.flow = this;
     connection.pin();
     if (this.settings.server) this.#countHandshake();
-    const done = (): void => this.#secured();
+    const done = (): void => this.secured();
     if (connection.started(status)) queueMicrotask(done);
     else connection.expect(op, { done, failed: () => {} });
   }
 
-  #secured(): void {
+  /**
+   * A connection that was accepted, and has begun, before node's socket was made for it. Whoever hands it over tells of its
+   * handshake by {@link secured} or {@link onFailed}.
+   */
+  adopt(ssl: Ssl): void {
+    this.#begun = true;
+    this.ssl = ssl;
+    this.#connection = connectionOf(ssl);
+    this.#connection.flow = this;
+    this.#connection.pin();
+    this.#countHandshake();
+  }
+
+  secured(): void {
     if (this.#closed || this.#handshakeDone) return;
     this.#handshakeDone = true;
     if (this.ssl !== undefined) this.#watchRenegotiations(this.ssl);

@@ -47,11 +47,20 @@ function ioOf(socket: AnySocket): IoOption {
   return server === undefined ? undefined : ofServers.get(server);
 }
 
+function placeOf(io: IoOption): IoPool | undefined {
+  const place = io ?? onThreads;
+  if (typeof place !== 'boolean') return place;
+  return place ? IoPool.shared : undefined;
+}
+
+/** For what a server accepts now. */
+export function poolOfServer(server: object): IoPool | undefined {
+  return placeOf(ofServers.get(server));
+}
+
 /** Undefined: the socket lives on the loop. */
 export function poolOf(socket: AnySocket): IoPool | undefined {
-  const io = ioOf(socket) ?? onThreads;
-  if (typeof io !== 'boolean') return io;
-  return io ? IoPool.shared : undefined;
+  return placeOf(ioOf(socket));
 }
 
 /** Of pools, for names. */

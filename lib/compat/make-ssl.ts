@@ -8,7 +8,7 @@ import { contextArgument, type SslContext } from '../context/context.ts';
 import { callbacksOf } from './handshake.ts';
 import type { HandleSettings, NodeHandle } from './node-handle.ts';
 
-interface Shared {
+export interface Shared {
   readonly options: SslOptions;
   readonly settings: ConnectionSettings;
 }
@@ -22,7 +22,10 @@ const loop = {};
 // node's JavaScript decides about certificates, when the handshake is done.
 const undecided = { rejectUnauthorized: false } as const;
 
-function serverOptions({ requestCert, protocols }: HandleSettings, io: IoPool | undefined): SslOptions {
+function serverOptions(
+  { requestCert, protocols }: Pick<HandleSettings, 'requestCert' | 'protocols'>,
+  io: IoPool | undefined,
+): SslOptions {
   return {
     side: 'server',
     io,
@@ -32,7 +35,11 @@ function serverOptions({ requestCert, protocols }: HandleSettings, io: IoPool | 
   };
 }
 
-function sharedBy(context: SslContext, settings: HandleSettings, io: IoPool | undefined): Shared {
+export function sharedBy(
+  context: SslContext,
+  settings: Pick<HandleSettings, 'requestCert' | 'protocols'>,
+  io: IoPool | undefined,
+): Shared {
   const places: ByPlace = shared.get(context) ?? new WeakMap();
   shared.set(context, places);
   const known = places.get(io ?? loop) ?? new Map<string, Shared>();

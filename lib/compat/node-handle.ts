@@ -62,6 +62,17 @@ function readSession(bytes: NodeJS.ArrayBufferView): SslSession | undefined {
   }
 }
 
+/** @param list - in the format of the extension (RFC 7301) */
+export function protocolsOf(list: Uint8Array): string[] {
+  const protocols: string[] = [];
+  for (let at = 0; at < list.length; ) {
+    const length = list[at] ?? 0;
+    protocols.push(Buffer.from(list.subarray(at + 1, at + 1 + length)).toString('latin1'));
+    at += 1 + length;
+  }
+  return protocols;
+}
+
 /** Names are node's. */
 export class NodeHandle extends AsyncResource {
   // Assigned by node.
@@ -148,15 +159,8 @@ export class NodeHandle extends AsyncResource {
     this.settings.session = readSession(session) ?? this.settings.session;
   }
 
-  /** In the format of the extension (RFC 7301). */
   setALPNProtocols(list: Uint8Array): void {
-    const protocols: string[] = [];
-    for (let at = 0; at < list.length; ) {
-      const length = list[at] ?? 0;
-      protocols.push(Buffer.from(list.subarray(at + 1, at + 1 + length)).toString('latin1'));
-      at += 1 + length;
-    }
-    this.settings.protocols = protocols;
+    this.settings.protocols = protocolsOf(list);
   }
 
   /** Once, in the handshake or behind it. */

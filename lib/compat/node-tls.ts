@@ -12,6 +12,7 @@ import { tlsError } from '../base/coded-error.ts';
 export const nodeTls = createRequire(import.meta.url)('node:tls') as typeof tls & Record<string, unknown>;
 
 export type AnySocket = net.Socket & Record<string | symbol, unknown>;
+export type AnyServer = net.Server & Record<string | symbol, unknown>;
 type Method = (this: AnySocket, ...args: never[]) => unknown;
 
 /** Of classes that node writes as functions. */
@@ -31,6 +32,7 @@ const needed: readonly (readonly [Prototype, string])[] = [
   [netSocketPrototype, '_writeGeneric'],
   [netSocketPrototype, '_unrefTimer'],
   [serverPrototype, 'setSecureContext'],
+  [serverPrototype, '_listen2'],
 ];
 
 /** Whether node still is as this expects. */

@@ -45,6 +45,11 @@ export class Acceptor implements DispatchTarget {
     this.#native.refuse(fd);
   }
 
+  /** The descriptor is the caller's, unless it is closed already: false. */
+  giveUp(fd: number): boolean {
+    return this.#native.giveUp(fd);
+  }
+
   ref(): void {
     this.#native.ref();
   }

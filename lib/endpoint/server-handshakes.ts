@@ -13,6 +13,8 @@ export interface HandshakeOwner {
   succeeded(ssl: Ssl): void;
   /** Called when all that belongs to the failure has been told. */
   failed(ssl: Ssl, error: Error): void;
+  /** Called in the place of `failed` when the time is over; the handshake goes on. */
+  expired?(ssl: Ssl): void;
 }
 
 class Handshake implements Pending {
@@ -124,6 +126,10 @@ export class ServerHandshakes {
 
   #giveUp({ ssl, connection, op }: Handshake): void {
     if (connection.closed) return;
+    if (this.#owner.expired !== undefined) {
+      this.#owner.expired(ssl);
+      return;
+    }
     const outcome = connection.native.cancel(op);
     // Its end is recorded already, and the event on its way.
     if (outcome === Cancelled.Unknown) return;

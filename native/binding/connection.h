@@ -72,6 +72,8 @@ class ConnectionHandle {
   napi_value check_private_key(const Call& call);
   napi_value set_no_delay(const Call& call);
   napi_value set_keep_alive(const Call& call);
+  napi_value set_type_of_service(const Call& call);
+  napi_value type_of_service(const Call& call);
   napi_value set_strict_end(const Call& call);
 
   // connection_state.cc

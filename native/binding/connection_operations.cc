@@ -442,6 +442,8 @@ std::vector<napi_property_descriptor> ConnectionHandle::operations() {
       method<&Self::check_private_key>("checkPrivateKey"),
       method<&Self::set_no_delay>("setNoDelay"),
       method<&Self::set_keep_alive>("setKeepAlive"),
+      method<&Self::set_type_of_service>("setTypeOfService"),
+      method<&Self::type_of_service>("typeOfService"),
       method<&Self::set_strict_end>("setStrictEnd"),
   };
 }

@@ -1,4 +1,5 @@
 // What is set on a connection, at once and in whatever state it is.
+#include <cerrno>
 #include <utility>
 
 #include "binding/connection.h"
@@ -240,6 +241,25 @@ napi_value ConnectionHandle::set_keep_alive(const Call& call) {
     if (channel.fd() >= 0) io::set_keep_alive(channel.fd(), on, seconds);
   });
   return undefined(call.env);
+}
+
+// Both wait for a thread: whoever sets hears whether it could be done.
+napi_value ConnectionHandle::set_type_of_service(const Call& call) {
+  std::int32_t value = 0;
+  if (!call.read(0, "value", value)) return nullptr;
+  int failed = EBADF;
+  access_->ask([&](io::Channel& channel) {
+    if (channel.fd() >= 0) failed = io::set_type_of_service(channel.fd(), value);
+  });
+  return to_js(call.env, -failed);
+}
+
+napi_value ConnectionHandle::type_of_service(const Call& call) {
+  int value = -EBADF;
+  access_->ask([&](io::Channel& channel) {
+    if (channel.fd() >= 0) value = io::type_of_service(channel.fd());
+  });
+  return to_js(call.env, value);
 }
 
 napi_value ConnectionHandle::set_strict_end(const Call& call) {

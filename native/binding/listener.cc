@@ -107,6 +107,14 @@ napi_value ListenerHandle::refuse(const Call& call) {
   return undefined(call.env);
 }
 
+napi_value ListenerHandle::give_up(const Call& call) {
+  int fd = -1;
+  if (!call.read(0, "fd", fd)) return nullptr;
+  auto offered = delivery_->reactor()->offered()->take(fd);
+  if (offered) offered->fd.release();
+  return to_js(call.env, offered.has_value());
+}
+
 void ListenerHandle::set_ref(bool on) {
   if (!listener_) return;
   if (thread_) {
@@ -133,6 +141,7 @@ bool define_listener(napi_env env, napi_value exports) {
                                           method<&ListenerHandle::address>("address"),
                                           method<&ListenerHandle::close>("close"),
                                           method<&ListenerHandle::refuse>("refuse"),
+                                          method<&ListenerHandle::give_up>("giveUp"),
                                           method<&ListenerHandle::ref>("ref"),
                                           method<&ListenerHandle::unref>("unref"),
                                       });

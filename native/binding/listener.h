@@ -31,6 +31,7 @@ class ListenerHandle {
   napi_value address(const Call& call);
   napi_value close(const Call& call);
   napi_value refuse(const Call& call);
+  napi_value give_up(const Call& call);
   napi_value ref(const Call& call);
   napi_value unref(const Call& call);
 

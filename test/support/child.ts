@@ -18,7 +18,7 @@ export interface ChildOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   /** Becomes file descriptor 3 of the child. */
-  readonly handOver?: Socket;
+  readonly handOver?: Socket | number;
 }
 
 export class Child {

@@ -1,7 +1,7 @@
 // Servers and clients of system-tls/tls that end with their test.
 import { once } from 'node:events';
 import type net from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import nodeTls, { type TLSSocket } from 'node:tls';
 import './drop-in-threads.ts';
 import tls, { type Server, sslOf, type TlsOptions } from 'system-tls/tls';
 import { certificates } from './certificates.ts';
@@ -18,7 +18,9 @@ afterEach('ends what drop-ins began', async () => {
 
 export async function listening(server: net.Server): Promise<number> {
   const sockets = new Set<net.Socket>();
-  server.on('connection', (socket: net.Socket) => sockets.add(socket));
+  // A TLS server of which somebody hears 'connection' makes its sockets in another way.
+  const arrival = server instanceof nodeTls.Server ? 'secureConnection' : 'connection';
+  server.on(arrival, (socket: net.Socket) => sockets.add(socket));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   endLater(() => {

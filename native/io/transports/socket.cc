@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace system_tls::io {
 
@@ -212,6 +213,29 @@ Accepted accept_stream(int listening) {
 }
 
 int set_no_delay(int fd, bool on) { return set_option(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0) ? 0 : errno; }
+
+namespace {
+// Of the packets of an IPv4 or an IPv6 socket: level and name of the option.
+std::pair<int, int> type_of_service_option(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  const bool known = ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0;
+  if (known && storage.ss_family == AF_INET6) return {IPPROTO_IPV6, IPV6_TCLASS};
+  return {IPPROTO_IP, IP_TOS};
+}
+}  // namespace
+
+int set_type_of_service(int fd, int value) {
+  const auto [level, name] = type_of_service_option(fd);
+  return set_option(fd, level, name, value) ? 0 : errno;
+}
+
+int type_of_service(int fd) {
+  const auto [level, name] = type_of_service_option(fd);
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, level, name, &value, &size) == 0 ? value : -errno;
+}
 
 int set_keep_alive(int fd, bool on, unsigned seconds) {
   if (!set_option(fd, SOL_SOCKET, SO_KEEPALIVE, on ? 1 : 0)) return errno;

@@ -59,6 +59,10 @@ Fd adopt_datagram_socket(int fd, bool take, openssl::FailurePtr& failure);
 std::optional<Address> local_address(int fd);
 
 int set_no_delay(int fd, bool on);
+// IP_TOS, IPV6_TCLASS.
+int set_type_of_service(int fd, int value);
+// Or a negated errno.
+int type_of_service(int fd);
 int set_keep_alive(int fd, bool on, unsigned seconds);
 
 struct ListenOptions {

@@ -5,7 +5,7 @@ import type { TlsSocket } from 'system-tls';
 import { needs, needsProgram } from '../../support/capabilities.ts';
 import { endsWith, run } from '../../support/scripts.ts';
 import { connectTo, startServer } from '../../support/sockets.ts';
-import { within } from '../../support/wait.ts';
+import { watch, within } from '../../support/wait.ts';
 
 /** For the child: takes all descriptors that there are, and gives some back. */
 const exhausting = `
@@ -161,6 +161,40 @@ describe('descriptors that are exhausted', () => {
     await talk(accepted, 'accepted after all');
     await talk(first, 'after');
     assert.equal(child.output.match(/error EMFILE/g)?.length, 1, child.output);
+    await child.stop();
+  });
+
+  it('those of system-tls/tls wait too, and nobody is told of what is over when one has ended', async () => {
+    const child = run(`
+      ${exhausting}
+      const { default: tls } = await import('system-tls/tls');
+      const server = tls.createServer({ cert, key, io: io ?? false }, socket => socket.on('error', ignore).pipe(socket));
+      server.on('error', error => console.log('error', error.code));
+      server.on('tlsClientError', error => console.log('client', error.code));
+      await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+      limit();
+      console.log('port', server.address().port);
+      process.stdin.on('data', line => {
+        if (String(line).includes('fill')) { fill(); console.log('full'); }
+      });
+    `);
+    const [, port] = await child.printed(/port (\d+)/);
+    const talk = async (socket: TlsSocket, words: string) => {
+      socket.write(words);
+      const [data] = await within(once(socket, 'data'), `an answer to ${words}`);
+      assert.equal(String(data), words);
+    };
+    const first = await connectTo(Number(port));
+    const second = await connectTo(Number(port));
+    await talk(first, 'before');
+    child.write('fill\n');
+    await child.printed(/full/);
+    const third = watch(connectTo(Number(port)));
+    for (let round = 0; round < 20; round++) await talk(first, `round ${round}`);
+    assert.equal(third.outcome.status, 'pending');
+    second.destroy();
+    await talk(await within(third.promise, 'the third to be accepted'), 'accepted after all');
+    assert.doesNotMatch(child.output, /error|client/);
     await child.stop();
   });
 });
