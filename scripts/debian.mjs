@@ -21,6 +21,12 @@ export function complaint(error) {
   return stderr?.trim() || message;
 }
 
+/** What is in experimental stands on sid. @param {string} release */
+const suitesOf = release => (release === 'experimental' ? ['experimental', 'sid'] : [release]);
+
+/** @param {string} release */
+const securityOf = release => (release === 'sid' || release === 'experimental' ? [] : [`${release}-security`]);
+
 /**
  * The lines of a sources.list for `release`, at the places from which this machine has its own.
  * @param {string} release @param {'deb' | 'deb-src'} type
@@ -31,10 +37,8 @@ function sourcesFor(release, type) {
   const lines = new Set();
   for (const target of targets) {
     const [uri, suite] = target.split(' ');
-    if (suite === own) lines.add(`${type} [signed-by=${keyring}] ${uri} ${release} main`);
-    if (suite === `${own}-security` && release !== 'sid') {
-      lines.add(`${type} [signed-by=${keyring}] ${uri} ${release}-security main`);
-    }
+    const suites = suite === own ? suitesOf(release) : suite === `${own}-security` ? securityOf(release) : [];
+    for (const each of suites) lines.add(`${type} [signed-by=${keyring}] ${uri} ${each} main`);
   }
   if (lines.size === 0) throw new Lacking('apt has no source of Debian from which this machine was installed');
   return [...lines].join('\n');

@@ -8,16 +8,33 @@ import process from 'node:process';
 import { aptOf, complaint, Lacking, quietly } from './debian.mjs';
 import { root, Stop } from './run.mjs';
 
-/** By OpenSSL's version, the release of Debian that ships it. */
-export const releases = /** @type {Record<string, string>} */ ({ 3.5: 'trixie', 3.6: 'sid' });
+/**
+ * @typedef {object} Release
+ * @property {string} debian  the release of Debian that ships it
+ * @property {number} major  of its soname, libssl.so.N
+ * @property {string[]} packages
+ */
 
-const packages = [
-  'libssl3t64',
-  'openssl',
-  'openssl-provider-legacy',
-  'pkcs11-provider',
-  ...['libp11-kit0', 'libffi8', 'libzstd1', 'zlib1g', 'libc6', 'libgcc-s1', 'libstdc++6'],
-];
+const others = ['zlib1g', 'libc6', 'libgcc-s1', 'libstdc++6'];
+const tokens = ['pkcs11-provider', 'libp11-kit0', 'libffi8'];
+const fromExperimental = ['openssl/experimental', 'openssl-provider-legacy/experimental', 'libssl4'];
+
+/** By OpenSSL's version. */
+export const releases = /** @type {Record<string, Release>} */ ({
+  '3.0': { debian: 'bookworm', major: 3, packages: ['libssl3', 'openssl', ...others] },
+  3.5: {
+    debian: 'trixie',
+    major: 3,
+    packages: ['libssl3t64', 'openssl', 'openssl-provider-legacy', 'libzstd1', ...tokens, ...others],
+  },
+  3.6: {
+    debian: 'sid',
+    major: 3,
+    packages: ['libssl3t64', 'openssl', 'openssl-provider-legacy', 'libzstd1', ...tokens, ...others],
+  },
+  '4.0': { debian: 'experimental', major: 4, packages: [...fromExperimental, 'libzstd1', ...others] },
+});
+
 const loaders = [
   'usr/lib64/ld-linux-x86-64.so.2',
   'lib64/ld-linux-x86-64.so.2',
@@ -48,15 +65,15 @@ function fetchRelease(version) {
   const prefix = path.join(work, 'prefix');
   mkdirSync(prefix, { recursive: true });
   try {
-    const apt = aptOf(release, work);
+    const apt = aptOf(release.debian, work);
     apt('update');
-    apt('download', ...packages);
+    apt('download', ...release.packages);
     for (const file of readdirSync(work).filter(name => name.endsWith('.deb'))) {
       quietly('dpkg', ['-x', file, prefix], work);
     }
     if (!existsSync(folder)) renameSync(prefix, folder);
   } catch (error) {
-    throw new Lacking(`OpenSSL ${version} cannot be had from Debian's ${release}: ${complaint(error)}`);
+    throw new Lacking(`OpenSSL ${version} cannot be had from Debian's ${release.debian}: ${complaint(error)}`);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -72,8 +89,9 @@ export function opensslRelease(where) {
   const prefix = realpathSync(existsSync(where) ? where : fetchRelease(where));
   const loader = loaders.map(name => path.join(prefix, name)).find(existsSync);
   const libraries = path.join(prefix, 'usr/lib/x86_64-linux-gnu');
-  if (loader === undefined || !existsSync(path.join(libraries, 'libssl.so.3'))) {
-    refuse(`${prefix} has no dynamic loader or no usr/lib/x86_64-linux-gnu/libssl.so.3 for this machine`);
+  const soname = `libssl.so.${releases[where]?.major ?? 3}`;
+  if (loader === undefined || !existsSync(path.join(libraries, soname))) {
+    refuse(`${prefix} has no dynamic loader or no usr/lib/x86_64-linux-gnu/${soname} for this machine`);
   }
   return {
     prefix,

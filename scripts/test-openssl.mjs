@@ -6,42 +6,14 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import path from 'node:path';
 import process from 'node:process';
 import { Lacking } from './debian.mjs';
-import { fetchNode } from './fetch-node.mjs';
 import { Counts } from './mocha.mjs';
 import { buildNativeTests } from './native-tests.mjs';
-import { opensslRelease } from './openssl-release.mjs';
-import { root, run, Stop, tsc } from './run.mjs';
+import { onRelease } from './on-release.mjs';
+import { root, run, tsc } from './run.mjs';
 import { prune, runMain, setup } from './setup.mjs';
 import { runTests } from './side-by-side.mjs';
-
-/**
- * The other version of node that the tests use, if there is one.
- * @param {(program: string, name: string) => string} copy
- */
-function otherNode(copy) {
-  try {
-    return { SYSTEM_TLS_NODE_24: copy(fetchNode('24'), 'node-24') };
-  } catch (error) {
-    if (error instanceof Stop) return {};
-    throw error;
-  }
-}
-
-/**
- * The copies: node, the program and the native tests share one folder, which comes first on the PATH.
- * @param {string} where
- */
-function onRelease(where) {
-  const release = opensslRelease(where);
-  const folder = path.join(root, '.cache/on-openssl', path.basename(release.prefix));
-  const copy = (/** @type {string} */ program, /** @type {string} */ name) => release.copy(program, folder, name);
-  copy(path.join(release.prefix, 'usr/bin/openssl'), 'openssl');
-  const env = { ...release.env, PATH: `${folder}${path.delimiter}${process.env.PATH ?? ''}`, ...otherNode(copy) };
-  return { node: copy(process.execPath, 'node'), copy, env };
-}
 
 /**
  * What the tests are about to use; they would prove nothing if the copies went on using the system's.
