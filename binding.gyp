@@ -18,6 +18,8 @@
       "-Wimplicit-fallthrough",
       "-Werror"
     ],
+    # What ships is hardened whatever the compiler of the day does by itself; scripts/check-binaries.mjs looks.
+    "hardening_flags": ["-fstack-protector-strong", "-fstack-clash-protection"],
     # Node's own folder goes last: it holds node's bundled openssl/, which must never win over the system's.
     "header_flags": [
       "<!@(node scripts/build-inputs.mjs openssl-include-flags)",
@@ -57,6 +59,10 @@
         "-frtti"
       ],
       "cflags_cc": ["<@(strict_flags)", "<@(header_flags)"],
+      "configurations": {
+        # It needs an optimizer.
+        "Release": { "cflags_cc": ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"] }
+      },
       "conditions": [
         [
           "OS=='mac'",
@@ -73,14 +79,18 @@
             "libraries": ["<@(openssl_link_flags)"]
           },
           {
+            "cflags_cc": ["<@(hardening_flags)"],
             "ldflags": [
               "-Wl,-z,nodelete",
               "-Wl,-z,relro",
-              "-Wl,-z,now"
+              "-Wl,-z,now",
+              "-Wl,-z,noexecstack"
             ],
             "libraries": ["<@(openssl_link_flags)", "-ldl"]
           }
-        ]
+        ],
+        ["OS=='linux' and target_arch=='x64'", { "cflags_cc": ["-fcf-protection=full"] }],
+        ["OS=='linux' and target_arch=='arm64'", { "cflags_cc": ["-mbranch-protection=standard"] }]
       ]
     }
   ]

@@ -65,6 +65,11 @@ export const steps = [
     failed: output => givenUp(output) > 0,
   },
   { name: 'prebuild', shows: 'the binary that ships can be made', run: ['prebuild'] },
+  {
+    name: 'binaries',
+    shows: 'the binaries that ship ask for no newer libraries than the oldest systems have, and are hardened',
+    run: ['check-binaries'],
+  },
   { name: 'package', shows: 'the package, installed by a stranger without a compiler', run: ['test:package'] },
   {
     name: 'installed',

@@ -8,7 +8,6 @@
 
 #include <uv.h>
 
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -122,23 +121,18 @@ class IoThread : public Reactor::Receiver, public std::enable_shared_from_this<I
   bool gathers() const override { return true; }
 
  private:
+  // Of libuv's: std::condition_variable::wait() is of GCC 12's library, and older systems have to load this.
   class Signal {
    public:
-    void give() {
-      // Notified under the lock: the waiter, who owns this, goes on only when it is let go.
-      const std::lock_guard<std::mutex> lock(mutex_);
-      given_ = true;
-      condition_.notify_one();
-    }
-    void wait() {
-      std::unique_lock<std::mutex> lock(mutex_);
-      condition_.wait(lock, [this] { return given_; });
-    }
+    Signal() { uv_sem_init(&semaphore_, 0); }
+    ~Signal() { uv_sem_destroy(&semaphore_); }
+    Signal(const Signal&) = delete;
+    Signal& operator=(const Signal&) = delete;
+    void give() { uv_sem_post(&semaphore_); }
+    void wait() { uv_sem_wait(&semaphore_); }
 
    private:
-    std::mutex mutex_;
-    std::condition_variable condition_;
-    bool given_ = false;
+    uv_sem_t semaphore_{};
   };
 
   IoThread(std::weak_ptr<Owner> owner, std::shared_ptr<Activity> activity, std::span<const Slab> slabs,

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "openssl/library/ascii.h"
 #include "openssl/library/encoding.h"
 
 namespace system_tls::openssl {
@@ -68,7 +69,7 @@ std::string without_pin(std::string text) {
 // "file:", or no scheme at all.
 bool is_file(const std::string& uri) {
   const std::size_t colon = uri.find(':');
-  return colon == std::string::npos || uri.find('/') < colon || OPENSSL_strncasecmp(uri.c_str(), "file:", 5) == 0;
+  return colon == std::string::npos || uri.find('/') < colon || begins_with_ignoring_case(uri, "file:");
 }
 
 bool is_system(const ErrorEntry& entry) { return entry.library == ERR_LIB_SYS; }

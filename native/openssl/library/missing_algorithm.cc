@@ -1,12 +1,13 @@
 #include "openssl/library/missing_algorithm.h"
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 
 #include <algorithm>
 #include <iterator>
 #include <string_view>
+
+#include "openssl/library/ascii.h"
 
 namespace system_tls::openssl {
 
@@ -21,18 +22,14 @@ bool is_fetch(const ErrorEntry& entry) {
          entry.data.find(kBefore) != std::string::npos;
 }
 
-bool begins_with(const std::string& name, std::string_view prefix) {
-  return OPENSSL_strncasecmp(name.c_str(), prefix.data(), prefix.size()) == 0;
-}
-
 // OSSL_PROVIDER-legacy(7). Triple DES is in the default provider.
 bool is_legacy(const std::string& algorithm) {
   static constexpr std::string_view kPrefixes[] = {"BF",     "CAST",   "DES-", "DESX",     "IDEA", "MD2",
                                                    "MD4",    "MDC2",   "RC2",  "RC4",      "RC5",  "RIPEMD",
                                                    "PBKDF1", "PVKKDF", "SEED", "whirlpool"};
-  if (begins_with(algorithm, "DES-EDE")) return false;
+  if (begins_with_ignoring_case(algorithm, "DES-EDE")) return false;
   return std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
-                     [&algorithm](std::string_view prefix) { return begins_with(algorithm, prefix); });
+                     [&algorithm](std::string_view prefix) { return begins_with_ignoring_case(algorithm, prefix); });
 }
 
 std::string explanation(const std::string& algorithm) {
