@@ -47,9 +47,10 @@ function sourcesFor(release, type) {
 /**
  * apt-get for packages of `release`, whose lists and caches are in `folder`, where it also puts what it downloads.
  * @param {string} release @param {string} folder @param {'deb' | 'deb-src'} [type]
+ * @param {string} [architecture]  as Debian names it; default: this machine's
  * @returns {(...args: string[]) => string}
  */
-export function aptOf(release, folder, type = 'deb') {
+export function aptOf(release, folder, type = 'deb', architecture) {
   for (const name of ['state/lists/partial', 'cache/archives/partial']) {
     mkdirSync(path.join(folder, name), { recursive: true });
   }
@@ -62,5 +63,6 @@ export function aptOf(release, folder, type = 'deb') {
     'Dir::Etc::SourceParts': '/dev/null',
   };
   const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${path.resolve(folder, value)}`]);
+  if (architecture) options.push('-o', `APT::Architecture=${architecture}`, '-o', `APT::Architectures=${architecture}`);
   return (...args) => quietly('apt-get', [...options, ...args], folder);
 }

@@ -11,9 +11,10 @@ function must(command, args) {
  * Moves the symbols of `file` into a file beside it, and leaves a link: gdb(1) and perf(1) look there.
  * @param {string} file
  * @param {NodeJS.Platform} platform
+ * @param {string} [prefix]  of the tools, for another processor than this machine's
  * @returns {string} where the symbols are
  */
-export function splitSymbols(file, platform) {
+export function splitSymbols(file, platform, prefix = '') {
   if (platform === 'darwin') {
     const symbols = `${file}.dSYM`;
     must('dsymutil', [file, '-o', symbols]);
@@ -21,8 +22,8 @@ export function splitSymbols(file, platform) {
     return symbols;
   }
   const symbols = `${file}.debug`;
-  must('objcopy', ['--only-keep-debug', '--compress-debug-sections', file, symbols]);
-  must('strip', ['--strip-all', file]);
-  must('objcopy', [`--add-gnu-debuglink=${symbols}`, file]);
+  must(`${prefix}objcopy`, ['--only-keep-debug', '--compress-debug-sections', file, symbols]);
+  must(`${prefix}strip`, ['--strip-all', file]);
+  must(`${prefix}objcopy`, [`--add-gnu-debuglink=${symbols}`, file]);
   return symbols;
 }

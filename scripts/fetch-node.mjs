@@ -8,11 +8,12 @@ import { runMain } from './setup.mjs';
 
 /**
  * @param {string} major
+ * @param {string} [arch]  as process.arch; default: this machine's
  * @returns {string} the program
  */
-export function fetchNode(major) {
-  const name = `node-${process.platform}-${process.arch}`;
-  const folder = path.join(root, '.cache', `node-${major}`);
+export function fetchNode(major, arch = process.arch) {
+  const name = `node-${process.platform}-${arch}`;
+  const folder = path.join(root, '.cache', arch === process.arch ? `node-${major}` : `node-${major}-${arch}`);
   const program = path.join(folder, 'node_modules', name, 'bin/node');
   if (existsSync(program)) return program;
   // Several processes may want it at once: each fetches its own, and the first to end gives it to all.
@@ -26,6 +27,8 @@ export function fetchNode(major) {
       '--no-save',
       '--no-package-lock',
       '--ignore-scripts',
+      // For another processor than this machine's npm has to be told that it is meant.
+      ...(arch === process.arch ? [] : ['--force']),
       `${name}@${major}`,
     ];
     if (npm(args, { quiet: true, cwd: work }) !== 0) throw new Stop(`the registry gave no ${name}@${major}`);

@@ -26,7 +26,8 @@ import path from 'node:path';
  * @property {string} source  which step of the search found it
  * @property {string} includeDir  the folder that holds openssl/ssl.h
  * @property {string | undefined} libDir  undefined: where the linker looks by itself
- * @property {boolean} explicit  named by the user, so the library must be found there at run time too
+ * @property {boolean} explicit  named by the user, so the library must be found there at run time too, unless this is built to
+ *   ship (SYSTEM_TLS_SHIPS): then it is wherever the system of that day has it
  * @property {Version} version
  */
 
@@ -183,6 +184,11 @@ function holdsLibrary({ exists, platform }, dir) {
   return exists(path.posix.join(dir, platform === 'darwin' ? 'libssl.dylib' : 'libssl.so'));
 }
 
+/** @param {Machine} machine @param {Openssl | undefined} found */
+function shipping({ env }, found) {
+  return found && env.SYSTEM_TLS_SHIPS === '1' ? { ...found, explicit: false } : found;
+}
+
 /**
  * What the user named is taken or nothing is: falling back silently would link what they did not choose.
  * @param {Machine} machine
@@ -190,7 +196,7 @@ function holdsLibrary({ exists, platform }, dir) {
  */
 export function findOpenssl(machine) {
   const named = fromEnvironment(machine);
-  if (named) return check(machine, named);
+  if (named) return shipping(machine, check(machine, named));
   const pkgConfig = fromPkgConfig(machine);
   const candidates = [...(pkgConfig ? [pkgConfig] : []), ...fromMacPackages(machine), ...fromDefaults(machine)];
   for (const candidate of candidates) {

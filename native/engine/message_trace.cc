@@ -57,7 +57,7 @@ void MessageTrace::message(int sent, int version, int content_type, std::span<co
   char* text = nullptr;
   const long size = BIO_get_mem_data(text_.get(), &text);
   if (size > 0) write_to_stderr(std::string_view(text, static_cast<std::size_t>(size)));
-  BIO_reset(text_.get());
+  static_cast<void>(BIO_reset(text_.get()));
 }
 
 }  // namespace system_tls::engine
