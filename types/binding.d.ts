@@ -5,6 +5,8 @@
 // The library
 
 export declare function opensslInfo(): OpensslInfo;
+/** What it takes some time to find out. */
+export declare function opensslSetup(): OpensslSetup;
 /** Throws an Error with code ERR_SYSTEM_TLS_PROVIDER or ERR_SYSTEM_TLS_NOT_ISOLATED. */
 export declare function loadProvider(name: string): void;
 
@@ -21,6 +23,13 @@ export interface OpensslInfo {
   /** The text of the error that the proof of isolation provoked inside libssl and found in libcrypto's queue. */
   provokedError: string;
   features: OpensslFeatures;
+}
+
+export interface OpensslSetup {
+  /** The configuration file that OpenSSL reads by itself; '': none, as OPENSSL_CONF says. */
+  configFile: string;
+  /** Active ones, by name. */
+  providers: string[];
 }
 
 export interface OpensslFeatures {
@@ -839,6 +848,7 @@ export declare function verifyResultText(code: number): string;
 /** The exports of the addon. */
 export interface Binding {
   readonly opensslInfo: typeof opensslInfo;
+  readonly opensslSetup: typeof opensslSetup;
   readonly loadProvider: typeof loadProvider;
   readonly lockedInputs: typeof lockedInputs;
   readonly hashedNames: typeof hashedNames;

@@ -56,10 +56,21 @@ void load_provider(const Napi::CallbackInfo& call) {
   if (refusal) refusal_error(env, *refusal).ThrowAsJavaScriptException();
 }
 
+Napi::Value openssl_setup(const Napi::CallbackInfo& call) {
+  const Napi::Env env = call.Env();
+  Napi::Array providers = Napi::Array::New(env);
+  for (const std::string& name : openssl::active_providers()) providers.Set(providers.Length(), name);
+  Napi::Object setup = Napi::Object::New(env);
+  setup.Set("configFile", openssl::default_config_file());
+  setup.Set("providers", providers);
+  return setup;
+}
+
 }  // namespace
 
 void define_openssl_info(Napi::Env env, Napi::Object exports) {
   exports.Set("opensslInfo", Napi::Function::New<openssl_info>(env, "opensslInfo"));
+  exports.Set("opensslSetup", Napi::Function::New<openssl_setup>(env, "opensslSetup"));
   exports.Set("loadProvider", Napi::Function::New<load_provider>(env, "loadProvider"));
 }
 

@@ -189,6 +189,16 @@ MaybeRefusal load_provider(const std::string& name) {
                  provider_file(name), "install it, or name the folder that holds it in OPENSSL_MODULES"};
 }
 
+std::vector<std::string> active_providers() {
+  std::vector<std::string> names;
+  const auto add = [](OSSL_PROVIDER* provider, void* list) {
+    static_cast<std::vector<std::string>*>(list)->emplace_back(OSSL_PROVIDER_get0_name(provider));
+    return 1;
+  };
+  OSSL_PROVIDER_do_all(nullptr, add, &names);
+  return names;
+}
+
 bool provider_available(const std::string& name) { return OSSL_PROVIDER_available(nullptr, name.c_str()) == 1; }
 
 }  // namespace system_tls::openssl

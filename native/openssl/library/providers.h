@@ -22,6 +22,9 @@ MaybeRefusal isolate_configured_modules();
 // it does not take the default provider away.
 MaybeRefusal load_provider(const std::string& name);
 
+// OSSL_PROVIDER_do_all(3), by their names: those that are active in the default library context.
+std::vector<std::string> active_providers();
+
 bool provider_available(const std::string& name);
 
 }  // namespace system_tls::openssl

@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { LoadError } from 'system-tls';
+import { LoadError, openssl } from 'system-tls';
 import { describeLoadFailure } from '#dist/native/load-failure.js';
+import { needsProgram } from '../../support/capabilities.ts';
 import { Child, packageFolder } from '../../support/child.ts';
 import { evaluate } from '../../support/nodes.ts';
 
@@ -81,7 +92,7 @@ describe('a load that fails', () => {
       const url = ${JSON.stringify(pathToFileURL(join(folder, 'dist/index.js')).href)};
       try {
         const { openssl } = await import(url);
-        console.log(JSON.stringify({ version: openssl.version }));
+        console.log(JSON.stringify({ version: openssl.version, libssl: openssl.libssl }));
       } catch ({ name, code, message, tried }) {
         console.log(JSON.stringify({ name, code, message, tried }));
       }`;
@@ -125,6 +136,114 @@ describe('a load that fails', () => {
       prebuilt(`openssl3.${libc}`);
       const { version } = await evaluate<{ version?: string }>(process.execPath, importIt());
       assert.match(String(version), /^\d+\.\d+\.\d+/);
+    });
+
+    const asking = (value: string) => ({ env: { SYSTEM_TLS_OPENSSL: value } });
+    const own = Number(openssl.version.split('.')[0]);
+
+    it('SYSTEM_TLS_OPENSSL: the major version that it names, or none', async () => {
+      prebuilt(`openssl${own}.${libc}`);
+      prebuilt(`openssl9.${libc}`, 'made for a libssl that is not installed');
+      const good = await evaluate<{ version?: string }>(process.execPath, importIt(), asking(String(own)));
+      assert.equal(good.version, openssl.version);
+      const other = await evaluate<Outcome>(process.execPath, importIt(), asking(own === 3 ? '4' : '3'));
+      assert.equal(other.code, 'ERR_SYSTEM_TLS_LOAD');
+      assert.match(other.message, /cause: .*no prebuilt file .* OpenSSL \d, which SYSTEM_TLS_OPENSSL asks for/);
+    });
+
+    it('SYSTEM_TLS_OPENSSL: the libraries of the folder that it names', async function () {
+      if (process.platform !== 'linux') return this.skip();
+      prebuilt(`openssl${own}.${libc}`);
+      const libraries = join(folder, 'an OpenSSL/lib');
+      mkdirSync(libraries, { recursive: true });
+      for (const file of [openssl.libssl, openssl.libcrypto])
+        cpSync(realpathSync(file), join(libraries, basename(file)));
+      for (const named of [libraries, dirname(libraries)]) {
+        const { libssl } = await evaluate<{ libssl?: string }>(process.execPath, importIt(), asking(named));
+        assert.equal(libssl, join(libraries, basename(openssl.libssl)));
+      }
+      writeFileSync(join(libraries, basename(openssl.libcrypto)), 'no library');
+      const broken = await evaluate<Outcome>(process.execPath, importIt(), asking(libraries));
+      assert.equal(broken.code, 'ERR_SYSTEM_TLS_LOAD');
+      rmSync(join(libraries, basename(openssl.libcrypto)));
+      const half = await evaluate<Outcome>(process.execPath, importIt(), asking(libraries));
+      assert.match(half.message, /cause: no libssl and libcrypto of OpenSSL 3 or 4 lie there \(libssl\.so/);
+    });
+
+    for (const [value, cause] of [
+      ['5', /it is neither a major version nor an absolute path/],
+      ['3.0', /it is neither a major version nor an absolute path/],
+      ['lib/ssl', /it is neither a major version nor an absolute path/],
+      ['/there/is/no/such/folder', /there is no such folder/],
+    ] as const) {
+      it(`SYSTEM_TLS_OPENSSL=${value} is refused`, async () => {
+        prebuilt(`openssl${own}.${libc}`);
+        const { code, message } = await evaluate<Outcome>(process.execPath, importIt(), asking(value));
+        assert.equal(code, 'ERR_SYSTEM_TLS_LOAD');
+        assert.match(message, new RegExp(`"${value}"\n {2}cause: ${cause.source}\n {2}cure: {2}\\S`));
+      });
+    }
+
+    for (const [name, version] of [
+      ['bun', 'Bun'],
+      ['deno', 'Deno'],
+    ] as const) {
+      it(`${version} is told to use node, before anything is opened`, async () => {
+        prebuilt(`openssl${own}.${libc}`, 'must not be opened');
+        const pretend = `Object.defineProperty(process.versions, '${name}', { value: '1.2.3' });`;
+        const { code, message } = await evaluate<Outcome>(process.execPath, pretend + importIt());
+        assert.equal(code, 'ERR_SYSTEM_TLS_LOAD');
+        assert.match(message, new RegExp(`does not run in ${version} \\(1\\.2\\.3\\)[\\s\\S]*use Node 20\\.19`));
+      });
+    }
+
+    it('node --no-addons: says how addons are allowed', async () => {
+      prebuilt(`openssl${own}.${libc}`);
+      const child = new Child(process.execPath, ['--no-addons', '--input-type=module', '--eval', importIt()]);
+      await child.exited;
+      assert.match(child.output, /cause: node was told to load no addon/);
+      assert.match(child.output, /--allow-addons/);
+    });
+
+    it('another processor is named as the cause', async function () {
+      if (process.platform !== 'linux') return this.skip();
+      const file = prebuilt(`openssl${own}.${libc}`);
+      const bytes = readFileSync(file);
+      // e_machine of the ELF header: IBM S/390.
+      bytes.writeUInt16LE(22, 18);
+      writeFileSync(file, bytes);
+      const { message } = await evaluate<Outcome>(process.execPath, importIt());
+      assert.match(message, /cause: the file was built for another processor/);
+    });
+
+    it('a missing libssl is named, and the next file is tried', async function () {
+      if (process.platform !== 'linux') return this.skip();
+      needsProgram(this, 'patchelf');
+      const file = prebuilt(`openssl4.${libc}`);
+      execFileSync('patchelf', ['--replace-needed', basename(openssl.libssl), 'libssl.so.1.1', file]);
+      const alone = await evaluate<Outcome>(process.execPath, importIt());
+      assert.match(alone.message, /cause: this system has no libssl\.so\.1\.1\n {2}cure: {2}install OpenSSL/);
+      assert.match(alone.message, /\n {2}more: {2}npx system-tls info$/);
+      prebuilt(`openssl3.${libc}`);
+      const { version } = await evaluate<{ version?: string }>(process.execPath, importIt());
+      assert.equal(version, openssl.version);
+    });
+
+    it('loads from a folder with blanks and letters beyond ASCII, twice in one process', async () => {
+      prebuilt(`openssl${own}.${libc}`);
+      const other = realpathSync(mkdtempSync(join(tmpdir(), 'ein Ordner mit Ümläuten – ')));
+      try {
+        cpSync(folder, other, { recursive: true });
+        const [first, second] = [folder, other].map(each => pathToFileURL(join(each, 'dist/index.js')).href);
+        const script = `
+          const [first, second] = await Promise.all(${JSON.stringify([first, second])}.map(each => import(each)));
+          console.log(JSON.stringify({ versions: [first, second].map(({ openssl }) => openssl.version), same: first === second }));`;
+        const { versions, same } = await evaluate<{ versions: string[]; same: boolean }>(process.execPath, script);
+        assert.deepEqual(versions, [openssl.version, openssl.version]);
+        assert.equal(same, false);
+      } finally {
+        rmSync(other, { recursive: true });
+      }
     });
 
     it('says what is wrong with each file that did not load', async () => {
