@@ -138,6 +138,7 @@ MaybeRefusal open_isolated(const std::string& file) {
   static OpenedModules modules;
   if (!program_exports_openssl()) return std::nullopt;
 #if defined(__APPLE__)
+  static_cast<void>(file);
   return std::nullopt;
 #else
   return modules.open(file);
