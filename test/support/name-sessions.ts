@@ -24,6 +24,10 @@ async function connected(
 /** The server resumes a session under the name that it was made with, and under no other. */
 export async function resumesNoOtherName({ port }: Running): Promise<void> {
   const { session } = await connected(port, 'a.example');
-  assert.equal((await connected(port, 'A.example', session)).reused, true);
+  assert.equal((await connected(port, 'a.example', session)).reused, true);
+  // Clients of OpenSSL 3.5 offer it under no other spelling.
+  const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number);
+  const comparesBytes = major > 3 || minor >= 5;
+  assert.equal((await connected(port, 'A.example', session)).reused, !comparesBytes);
   assert.equal((await connected(port, 'b.example', session)).reused, false);
 }

@@ -172,7 +172,9 @@ describe('system-tls/tls, as node:tls', () => {
     assert.equal((await failureOf(refused, 'error')).code, 'ERR_INVALID_ARG_VALUE');
   });
 
-  it('an OCSP response is stapled whatever it is, and who destroys the socket on it leaves in the handshake', async () => {
+  it('an OCSP response is stapled whatever it is, and who destroys the socket on it leaves in the handshake', async function () {
+    // It parses what a server staples, to staple several.
+    needs(this, openssl.versionNumber < 0x30600000, 'OpenSSL 3.6 and later staple nothing that is no response');
     const { server, port } = await dropInServer();
     let secure = 0;
     server.on('secureConnection', () => secure++);

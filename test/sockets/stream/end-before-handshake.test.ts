@@ -65,7 +65,8 @@ describe('end() before the handshake is complete', () => {
       it(`${transport}, ${name}: 'finish' and 'close', and the peer sees the end`, async () => {
         for (const hello of ['none', 'half of one']) {
           const { near, far } = await plainPair();
-          const ended = once(near.resume(), 'close');
+          // By a reset, where something was not read.
+          const ended = new Promise(resolve => near.resume().once('close', resolve));
           if (hello !== 'none') near.write(Buffer.from([22, 3, 1, 2, 0, 1, 0, 1]));
           const socket = wrap(far);
           const events = eventsOf(socket);
