@@ -19,6 +19,8 @@ export function splitSymbols(file, platform, prefix = '') {
     const symbols = `${file}.dSYM`;
     must('dsymutil', [file, '-o', symbols]);
     must('strip', ['-Sx', file]);
+    // Stripping breaks the signature, without which Apple's processors load nothing.
+    must('codesign', ['--force', '--sign', '-', file]);
     return symbols;
   }
   const symbols = `${file}.debug`;

@@ -71,6 +71,16 @@ export const steps = [
     run: ['check-binaries'],
   },
   { name: 'package', shows: 'the package, installed by a stranger without a compiler', run: ['test:package'] },
+  ...[['--openssl', '4'], ['--arch', 'arm64'], ['--arch', 'arm64', '--openssl', '4']].map(args => ({
+    name: `prebuild${args.filter(each => !each.startsWith('-')).map(each => `-${each}`).join('')}`,
+    shows: 'the binary for another OpenSSL or processor can be made, and loads there',
+    run: ['prebuild', '--', ...args],
+  })),
+  {
+    name: 'matrix',
+    shows: 'the tests on the installed package, with OpenSSL 3.0 to 4.0 and Node 20 to 26',
+    run: ['matrix'],
+  },
   {
     name: 'installed',
     shows: 'the tests on the installed package: the binary, the files and the exports that ship',
