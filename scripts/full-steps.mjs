@@ -71,8 +71,15 @@ export const steps = [
     run: ['check-binaries'],
   },
   { name: 'package', shows: 'the package, installed by a stranger without a compiler', run: ['test:package'] },
-  ...[['--openssl', '4'], ['--arch', 'arm64'], ['--arch', 'arm64', '--openssl', '4']].map(args => ({
-    name: `prebuild${args.filter(each => !each.startsWith('-')).map(each => `-${each}`).join('')}`,
+  ...[
+    ['--openssl', '4'],
+    ['--arch', 'arm64'],
+    ['--arch', 'arm64', '--openssl', '4'],
+  ].map(args => ({
+    name: `prebuild${args
+      .filter(each => !each.startsWith('-'))
+      .map(each => `-${each}`)
+      .join('')}`,
     shows: 'the binary for another OpenSSL or processor can be made, and loads there',
     run: ['prebuild', '--', ...args],
   })),
