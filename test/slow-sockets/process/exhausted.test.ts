@@ -52,6 +52,21 @@ const exhausting = `
   };
 `;
 
+/** For a server in the child: takes all descriptors when it is told to. */
+const filling = `
+  limit();
+  console.log('port', server.address().port);
+  process.stdin.on('data', line => {
+    if (String(line).includes('fill')) { fill(); console.log('full'); }
+  });
+`;
+
+async function talk(socket: TlsSocket, words: string): Promise<void> {
+  socket.write(words);
+  const [data] = await within(once(socket, 'data'), `an answer to ${words}`);
+  assert.equal(String(data), words);
+}
+
 /** Each needs descriptors; each closes what it has opened. */
 const actions: ReadonlyArray<readonly [name: string, before: string, act: string]> = [
   ['an IoPool', '', 'await new IoPool({ threads: 3 }).close();'],
@@ -134,18 +149,9 @@ describe('descriptors that are exhausted', () => {
       const server = createServer({ cert, key, io }, socket => socket.on('error', ignore).pipe(socket));
       server.on('error', error => console.log('error', error.code));
       await server.listen({ port: 0, host: '127.0.0.1' });
-      limit();
-      console.log('port', server.address().port);
-      process.stdin.on('data', line => {
-        if (String(line).includes('fill')) { fill(); console.log('full'); }
-      });
+      ${filling}
     `);
     const [, port] = await child.printed(/port (\d+)/);
-    const talk = async (socket: TlsSocket, words: string) => {
-      socket.write(words);
-      const [data] = await within(once(socket, 'data'), `an answer to ${words}`);
-      assert.equal(String(data), words);
-    };
     const first = await connectTo(Number(port));
     const second = await connectTo(Number(port));
     await talk(first, 'before');
@@ -172,18 +178,9 @@ describe('descriptors that are exhausted', () => {
       server.on('error', error => console.log('error', error.code));
       server.on('tlsClientError', error => console.log('client', error.code));
       await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
-      limit();
-      console.log('port', server.address().port);
-      process.stdin.on('data', line => {
-        if (String(line).includes('fill')) { fill(); console.log('full'); }
-      });
+      ${filling}
     `);
     const [, port] = await child.printed(/port (\d+)/);
-    const talk = async (socket: TlsSocket, words: string) => {
-      socket.write(words);
-      const [data] = await within(once(socket, 'data'), `an answer to ${words}`);
-      assert.equal(String(data), words);
-    };
     const first = await connectTo(Number(port));
     const second = await connectTo(Number(port));
     await talk(first, 'before');
