@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { pack } from './pack.mjs';
-import { root, Stop } from './run.mjs';
+import { npm, root, Stop } from './run.mjs';
 import { runMain } from './setup.mjs';
 
 const counts = { passed: 0, failed: 0 };
@@ -108,29 +108,91 @@ function checkSymbols(tarball, folder) {
 }
 
 /**
+ * How a package manager installs a file, and runs what it installed.
+ * @typedef {object} Manager
+ * @property {string} title
+ * @property {string} [tool]  of the registry, with its version; without one it is npm
+ * @property {string} [program]  in that package
+ * @property {(tarball: string) => string[]} install  arguments
+ * @property {string[]} [node]  what comes before the file that node runs
+ * @property {Record<string, string>} [files]  that the project has
+ */
+
+const yarnSettings = 'enableTelemetry: false\nenableGlobalCache: false\nenableImmutableInstalls: false\n';
+
+/** @type {Manager[]} */
+const managers = [
+  { title: 'npm, no scripts', install: tarball => ['install', '--no-audit', '--no-fund', '--ignore-scripts', tarball] },
+  { title: 'npm', install: tarball => ['install', '--no-audit', '--no-fund', tarball] },
+  {
+    title: 'pnpm',
+    tool: 'pnpm@10.15.0',
+    program: 'bin/pnpm.cjs',
+    install: tarball => ['add', '--store-dir', 'store', tarball],
+  },
+  {
+    title: 'Yarn 1',
+    tool: 'yarn@1.22.22',
+    program: 'bin/yarn.js',
+    install: tarball => ['add', '--non-interactive', '--cache-folder', 'cache', `file:${tarball}`],
+  },
+  {
+    title: 'Yarn 4, node_modules',
+    tool: '@yarnpkg/cli-dist@4.9.2',
+    program: 'bin/yarn.js',
+    install: tarball => ['add', `system-tls@file:${tarball}`],
+    files: { '.yarnrc.yml': `nodeLinker: node-modules\n${yarnSettings}`, 'yarn.lock': '' },
+  },
+  {
+    title: 'Yarn 4, Plug\u2019n\u2019Play',
+    tool: '@yarnpkg/cli-dist@4.9.2',
+    program: 'bin/yarn.js',
+    install: tarball => ['add', `system-tls@file:${tarball}`],
+    node: ['--require', './.pnp.cjs', '--experimental-loader', './.pnp.loader.mjs', '--no-warnings'],
+    files: { '.yarnrc.yml': `nodeLinker: pnp\n${yarnSettings}`, 'yarn.lock': '' },
+  },
+];
+
+/** The program of a package manager, from the registry. @param {string} tool @param {string} program @param {string} folder */
+function fetchTool(tool, program, folder) {
+  const name = tool.slice(0, tool.lastIndexOf('@'));
+  const file = path.join(folder, 'node_modules', name, program);
+  const flags = ['--no-audit', '--no-fund', '--no-save', '--ignore-scripts'];
+  if (!existsSync(file) && npm(['install', '--prefix', folder, ...flags, tool], { quiet: true, cwd: folder }) !== 0) {
+    throw new Error(`the registry gave no ${tool}`);
+  }
+  return file;
+}
+
+/**
  * @param {string} tarball
  * @param {string} folder
- * @param {string[]} flags
- * @param {string} PATH
+ * @param {Manager} manager
+ * @param {{ PATH: string, tools: string }} places
  */
-function installAndUse(tarball, folder, flags, PATH) {
+function installAndUse(
+  tarball,
+  folder,
+  { title, tool, program = '', install, node = [], files = {} },
+  { PATH, tools },
+) {
   mkdirSync(folder);
   writeFileSync(path.join(folder, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n');
-  const title = flags.length > 0 ? flags.join(' ') : 'install scripts allowed';
+  for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text);
   expect(`installs without a compiler (${title})`, () => {
-    runBare('npm', ['install', '--no-audit', '--no-fund', ...flags, tarball], folder, PATH);
+    if (tool === undefined) runBare('npm', install(tarball), folder, PATH);
+    else runBare('node', [fetchTool(tool, program, tools), ...install(tarball)], folder, PATH);
   });
-  expect(`loads the prebuilt binary (${title})`, () => {
-    writeFileSync(path.join(folder, 'identify.js'), identify);
-    runBare('node', ['identify.js'], folder, PATH);
-  });
+  const use = (/** @type {string} */ file, /** @type {string} */ text) => {
+    writeFileSync(path.join(folder, file), text);
+    runBare('node', [...node, file], folder, PATH);
+  };
+  expect(`loads the prebuilt binary (${title})`, () => use('identify.js', identify));
   expect(`is there for require() too (${title})`, () => {
-    writeFileSync(path.join(folder, 'identify.cjs'), `if (!require('system-tls').openssl.isolated) process.exit(1);`);
-    runBare('node', ['identify.cjs'], folder, PATH);
+    use('identify.cjs', `if (!require('system-tls').openssl.isolated) process.exit(1);`);
   });
   expect(`runs the quick start of the README (${title})`, () => {
-    writeFileSync(path.join(folder, 'quick-start.js'), quickStart(readFileSync(path.join(root, 'README.md'), 'utf8')));
-    runBare('node', ['quick-start.js'], folder, PATH);
+    use('quick-start.js', quickStart(readFileSync(path.join(root, 'README.md'), 'utf8')));
   });
 }
 
@@ -146,8 +208,11 @@ await runMain(async () => {
       }
     });
     expect('has stripped binaries, whose symbols are kept outside', () => checkSymbols(tarball, folder));
-    installAndUse(tarball, path.join(folder, 'without-scripts'), ['--ignore-scripts'], PATH);
-    installAndUse(tarball, path.join(folder, 'with-scripts'), [], PATH);
+    const tools = path.join(folder, 'tools');
+    mkdirSync(tools);
+    for (const [index, manager] of managers.entries()) {
+      installAndUse(tarball, path.join(folder, `project-${index}`), manager, { PATH, tools });
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }
