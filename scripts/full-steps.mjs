@@ -84,6 +84,11 @@ export const steps = [
     run: ['prebuild', '--', ...args],
   })),
   {
+    name: 'smoke-arm64',
+    shows: 'one use of each feature on arm64, under an emulator',
+    run: ['smoke', '--', '--arch', 'arm64'],
+  },
+  {
     name: 'matrix',
     shows: 'the tests on the installed package, with OpenSSL 3.0 to 4.0 and Node 20 to 26',
     run: ['matrix'],

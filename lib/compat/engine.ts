@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Piece } from '../stream/pieces.ts';
 import type { WriteCallback } from '../stream/write-turns.ts';
-import { handleArriving } from './arriving.ts';
+import { handleOfAccepted } from './accepted-handle.ts';
 import { handleOf } from './control.ts';
 import { Handle, type ParentHandle } from './handle.ts';
 import { checkedIo, keepIo } from './io.ts';
@@ -51,8 +51,8 @@ function closeLeft(this: AnySocket): void {
 const ours: Record<string, (node: Any) => Any> = {
   _wrapHandle: node =>
     function _wrapHandle(wrap, handle, ...rest) {
-      const arriving = handleArriving(this);
-      if (arriving !== undefined) return arriving;
+      const accepted = handleOfAccepted(this);
+      if (accepted !== undefined) return accepted;
       const options = this['_tlsOptions'] as TlsOptions;
       const secureContext =
         options.secureContext ??

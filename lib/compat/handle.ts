@@ -251,8 +251,12 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
     if (this.ssl !== undefined) this.#watchRenegotiations(this.ssl);
     Handle.onnegotiated?.(this);
     if (this.settings.requestOCSP) this.tellStatus(this.ssl?.ocspResponse ?? null);
-    this.onhandshakedone?.();
-    this.release();
+    try {
+      this.onhandshakedone?.();
+    } finally {
+      // Also where a listener of 'secureConnection' throws: the connection goes on, and ends with its peer.
+      this.release();
+    }
   }
 
   #takeWaiting(): readonly Waiting[] {
@@ -391,11 +395,23 @@ export class Handle extends HandleFacts implements Flow, WriterOwner {
   shutdown(request: ShutdownRequest): number {
     if (this.#closed || (this.#begun && (this.#connection === undefined || this.#connection.error !== null))) return 1;
     if (!this.#open) {
-      this.#ending = request;
+      this.#endUnopened(request);
       return 0;
     }
     this.#writer.final(() => setImmediate(() => request.oncomplete(0)));
     return 0;
+  }
+
+  /** A server that ends in the handshake has nothing to say, and the client nothing to hear: as in 'tlsClientError' of one that is late. */
+  #endUnopened(request: ShutdownRequest): void {
+    if (!this.settings.server || this.#handshakeDone || this.#waiting !== undefined) {
+      this.#ending = request;
+      return;
+    }
+    setImmediate(() => {
+      request.oncomplete(0);
+      this.socket.destroy();
+    });
   }
 
   // -------------------------------------------------------------------------------------------------------------------

@@ -1,46 +1,76 @@
 // Where a server of node's class listens, native code of ours does, on the descriptor that node's handle has bound: for servers
 // on TCP whose context is ours. A worker of a cluster that gets its connections from the primary listens on no descriptor.
-import { Arrivals, type ListeningHandle } from './arrivals.ts';
+import { debug } from '../base/debug.ts';
+import { AcceptedConnections, type ListeningHandle } from './accepted-connections.ts';
 import { nodeHandles } from './node-handles.ts';
 import type { AnyServer } from './node-tls.ts';
+import { contextOf } from './secure-context.ts';
 
-/** Methods of the handle that say where connections arrive. */
-function takeOver(server: AnyServer, handle: ListeningHandle): void {
-  const nodes = Object.getPrototypeOf(handle) as Required<ListeningHandle>;
-  let arrivals: Arrivals | undefined;
-  const methods: Pick<ListeningHandle, 'listen' | 'close' | 'ref' | 'unref'> = {
-    listen(backlog) {
-      // bind(2) of libuv keeps EADDRINUSE to itself until somebody asks.
-      const error = handle.getsockname({});
-      if (error !== 0) return error;
-      const made = new Arrivals(server, handle);
-      try {
-        made.listen(backlog);
-      } catch {
-        made.close();
-        return nodes.listen.call(handle, backlog);
-      }
-      arrivals = made;
-      return 0;
-    },
+type Methods = Required<Pick<ListeningHandle, 'listen' | 'close' | 'ref' | 'unref'>>;
+
+/** Those that listen on a handle now: of its last owner, which need not be the one that made it. */
+const listening = new WeakMap<ListeningHandle, AcceptedConnections>();
+
+function stop(handle: ListeningHandle): void {
+  listening.get(handle)?.close();
+  listening.delete(handle);
+}
+
+/** Undefined: a server of node's own has taken the handle, or of a context of node's own. */
+function ownerOf(handle: ListeningHandle): AnyServer | undefined {
+  const owner = (handle as unknown as Record<symbol, AnyServer | undefined>)[nodeHandles().owner];
+  return owner !== undefined && contextOf(owner['_sharedCreds']) !== undefined ? owner : undefined;
+}
+
+/** 0, or libuv's number of an error. */
+function listen(handle: ListeningHandle, backlog: number, nodes: Methods): number {
+  stop(handle);
+  const server = ownerOf(handle);
+  if (server === undefined) return nodes.listen.call(handle, backlog);
+  // bind(2) of libuv keeps EADDRINUSE to itself until somebody asks.
+  const error = handle.getsockname({});
+  if (error !== 0) return error;
+  const accepted = new AcceptedConnections(server, handle);
+  try {
+    accepted.listen(backlog);
+  } catch (error) {
+    accepted.close();
+    // Such as a pool that is closed: each connection fails then, and says why.
+    debug('node accepts for a server of system-tls/tls: %s', error);
+    return nodes.listen.call(handle, backlog);
+  }
+  listening.set(handle, accepted);
+  return 0;
+}
+
+const taken = new WeakSet<object>();
+
+/** Methods of the handle that say where connections arrive. Those that it had may be cluster's, which tell the primary. */
+function takeOver(handle: ListeningHandle): void {
+  if (taken.has(handle)) return;
+  taken.add(handle);
+  const { listen: listenByNode, close, ref, unref } = handle as ListeningHandle & Methods;
+  const nodes: Methods = { listen: listenByNode, close, ref, unref };
+  const methods: Methods = {
+    listen: backlog => listen(handle, backlog, nodes),
     close(done) {
-      arrivals?.close();
+      stop(handle);
       nodes.close.call(handle, done);
     },
     ref() {
-      arrivals?.ref();
+      listening.get(handle)?.ref();
       nodes.ref.call(handle);
     },
     unref() {
-      arrivals?.unref();
+      listening.get(handle)?.unref();
       nodes.unref.call(handle);
     },
   };
   Object.assign(handle, methods);
 }
 
-function take(server: AnyServer, handle: unknown): void {
-  if (handle instanceof nodeHandles().TCP) takeOver(server, handle as ListeningHandle);
+function take(handle: unknown): void {
+  if (handle instanceof nodeHandles().TCP) takeOver(handle as ListeningHandle);
 }
 
 function put(server: AnyServer, handle: unknown): void {
@@ -51,7 +81,7 @@ function put(server: AnyServer, handle: unknown): void {
 export function listenNatively(server: AnyServer, listen: () => unknown): unknown {
   const before = server['_handle'];
   if (before !== null) {
-    take(server, before);
+    take(before);
     return listen();
   }
   let made: unknown = null;
@@ -61,7 +91,7 @@ export function listenNatively(server: AnyServer, listen: () => unknown): unknow
     get: () => made,
     set: (handle: unknown) => {
       made = handle;
-      if (handle !== null) take(server, handle);
+      if (handle !== null) take(handle);
     },
   });
   try {

@@ -190,13 +190,17 @@ describe('system-tls/http2', () => {
       stream.pipe(stream);
     });
     const port = await listening(server);
-    for (const client of [http2, nodeHttp2]) {
+    // A session of Node's own does not read as long as it writes: two of them stop each other with more than sockets hold.
+    for (const [client, most] of [
+      [http2, large],
+      [nodeHttp2, large.subarray(0, 100_000)],
+    ] as const) {
       const session = client.connect(`https://127.0.0.1:${port}`, { ...toServer(port), ...limits });
       endLater(() => session.destroy());
       await within(once(session, 'remoteSettings'), 'settings');
       session.setLocalWindowSize(1 << 29);
       const bodies = await Promise.all(
-        [large, large.subarray(1), pattern(10), Buffer.alloc(0)].map(async body => {
+        [most, most.subarray(1), pattern(10), Buffer.alloc(0)].map(async body => {
           const stream = session.request({ ':path': '/', ':method': 'POST' });
           stream.end(body);
           return [sha256(body), sha256(await within(buffer(stream), 'the body'))];

@@ -2,7 +2,7 @@
 // over. Node's own way makes a net.Socket and a TLSSocket first, and its JavaScript runs between the steps of a handshake; see
 // docs/decisions/031.
 //
-// Whoever wants to see a connection before its handshake, or to be asked in it, gets it in node's own way.
+// A connection that somebody observes before its handshake, or is asked about in it, goes node's own way.
 import { closeSync } from 'node:fs';
 import type { Status } from '../../types/binding.d.ts';
 import { type IoPool, nativePool, onPoolClosing } from '../connection/io-pool.ts';
@@ -11,15 +11,15 @@ import { connectionOf } from '../connection/state.ts';
 import { Acceptor, type AcceptorEvents } from '../endpoint/acceptor.ts';
 import { ServerHandshakes } from '../endpoint/server-handshakes.ts';
 import { type Arrival, onFailed } from '../transport/native-connection.ts';
+import { socketOver } from './accepted-handle.ts';
 import { AcceptedSocket } from './accepted-socket.ts';
-import { currentTerms, makeSsl, secureContextOf, type Terms } from './arrival-terms.ts';
-import { arrive } from './arriving.ts';
-import { Asking, makeNodesSocket } from './asking.ts';
+import { currentTerms, makeSsl, type Terms } from './connection-terms.ts';
 import { Handle, type ParentHandle } from './handle.ts';
 import { poolOfServer } from './io.ts';
 import { errnoOf } from './node-errors.ts';
 import { nodeHandles, socketType } from './node-handles.ts';
-import { type AnyServer, privateOf } from './node-tls.ts';
+import type { AnyServer } from './node-tls.ts';
+import { makeNodesSocket, Observers } from './observers.ts';
 
 /** node's own of a server on TCP. */
 export interface ListeningHandle extends ParentHandle {
@@ -29,6 +29,9 @@ export interface ListeningHandle extends ParentHandle {
   /** @param error - 0, or libuv's number of one */
   onconnection(error: number, socket?: ParentHandle): void;
 }
+
+/** UV_UNKNOWN. */
+const unknownError = -4094;
 
 /** What node keeps of the options of a server. */
 interface NetServer {
@@ -52,13 +55,15 @@ function handed(ssl: Ssl): Handle | undefined {
   return flow instanceof Handle ? flow : undefined;
 }
 
-export class Arrivals {
+export class AcceptedConnections {
   readonly #server: AnyServer;
   readonly #listening: ListeningHandle;
   readonly #handshakes: ServerHandshakes;
-  readonly #asking: Asking;
+  readonly #observers: Observers;
   #acceptor: Acceptor | undefined;
   #terms: Terms | undefined;
+  /** At which each was accepted: the server may have others when its handshake is over. */
+  readonly #termsOf = new WeakMap<Ssl, Terms>();
   #backlog = 0;
   #referenced = true;
   #forgetPool: (() => void) | undefined;
@@ -66,14 +71,13 @@ export class Arrivals {
   constructor(server: AnyServer, listening: ListeningHandle) {
     this.#server = server;
     this.#listening = listening;
-    this.#asking = new Asking(server);
+    this.#observers = new Observers(server);
     const owner = {
       succeeded: (ssl: Ssl) => this.#succeeded(ssl),
       failed: (ssl: Ssl, error: Error) => this.#failed(ssl, error),
       expired: (ssl: Ssl) => this.#expired(ssl),
     };
-    const timeout = Number(privateOf(server, 'handshake-timeout'));
-    this.#handshakes = new ServerHandshakes(owner, timeout > 0 ? timeout : undefined);
+    this.#handshakes = new ServerHandshakes(owner, this.#observers.handshakeTimeout);
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -120,14 +124,14 @@ export class Arrivals {
   /** With too many open files whoever waits to be accepted waits on. */
   #acceptFailed(error: Error): void {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EMFILE' && code !== 'ENFILE') this.#listening.onconnection(errnoOf(error) ?? 0);
+    if (code !== 'EMFILE' && code !== 'ENFILE') this.#listening.onconnection(errnoOf(error) ?? unknownError);
   }
 
   // -------------------------------------------------------------------------------------------------------------------
   // A connection's way
 
   #accepted(fd: number): void {
-    const terms = this.#asking.nobody() ? this.#termsNow() : undefined;
+    const terms = this.#observers.none() ? this.#termsNow() : undefined;
     const ssl = terms && makeSsl(terms);
     if (terms === undefined || ssl === undefined) this.#leaveToNode(fd);
     else this.#begin(ssl, fd, terms);
@@ -161,6 +165,7 @@ export class Arrivals {
       return;
     }
     count(this.#server, 1);
+    this.#termsOf.set(ssl, terms);
     this.#handshakes.begun(ssl, op, status);
   }
 
@@ -187,8 +192,8 @@ export class Arrivals {
   #expired(ssl: Ssl): void {
     const { socket } = this.#handOver(ssl);
     const expire = socket['_handleTimeout'] as () => void;
-    // The timer that node's socket has begun.
-    socket.setTimeout(0, expire);
+    // The timer of node's socket, which has just begun, is not to tell again.
+    socket.off('timeout', expire);
     expire.call(socket);
   }
 
@@ -196,10 +201,12 @@ export class Arrivals {
   #handOver(ssl: Ssl): Handle {
     const server = this.#server;
     try {
-      const from = { parent: new AcceptedSocket(connectionOf(ssl)), secureContext: secureContextOf(ssl.context) };
-      const handle = arrive(from, () => makeNodesSocket(server));
+      const { secureContext, requestCert, rejectUnauthorized } = this.#termsOf.get(ssl) as Terms;
+      const from = { parent: new AcceptedSocket(connectionOf(ssl)), secureContext };
+      const handle = socketOver(from, () => makeNodesSocket(server));
       const { allowHalfOpen } = server as unknown as NetServer;
-      Object.assign(handle.socket, { connecting: false, allowHalfOpen, _server: server });
+      const asAccepted = { _requestCert: requestCert, _rejectUnauthorized: rejectUnauthorized };
+      Object.assign(handle.socket, { connecting: false, allowHalfOpen, _server: server, ...asAccepted });
       handle.adopt(ssl);
       return handle;
     } catch (error) {

@@ -16,7 +16,7 @@ import tls, { type Server, type TlsOptions } from 'system-tls/tls';
 import { certificates } from '../../support/certificates.ts';
 import { Child, nodeScript } from '../../support/child.ts';
 import { connected, dropInServer, echoed, endLater, isOurs, listening, toServer } from '../../support/drop-in.ts';
-import { deferred, within } from '../../support/wait.ts';
+import { deferred, sleep, within } from '../../support/wait.ts';
 
 /** node makes a net.Socket beneath a TLSSocket, where native code did not make the connection. */
 const beneath = (socket: TLSSocket): unknown => (socket as unknown as { _parent: unknown })._parent;
@@ -278,6 +278,89 @@ describe('connections that arrive at a server of system-tls/tls', () => {
     assert.equal(await echoed(await client(port), 'next'), 'next');
   });
 
+  it('whose listener throws end with their peers, and the server with them', async () => {
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', () => {});
+    try {
+      const server = bare();
+      server.on('secureConnection', () => {
+        throw new Error('of a listener');
+      });
+      server.listen(0, '127.0.0.1');
+      await within(once(server, 'listening'), 'listening');
+      const { port } = server.address() as net.AddressInfo;
+      const peers = await Promise.all([1, 2, 3].map(() => client(port)));
+      await counts(server, 3);
+      const closed = once(server, 'close');
+      server.close();
+      for (const peer of peers) peer.destroy();
+      await within(closed, 'close');
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const other of others) process.on('uncaughtException', other);
+    }
+  });
+
+  it('that are late, and ended by who hears of it, are over', async () => {
+    for (const listens of [false, true]) {
+      const server = bare({ handshakeTimeout: 50 });
+      if (listens) server.on('connection', () => {});
+      const ended = new Promise<void>(resolve => {
+        server.on('tlsClientError', (_error, socket) => void socket.end(resolve));
+      });
+      const raw = await silent(await listening(server));
+      raw.resume();
+      await within(ended, 'the end of the socket');
+      await within(once(raw, 'close'), 'close');
+      await counts(server, 0);
+    }
+  });
+
+  it('of a server with a timeout that no timer takes go by way of node, which says so', async () => {
+    const warnings: Error[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', hear);
+    endLater(() => process.off('warning', hear));
+    const { server, port, next } = await dropInServer({ handshakeTimeout: 3e9 });
+    await silent(port);
+    await counts(server, 1);
+    const arrival = next();
+    await client(port);
+    assert.equal(beneath(await arrival) instanceof net.Socket, true);
+    await sleep(50);
+    const overflows = warnings.filter(({ name }) => name === 'TimeoutOverflowWarning');
+    assert.ok(overflows.length <= 2, `${overflows.length} warnings`);
+  });
+
+  it("an emit() of the server's own sees 'connection'", async () => {
+    const { server, port, next } = await dropInServer();
+    const seen: unknown[] = [];
+    const { emit } = server;
+    Object.assign(server, {
+      emit(this: Server, name: string, ...args: never[]): boolean {
+        seen.push(name);
+        return Reflect.apply(emit, this, [name, ...args]) as boolean;
+      },
+    });
+    const arrival = next();
+    await client(port);
+    await arrival;
+    assert.deepEqual(seen, ['connection', 'secureConnection']);
+  });
+
+  it('are judged by what the server said when they were accepted', async () => {
+    const { server, port, next } = await dropInServer();
+    const arrival = next();
+    const raw = await silent(port);
+    await counts(server, 1);
+    Object.assign(server, { requestCert: true, rejectUnauthorized: true });
+    const peer = await connected(nodeTls.connect({ ...toServer(port), socket: raw }));
+    const socket = await arrival;
+    assert.equal(socket.authorizationError, null);
+    assert.equal(await echoed(peer, 'as accepted'), 'as accepted');
+  });
+
   it('a pool that is closed: each that comes fails by itself, and the server listens on', async () => {
     const pool = new IoPool({ threads: 1 });
     const { server, port, next } = await dropInServer({ io: pool });
@@ -335,6 +418,47 @@ describe('where a server of system-tls/tls listens', () => {
     assert.equal(await echoed(peer, 'a handle'), 'a handle');
     peer.destroy();
     server.close();
+  });
+
+  it('on the handle of a server of the same kind, which gets nothing from then on', async () => {
+    const { cert, key } = certificates().server;
+    const got = { first: 0, second: 0 };
+    const first = tls.createServer({ cert, key }, socket => {
+      got.first++;
+      socket.end();
+    });
+    const port = await listening(first);
+    const second = tls.createServer({ cert, key }, socket => {
+      got.second++;
+      socket.end();
+    });
+    second.listen(first);
+    await within(once(second, 'listening'), 'listening');
+    for (let i = 0; i < 10; i++) {
+      const peer = await client(port);
+      await within(once(peer.resume(), 'close'), 'close');
+    }
+    assert.deepEqual(got, { first: 0, second: 10 });
+    second.close();
+    await within(once(second, 'close'), 'close');
+    const raw = net.connect(port, '127.0.0.1');
+    const [refused] = (await within(once(raw, 'error'), 'error')) as [NodeJS.ErrnoException];
+    assert.equal(refused.code, 'ECONNREFUSED');
+  });
+
+  it('and gives its handle to a server of node:net, which gets all', async () => {
+    const { server, port } = await dropInServer();
+    let secure = 0;
+    server.on('secureConnection', () => secure++);
+    const other = net.createServer(socket => void socket.end('plain'));
+    other.listen(server);
+    await within(once(other, 'listening'), 'listening');
+    for (let i = 0; i < 3; i++) {
+      const raw = await silent(port);
+      assert.equal(String((await within(once(raw, 'data'), 'data'))[0]), 'plain');
+    }
+    assert.equal(secure, 0);
+    other.close();
   });
 
   it('on a descriptor that another process has bound', async () => {
@@ -436,4 +560,33 @@ describe('where a server of system-tls/tls listens', () => {
       assert.deepEqual(await within(child.exited, 'exit'), { code: 0, signal: null });
     });
   }
+
+  it('in a worker of a cluster that listens itself: the port is free when it has closed', async () => {
+    const { cert, key } = certificates().server;
+    const script = path.join(certificates().folder, 'cluster-again.mjs');
+    writeFileSync(
+      script,
+      `
+      import cluster from 'node:cluster';
+      import tls from ${JSON.stringify(import.meta.resolve('system-tls/tls'))};
+      cluster.schedulingPolicy = cluster.SCHED_NONE;
+      if (cluster.isPrimary) {
+        cluster.fork().on('message', message => console.log(message));
+      } else {
+        const server = tls.createServer(${JSON.stringify({ cert, key })});
+        server.on('error', ({ code }) => process.send(code, () => process.disconnect()));
+        server.listen(0, '127.0.0.1', () => {
+          const { port } = server.address();
+          server.close(() => setTimeout(() => server.listen(port, '127.0.0.1', () => {
+            process.send('listens again');
+            server.close(() => process.disconnect());
+          }), 100));
+        });
+      }
+    `,
+    );
+    const child = new Child(process.execPath, [script]);
+    assert.deepEqual(await within(child.exited, 'exit'), { code: 0, signal: null }, child.output);
+    assert.equal(child.output, 'listens again\n');
+  });
 });

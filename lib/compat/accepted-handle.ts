@@ -1,23 +1,23 @@
-// Node makes a socket for a connection that native code has accepted: what its handle is to be made of, as long as that takes.
+// The handle of a socket that node makes for an accepted connection: node asks for it by _wrapHandle(), within the call that makes the socket.
 import type { AcceptedSocket } from './accepted-socket.ts';
 import { Handle } from './handle.ts';
 import type { AnySocket } from './node-tls.ts';
 import { type Context, contextOf } from './secure-context.ts';
 
-export interface Arriving {
+export interface Accepted {
   readonly parent: AcceptedSocket;
   readonly secureContext: Handle['_secureContext'];
 }
 
 interface Made {
-  readonly from: Arriving;
+  readonly from: Accepted;
   handle: Handle | undefined;
 }
 
 let current: Made | undefined;
 
 /** Calls `make`, in which node asks for one handle; gives that handle. */
-export function arrive(from: Arriving, make: () => void): Handle {
+export function socketOver(from: Accepted, make: () => void): Handle {
   const made: Made = { from, handle: undefined };
   current = made;
   try {
@@ -30,7 +30,7 @@ export function arrive(from: Arriving, make: () => void): Handle {
 }
 
 /** Undefined: node makes the socket for something else. */
-export function handleArriving(socket: AnySocket): Handle | undefined {
+export function handleOfAccepted(socket: AnySocket): Handle | undefined {
   if (current === undefined || current.handle !== undefined) return undefined;
   const { parent, secureContext } = current.from;
   current.handle = new Handle(socket, parent, null, secureContext, contextOf(secureContext) as Context, true);

@@ -1,7 +1,8 @@
-// Does anybody want to see a connection before its handshake, or to be asked in it? Looked at for each one: node's users may
-// change their minds at any time.
+// Who observes a connection of a server before its handshake, or is asked about it in the handshake. It is looked at for each connection,
+// because listeners and settings may change at any time.
 import { channel } from 'node:diagnostics_channel';
-import { type AnyServer, symbolNamed } from './node-tls.ts';
+import { EventEmitter } from 'node:events';
+import { type AnyServer, privateOf, symbolNamed } from './node-tls.ts';
 
 /** Both are for sockets that are there before their handshake. */
 const everyoneAsks = [...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)].some(flag =>
@@ -22,6 +23,8 @@ type Listener = (this: AnyServer) => void;
 let nodesListener: Listener | undefined;
 
 function isSoleListener(server: AnyServer): boolean {
+  // Another emit() sees events that have no listener.
+  if (server.emit !== EventEmitter.prototype.emit) return false;
   const listeners = server.listeners('connection');
   const [first] = listeners;
   if (listeners.length !== 1) return false;
@@ -29,7 +32,7 @@ function isSoleListener(server: AnyServer): boolean {
   return first === nodesListener;
 }
 
-/** As for a socket that has yet to connect. */
+/** Node's listener without a socket makes a TLSSocket that has none beneath. */
 export function makeNodesSocket(server: AnyServer): void {
   nodesListener?.call(server);
 }
@@ -44,7 +47,7 @@ interface Settings {
   readonly _contexts: readonly unknown[];
 }
 
-/** Such as who is let in, which node decides where it has a socket. */
+/** Node itself applies these, to the socket that it has before the handshake. */
 function hasSettings(server: AnyServer): boolean {
   const { maxConnections, blockList, pauseOnConnect, ALPNCallback, _contexts, requestCert, rejectUnauthorized } =
     server as unknown as Settings;
@@ -53,18 +56,33 @@ function hasSettings(server: AnyServer): boolean {
   return _contexts.length > 0 || Boolean(requestCert && rejectUnauthorized);
 }
 
-export class Asking {
+/** The longest that a timer of node's takes. */
+const longestTimer = 2 ** 31 - 1;
+
+function timeoutOf(server: AnyServer): number | undefined {
+  const timeout = privateOf(server, 'handshake-timeout');
+  return typeof timeout === 'number' && timeout > 0 && timeout <= longestTimer ? timeout : undefined;
+}
+
+export class Observers {
   readonly #server: AnyServer;
   readonly #settings: readonly symbol[];
+  /** Milliseconds. Undefined: node has it elsewhere, or it is one that node itself is to refuse. */
+  readonly handshakeTimeout: number | undefined;
+  /** Node keeps its settings where this looks. */
+  readonly #known: boolean;
 
   constructor(server: AnyServer) {
     this.#server = server;
     this.#settings = askingSettings.flatMap(name => symbolNamed(server, name) ?? []);
+    this.handshakeTimeout = timeoutOf(server);
+    this.#known = this.#settings.length === askingSettings.length && this.handshakeTimeout !== undefined;
   }
 
-  nobody(): boolean {
+  none(): boolean {
     const server = this.#server;
     return (
+      this.#known &&
       !(everyoneAsks || sockets.hasSubscribers || hasSettings(server)) &&
       isSoleListener(server) &&
       this.#settings.every(setting => !server[setting]) &&

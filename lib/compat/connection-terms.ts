@@ -1,4 +1,4 @@
-// What connections of a server have in common that are accepted before node has a socket for them.
+// What a server of node's says of the connections that native code accepts for it: all that are accepted meanwhile have it in common.
 import type { IoPool } from '../connection/io-pool.ts';
 import { Ssl } from '../connection/ssl.ts';
 import type { SslContext } from '../context/context.ts';
@@ -14,6 +14,7 @@ type NodeSecureContext = Handle['_secureContext'];
 interface Options {
   readonly secureContext: NodeSecureContext;
   readonly requestCert: boolean;
+  readonly rejectUnauthorized: boolean;
   /** As the server has them. */
   readonly protocols: unknown;
   readonly pool: IoPool | undefined;
@@ -30,6 +31,7 @@ function optionsOf(server: AnyServer): Options {
   return {
     secureContext: server['_sharedCreds'] as NodeSecureContext,
     requestCert: Boolean(server['requestCert']),
+    rejectUnauthorized: Boolean(server['rejectUnauthorized']),
     protocols: server['ALPNProtocols'],
     pool: poolOfServer(server),
   };
@@ -38,6 +40,7 @@ function optionsOf(server: AnyServer): Options {
 const isSame = (a: Options, b: Options): boolean =>
   a.secureContext === b.secureContext &&
   a.requestCert === b.requestCert &&
+  a.rejectUnauthorized === b.rejectUnauthorized &&
   a.protocols === b.protocols &&
   a.pool === b.pool;
 
@@ -50,13 +53,6 @@ function namesOf(protocols: unknown): string[] | undefined {
   return wire.ALPNProtocols === undefined ? undefined : protocolsOf(wire.ALPNProtocols);
 }
 
-/** Of contexts that connections began with. */
-const secureContexts = new WeakMap<SslContext, NodeSecureContext>();
-
-export function secureContextOf(context: SslContext): NodeSecureContext {
-  return secureContexts.get(context) as NodeSecureContext;
-}
-
 /**
  * @param known - those of the connection before, which nobody may have changed
  * @returns undefined: its context is node's own
@@ -67,7 +63,6 @@ export function currentTerms(server: AnyServer, known: Terms | undefined): Terms
   const { secureContext, requestCert, protocols, pool } = options;
   const context = contextOf(secureContext)?.ssl;
   if (context === undefined) return undefined;
-  secureContexts.set(context, secureContext);
   const names = namesOf(protocols);
   // HTTP/2 reads elsewhere.
   const reads = pool !== undefined && names?.includes('h2') !== true;

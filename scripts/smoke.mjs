@@ -1,0 +1,47 @@
+// One use of each feature with the packed package, for another processor or OpenSSL than this machine's: what the matrix does with all
+// tests takes hours under an emulator.
+//   node scripts/smoke.mjs [--arch arm64] [--openssl 4]  needs the binary of `npm run prebuild` with the same arguments
+
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { Lacking, quietly } from './debian.mjs';
+import { Counts } from './mocha.mjs';
+import { pack } from './pack.mjs';
+import { npm, root, run, Stop } from './run.mjs';
+import { runMain, setup } from './setup.mjs';
+import { nodeOn, targetOf } from './target.mjs';
+
+/** @param {string} folder */
+function makeProject(folder) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n');
+  const flags = ['--no-audit', '--no-fund', '--ignore-scripts'];
+  if (npm(['install', ...flags, pack(folder)], { cwd: folder, quiet: true }) !== 0)
+    throw new Stop('npm install failed');
+  cpSync(path.join(root, 'scripts/smoke/features.mjs'), path.join(folder, 'features.mjs'));
+  const request = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost'.split(' ');
+  const files = ['-keyout', 'key.pem', '-out', 'cert.pem', '-addext', 'subjectAltName=DNS:localhost'];
+  quietly('openssl', ['req', ...request, ...files], folder);
+}
+
+await runMain(async () => {
+  const target = targetOf(process.argv.slice(2));
+  await setup();
+  const folder = path.join(root, '.cache/smoke');
+  const counts = new Counts();
+  try {
+    makeProject(folder);
+    const binary = `prebuilds/linux-${target.arch}/system-tls.openssl${target.major}.${target.libc}.node`;
+    if (!existsSync(path.join(folder, 'node_modules/system-tls', binary))) throw new Lacking(`there is no ${binary}`);
+    const [command = '', ...args] = nodeOn(target);
+    const good = run(command, [...args, 'features.mjs', 'cert.pem', 'key.pem'], { cwd: folder }) === 0;
+    counts.add(good ? { passed: 1 } : { failed: 1 });
+  } catch (error) {
+    if (!(error instanceof Lacking)) throw error;
+    console.log(`skipped: ${error.message}`);
+    counts.add({ skipped: 1 });
+  }
+  return counts.conclude();
+});
