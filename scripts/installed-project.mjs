@@ -14,18 +14,23 @@ const ofRepository = /^test\/[^/]+\/(internals|scripts|docs|examples)\//;
 /** What does not look into the repository itself. @param {string[]} files */
 export const ofStranger = files => files.filter(file => !ofRepository.test(file));
 
+/** An empty project with the package as npm installs it. Needs the binaries of `npm run prebuild`. @param {string} where */
+export function installPackage(where) {
+  rmSync(where, { recursive: true, force: true });
+  mkdirSync(where, { recursive: true });
+  writeFileSync(path.join(where, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n');
+  const flags = ['--no-audit', '--no-fund', '--ignore-scripts'];
+  if (npm(['install', ...flags, pack(where)], { cwd: where }) !== 0) throw new Stop('npm install failed');
+}
+
 /**
- * Needs the binaries of `npm run prebuild`.
+ * The same with the tests.
  * @returns {string | undefined} the folder; undefined: the tests do not compile
  */
 export function installedProject() {
   if (tsc(['-p', 'scripts']) !== 0 || tsc(['-p', 'test']) !== 0) return undefined;
   prune('dist-test', 'test');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n');
-  const flags = ['--no-audit', '--no-fund', '--ignore-scripts'];
-  if (npm(['install', ...flags, pack(folder)], { cwd: folder }) !== 0) throw new Stop('npm install failed');
+  installPackage(folder);
   for (const part of ['dist-test', 'test/fixtures', '.mocharc.json', 'scripts/mocha-reporter.cjs']) {
     cpSync(path.join(root, part), path.join(folder, part), { recursive: true });
   }

@@ -2,24 +2,19 @@
 // tests takes hours under an emulator.
 //   node scripts/smoke.mjs [--arch arm64] [--openssl 4]  needs the binary of `npm run prebuild` with the same arguments
 
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { Lacking, quietly } from './debian.mjs';
+import { installPackage } from './installed-project.mjs';
 import { Counts } from './mocha.mjs';
-import { pack } from './pack.mjs';
-import { npm, root, run, Stop } from './run.mjs';
+import { root, run } from './run.mjs';
 import { runMain, setup } from './setup.mjs';
 import { nodeOn, targetOf } from './target.mjs';
 
 /** @param {string} folder */
 function makeProject(folder) {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n');
-  const flags = ['--no-audit', '--no-fund', '--ignore-scripts'];
-  if (npm(['install', ...flags, pack(folder)], { cwd: folder, quiet: true }) !== 0)
-    throw new Stop('npm install failed');
+  installPackage(folder);
   cpSync(path.join(root, 'scripts/smoke/features.mjs'), path.join(folder, 'features.mjs'));
   const request = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost'.split(' ');
   const files = ['-keyout', 'key.pem', '-out', 'cert.pem', '-addext', 'subjectAltName=DNS:localhost'];

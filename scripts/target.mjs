@@ -80,13 +80,13 @@ export function buildEnvironment(target) {
 }
 
 /**
- * The command line that runs node of `major` there, to which a script's arguments are added.
- * @param {Target} target @param {string} [major]  default: this node
+ * The command line that runs node there, to which a script's arguments are added.
+ * @param {Target} target
  * @returns {string[]}
  */
-export function nodeOn(target, major) {
+export function nodeOn(target) {
   const here = target.arch === process.arch;
-  const program = here && major === undefined ? process.execPath : fetchNode(major ?? '20', target.arch);
+  const program = here ? process.execPath : fetchNode('20', target.arch);
   if (target.native) return [program];
   const { prefix, libDir } = sysroot(target);
   if (here) return [path.join(prefix, 'lib64/ld-linux-x86-64.so.2'), '--library-path', libDir, program];

@@ -34,7 +34,7 @@ export interface Report {
   readonly threads: { readonly processors: number; readonly allowed: number; readonly environment: string | null };
 }
 
-export function packageVersion(): string {
+function packageVersion(): string {
   const file = new URL('../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
